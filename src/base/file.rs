@@ -1,0 +1,98 @@
+//! Files that are either as before or as after, never in between.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// Whether a write must survive a power cut once it has returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// Synced before it gets its name: what would be lost cannot be made again.
+    Synced,
+    /// Atomic for every reader and after a killed process, not after a power cut.
+    Fast,
+}
+
+/// Replaces `path` by a file with `content`, mode 0600: readers see the old file or the new one.
+pub fn write_atomic(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
+    let temporary = temporary_sibling(path);
+    let attempt = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        if durability == Durability::Synced {
+            file.sync_data()?;
+        }
+        fs::rename(&temporary, path)?;
+        if durability == Durability::Synced {
+            sync_directory(parent(path))?;
+        }
+        Ok(())
+    };
+    attempt()
+        .inspect_err(|_| drop(fs::remove_file(&temporary)))
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// Makes the names in a directory durable.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Reads a whole file of at most `limit` bytes.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let expected = file.metadata().map_or(0, |metadata| metadata.len().min(limit));
+    let mut content = Vec::with_capacity(expected as usize + 1);
+    file.take(limit + 1).read_to_end(&mut content).with_context(|| format!("read {}", path.display()))?;
+    if content.len() as u64 > limit {
+        bail!("read {}: larger than {limit} bytes", path.display());
+    }
+    Ok(content)
+}
+
+/// Holds an exclusive `flock(2)` on `path` until it is dropped.
+#[must_use]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Waits for the lock, making its file where there is none. The file is never removed: a lock on
+    /// an unlinked file excludes nobody.
+    pub fn acquire(path: &Path) -> Result<Self> {
+        let file = Self::open(path)?;
+        file.lock().with_context(|| format!("lock {}", path.display()))?;
+        Ok(Self { _file: file })
+    }
+
+    /// Takes the lock of a directory itself, if nobody has it.
+    pub fn try_directory(path: &Path) -> Result<Option<Self>> {
+        let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
+        }
+    }
+
+    fn open(path: &Path) -> Result<File> {
+        let open = || OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+        open().with_context(|| format!("open lock {}", path.display()))
+    }
+}
+
+/// A name beside `path` that no other process uses: in the same directory, so a rename stays atomic.
+fn temporary_sibling(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    parent(path).join(format!(".{name}.{}", super::id::random_hex(8)))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

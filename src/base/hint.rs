@@ -1,0 +1,83 @@
+//! Errors that carry the line which mends them.
+//!
+//! An error is one line: the object and the attempt, then the cause. Where the user can do something
+//! about it, [`HintExt::hint`] adds the command to run; `cli::report` prints it after the error as
+//! `hint: …`.
+
+use std::fmt;
+
+use super::exit::ExitWith;
+
+/// An error together with what the user can do about it. Shows as the error alone.
+#[derive(Debug)]
+pub struct Hinted {
+    error: anyhow::Error,
+    hint: String,
+}
+
+impl Hinted {
+    /// Gives `error` a remedy.
+    pub fn new(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> Self {
+        Self { error: error.into(), hint: hint.into() }
+    }
+
+    /// The remedy, without the `hint:` prefix.
+    pub fn text(&self) -> &str {
+        &self.hint
+    }
+
+    /// The error that got the hint: it stands in the chain as this wrapper alone.
+    pub fn inner(&self) -> &anyhow::Error {
+        &self.error
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for Hinted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Adds a remedy to an error.
+pub trait HintExt<T> {
+    /// Attaches `text()` to the error; a result that is fine is passed on untouched.
+    fn hint<S: Into<String>>(self, text: impl FnOnce() -> S) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> HintExt<T> for Result<T, E> {
+    fn hint<S: Into<String>>(self, text: impl FnOnce() -> S) -> anyhow::Result<T> {
+        self.map_err(|error| Hinted::new(error, text()).into())
+    }
+}
+
+/// The hint closest to the top of an error's chain.
+pub fn find(error: &anyhow::Error) -> Option<&str> {
+    error.chain().find_map(|cause| match cause.downcast_ref::<Hinted>() {
+        Some(hinted) => Some(hinted.text()),
+        None => cause.downcast_ref::<ExitWith>().and_then(|with| find(with.inner())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn shows_as_its_error_and_is_found_beneath_context() {
+        let result: anyhow::Result<()> = Err(anyhow!("no such file"));
+        let error = result
+            .context("open /dev/net/tun")
+            .hint(|| "use --network host")
+            .context("start slirp4netns")
+            .unwrap_err();
+        assert_eq!(format!("{error:#}"), "start slirp4netns: open /dev/net/tun: no such file");
+        assert_eq!(find(&error), Some("use --network host"));
+    }
+}

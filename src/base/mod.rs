@@ -1,0 +1,16 @@
+//! Small pieces everything else stands on: digests, files, locks, ids, names, sizes, times, hints, exit codes.
+//!
+//! Nothing here knows of images or containers.
+
+pub mod digest;
+pub mod exit;
+pub mod file;
+pub mod hint;
+pub mod id;
+pub mod names;
+pub mod pattern;
+pub mod port;
+pub mod signal;
+pub mod size;
+pub mod time;
+pub mod verify;

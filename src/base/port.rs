@@ -1,0 +1,32 @@
+//! Published ports, as records keep them and networks open them.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// `-p [host_ip:][host_port:]container_port[/protocol]`, one port each: ranges are already expanded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortMapping {
+    pub host_ip: Option<IpAddr>,
+    /// 0 until one was picked.
+    pub host_port: u16,
+    pub container_port: u16,
+    pub protocol: Protocol,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl Protocol {
+    /// The word behind the `/` of a port.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What the host and the user have set: directories, environment, subordinate ids, registries.
+
+pub mod credentials;
+pub mod env;
+pub mod paths;
+pub mod registries;
+pub mod subid;

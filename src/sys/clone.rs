@@ -1,0 +1,159 @@
+//! New processes and the namespaces they start in.
+//!
+//! Everything forks through [`clone`], which refuses a process that has threads: a lock held by another
+//! thread would stay held for ever in the child.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitIdOptions, WaitIdStatus};
+
+/// The namespaces a child may start in, as `CLONE_NEW*` of clone(2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces(pub u32);
+
+impl Namespaces {
+    pub const USER: Self = Self(libc::CLONE_NEWUSER as u32);
+    pub const MOUNT: Self = Self(libc::CLONE_NEWNS as u32);
+    pub const PID: Self = Self(libc::CLONE_NEWPID as u32);
+    pub const IPC: Self = Self(libc::CLONE_NEWIPC as u32);
+    pub const UTS: Self = Self(libc::CLONE_NEWUTS as u32);
+    pub const NET: Self = Self(libc::CLONE_NEWNET as u32);
+    pub const CGROUP: Self = Self(libc::CLONE_NEWCGROUP as u32);
+
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for Namespaces {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Which side of a [`clone`] this is.
+pub enum Forked {
+    Parent(Child),
+    Child,
+}
+
+/// A child process. Dropped, it is killed and reaped: an early return leaves nothing behind.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+    pidfd: OwnedFd,
+    armed: bool,
+}
+
+impl Child {
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// Becomes readable when the process ends.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Waits for the end: the exit code, or 128 + signal.
+    pub fn wait(mut self) -> io::Result<i32> {
+        let status = wait(self.pidfd.as_fd())?;
+        self.armed = false;
+        Ok(status)
+    }
+
+    /// Lets the child outlive this guard.
+    pub fn release(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.armed {
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            let _ = wait(self.pidfd.as_fd());
+        }
+    }
+}
+
+/// Reaps a child by its pidfd: the exit code, or 128 + signal.
+pub fn wait(pidfd: BorrowedFd<'_>) -> io::Result<i32> {
+    loop {
+        match rustix::process::waitid(rustix::process::WaitId::PidFd(pidfd), WaitIdOptions::EXITED) {
+            Ok(Some(status)) => return Ok(exit_code(&status)),
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The shell's convention for how a process ended.
+pub fn exit_code(status: &WaitIdStatus) -> i32 {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => code,
+        (None, Some(signal)) => 128 + signal,
+        (None, None) => 255,
+    }
+}
+
+/// Duplicates this process into new namespaces, like fork(2). Needs a process without threads.
+///
+/// Falls back on clone(2) where a filter answers `ENOSYS` to clone3(2), as docker's default does.
+pub fn clone(namespaces: Namespaces) -> io::Result<Forked> {
+    clone_checked(namespaces, &SingleThreaded::check()?)
+}
+
+/// The proof that a process had no threads, for one whose `/proc` will not show it any more.
+pub struct SingleThreaded(());
+
+impl SingleThreaded {
+    /// The directory of a process' threads has one link for each, beside `.` and `..`.
+    pub fn check() -> io::Result<Self> {
+        match rustix::fs::stat("/proc/self/task")?.st_nlink {
+            ..=3 => Ok(Self(())),
+            _ => Err(io::Error::other("a process with threads must not fork")),
+        }
+    }
+}
+
+/// Like [`clone`], for a process that was checked before it joined other namespaces.
+pub fn clone_checked(namespaces: Namespaces, _: &SingleThreaded) -> io::Result<Forked> {
+    let mut pidfd: libc::c_int = -1;
+    let flags = u64::from(namespaces.0) | libc::CLONE_PIDFD as u64;
+    // SAFETY: clone_args is plain data for which all zeros is valid.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = flags;
+    args.pidfd = &raw mut pidfd as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: without CLONE_VM the child has its own copy of memory and, being the copy of the only
+    // thread, may run any code; `pidfd` outlives the call.
+    let mut pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    if pid < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
+        let flags = flags | libc::SIGCHLD as u64;
+        // SAFETY: as above; a null stack means a copy of the caller's, and the pidfd is stored through
+        // the third argument, on every architecture.
+        pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0usize, &raw mut pidfd, 0usize, 0usize) };
+    }
+    match pid {
+        0 => Ok(Forked::Child),
+        pid if pid < 0 => Err(io::Error::last_os_error()),
+        pid => {
+            // SAFETY: the kernel stored a new descriptor there that nothing else owns.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            let pid = Pid::from_raw(pid as i32).expect("clone returns a positive pid");
+            Ok(Forked::Parent(Child { pid, pidfd, armed: true }))
+        }
+    }
+}
+
+/// Ends this process at once, without running destructors or exit handlers: for forked children, whose
+/// copies of the parent's buffers and guards must not act.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit(2) only ends the process.
+    unsafe { libc::_exit(code) }
+}

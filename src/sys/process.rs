@@ -1,0 +1,105 @@
+//! Processes by number: whether one that was written down is still the one meant.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// When a process started, in clock ticks since boot: field 22 of `/proc/<pid>/stat` (man proc(5)). A pid
+/// alone is reused; with this and the boot id it is not.
+pub fn start_time(pid: i32) -> io::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// Whether `pid` is still the process that started at `start`, and no zombie.
+pub fn is_alive(pid: i32, start: u64) -> bool {
+    if pid <= 0 {
+        return false;
+    }
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    parse_start_time(&stat) == Some(start) && !matches!(parse_state(&stat), Some("Z" | "X"))
+}
+
+/// The random id of this boot.
+pub fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned())
+}
+
+/// Sends a signal, real-time ones too, to the process behind a pidfd.
+pub fn send_signal(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    // SAFETY: with a null siginfo pidfd_send_signal(2) reads no memory.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            number,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+unsafe extern "C" {
+    /// Where the program's file is mapped, and where its code ends; defined by the linker.
+    static __executable_start: u8;
+    static etext: u8;
+}
+
+/// Gives back what a process that only waits does not need: freed memory, the stack below its present depth, and
+/// the mapped pages of its own file, which come back from the page cache when they are run again.
+pub fn trim_memory() {
+    const PAGE: usize = 4096;
+    /// What may have been used of the stack, and what may still be in use below this frame.
+    const DEEPEST: usize = 1 << 20;
+    const IN_USE: usize = 16 << 10;
+    let (start, end) = (&raw const __executable_start as usize, &raw const etext as usize);
+    let here = &raw const start as usize;
+    for (from, to) in [(start, end), (here.saturating_sub(DEEPEST), here.saturating_sub(IN_USE))] {
+        let (from, to) = (from.next_multiple_of(PAGE), to / PAGE * PAGE);
+        if from < to {
+            // SAFETY: the first range is a private mapping of a file that nothing has written to, which is read
+            // from the file again; the second lies below every live frame of this, the only, thread. Pages of
+            // either that are not mapped are an error that changes nothing.
+            unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) };
+        }
+    }
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) only returns unused pages of the allocator.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// The fields after the command name, which may itself hold spaces and parentheses.
+fn fields(stat: &str) -> Option<std::str::SplitAsciiWhitespace<'_>> {
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
+}
+
+fn parse_state(stat: &str) -> Option<&str> {
+    fields(stat)?.next()
+}
+
+fn parse_start_time(stat: &str) -> Option<u64> {
+    fields(stat)?.nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_past_a_hostile_command_name() {
+        let stat = "7 (a) S 1 (b) Z 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 11";
+        assert_eq!(parse_state(stat), Some("Z"));
+        assert_eq!(parse_start_time(stat), Some(9876));
+    }
+
+    #[test]
+    fn knows_itself() {
+        let pid = std::process::id() as i32;
+        let start = start_time(pid).unwrap();
+        assert!(is_alive(pid, start));
+        assert!(!is_alive(pid, start + 1));
+    }
+}
