@@ -21,6 +21,7 @@
 mod base;
 mod config;
 mod oci;
+mod runtime;
 #[allow(unsafe_code)]
 mod sys;
 

@@ -1,0 +1,95 @@
+//! The container's first process, from its clone to the program, in the kernel's order.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result};
+
+use super::identity::{self, Equipment};
+use super::plan::Plan;
+use super::{console, protocol, rootfs};
+use crate::sys::clone::{self, Namespaces};
+use crate::sys::{exec, namespace, net, socket};
+
+/// The standard streams of a container without a terminal.
+pub struct Stdio {
+    pub stdin: OwnedFd,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+}
+
+/// Becomes the program of a plan. A failure goes to the parent, with what was tried.
+pub fn run(
+    plan: &Plan,
+    stdio: Option<&Stdio>,
+    network: Option<BorrowedFd<'_>>,
+    equipment: &Equipment<'_>,
+) -> ! {
+    let error = match prepare(plan, stdio, network, equipment.report) {
+        Ok(()) => identity::become_program(&plan.process, equipment),
+        Err(error) => error,
+    };
+    fail(equipment.report, &error)
+}
+
+/// Tells the parent what went wrong, and ends.
+pub fn fail(parent: BorrowedFd<'_>, error: &anyhow::Error) -> ! {
+    let _ = protocol::send_failure(parent, error);
+    clone::exit_now(i32::from(protocol::Failure::of(error).code))
+}
+
+fn prepare(
+    plan: &Plan,
+    stdio: Option<&Stdio>,
+    network: Option<BorrowedFd<'_>>,
+    parent: BorrowedFd<'_>,
+) -> Result<()> {
+    rustix::process::setsid().context("start a session")?;
+    identity::set_oom_score(&plan.process)?;
+    // Made by the mounts and devices below, not by the caller's umask.
+    rustix::process::umask(rustix::fs::Mode::empty());
+    if let Some(network) = network {
+        namespace::join(network).context("join the network namespace")?;
+    } else if plan.namespaces.contains(Namespaces::NET) {
+        net::loopback_up().context("bring up the loopback interface")?;
+    }
+    name_host(plan)?;
+    let assembled = rootfs::assemble(plan)?;
+    match stdio {
+        Some(stdio) => {
+            exec::set_stdio(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())
+                .context("set the standard streams")?;
+        }
+        None => give_terminal(&assembled, parent)?,
+    }
+    rootfs::enter(&assembled, plan.read_only_root)?;
+    wait_for_go(parent)
+}
+
+fn name_host(plan: &Plan) -> Result<()> {
+    if let Some(name) = &plan.hostname {
+        rustix::system::sethostname(name.as_bytes())
+            .with_context(|| format!("set the hostname to {name}"))?;
+    }
+    if let Some(name) = &plan.domainname {
+        rustix::system::setdomainname(name.as_bytes())
+            .with_context(|| format!("set the domain name to {name}"))?;
+    }
+    Ok(())
+}
+
+fn give_terminal(assembled: &rootfs::Assembled, parent: BorrowedFd<'_>) -> Result<()> {
+    let terminals = assembled.terminals.as_ref().context("open a terminal: the container has no /dev/pts")?;
+    let (master, terminal) = console::open(terminals.as_fd())?;
+    console::attach(&assembled.root, terminal.as_fd())?;
+    protocol::send_terminal(parent, master.as_fd()).context("hand over the terminal")?;
+    console::control(terminal.as_fd())
+}
+
+/// The parent says go once the container is on record and its network is there; a parent that has given up
+/// closes.
+pub fn wait_for_go(parent: BorrowedFd<'_>) -> Result<()> {
+    match socket::receive(parent, &mut [0u8; 8]).context("wait for the supervisor")? {
+        0 => clone::exit_now(125),
+        _ => Ok(()),
+    }
+}

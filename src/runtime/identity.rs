@@ -1,0 +1,269 @@
+//! The last steps of a container's process, shared by `run` and `exec`: limits, directory, user,
+//! capabilities, filter, program.
+//!
+//! The order is the kernel's: what needs privilege comes before it is given up, and the filter comes last
+//! that it may come.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use oci_spec::runtime::PosixRlimitType;
+use rustix::fs::{Access, AtFlags, FileType, Mode};
+use rustix::process::Signal;
+
+use super::guest;
+use super::plan::ProcessPlan;
+use super::seccomp::Filter;
+use super::user::{self, Identity};
+use crate::base::exit::ExitWith;
+use crate::sys::bpf;
+use crate::sys::exec;
+use crate::sys::path::Dir;
+use crate::sys::signal;
+
+/// What the steps need that was made before, outside.
+pub struct Equipment<'a> {
+    /// The embedded starter, a sealed file in memory.
+    pub starter: BorrowedFd<'a>,
+    /// Where a refused execve(2) is reported; closed by success.
+    pub report: BorrowedFd<'a>,
+    pub filter: Option<&'a Filter>,
+    /// Whether the namespace allows setgroups(2).
+    pub can_set_groups: bool,
+    /// A container never outlives its supervisor: what nobody watches nobody cleans up.
+    pub dies_with_parent: bool,
+}
+
+/// Where a program is looked for when its environment has no `PATH`; docker's.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Becomes the program; returns only with an error. The root directory is the container's already, and the
+/// standard streams are in place.
+pub fn become_program(plan: &ProcessPlan, equipment: &Equipment<'_>) -> anyhow::Error {
+    match prepare(plan, equipment) {
+        Ok((arguments, environment)) => {
+            let error = exec::execute(equipment.starter, &arguments, &environment);
+            anyhow!(error).context("execute the starter")
+        }
+        Err(error) => error,
+    }
+}
+
+fn prepare(plan: &ProcessPlan, equipment: &Equipment<'_>) -> Result<(Vec<CString>, Vec<CString>)> {
+    hide_from_the_container()?;
+    let root = Dir::open(Path::new("/")).context("open the root directory")?;
+    let identity = user::look_up(&root, &plan.user, &plan.additional_groups)?;
+    set_limits(plan)?;
+    rustix::process::umask(Mode::from_raw_mode(plan.umask));
+    signal::reset_all().context("reset the signals")?;
+    exec::bound_capabilities(plan.capabilities.bounding.bits()).context("bound the capabilities")?;
+    // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the next steps give up.
+    if !plan.no_new_privileges {
+        load(equipment.filter)?;
+    }
+    make_directory(plan, &identity)?;
+    own_streams(&identity)?;
+    become_user(plan, &identity, equipment)?;
+    enter_directory(&root, plan)?;
+    let environment = environment(plan, &identity);
+    let program = find_program(&plan.args[0], &environment)?;
+    if equipment.dies_with_parent {
+        // Only now: a change of user forgets it.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .context("follow the supervisor")?;
+    }
+    if plan.no_new_privileges {
+        rustix::thread::set_no_new_privs(true).context("set no_new_privs")?;
+        load(equipment.filter)?;
+    }
+    exec::close_on_exec_from(3).context("close the descriptors")?;
+    exec::keep_on_exec(equipment.report)?;
+    let mode = if plan.init { guest::Mode::Init } else { guest::Mode::Exec };
+    let words = c_strings(&plan.args)?;
+    Ok((guest::arguments(mode, equipment.report, &program, &words), c_strings(&environment)?))
+}
+
+fn load(filter: Option<&Filter>) -> Result<()> {
+    let Some(filter) = filter else { return Ok(()) };
+    bpf::load(&filter.program, filter.flags).context("load the seccomp filter")?;
+    Ok(())
+}
+
+fn set_limits(plan: &ProcessPlan) -> Result<()> {
+    for &(kind, soft, hard) in &plan.rlimits {
+        let value = |limit: u64| (limit != u64::MAX).then_some(limit);
+        let limit = rustix::process::Rlimit { current: value(soft), maximum: value(hard) };
+        rustix::process::setrlimit(resource(kind), limit).with_context(|| format!("set {kind}"))?;
+    }
+    Ok(())
+}
+
+/// Sets how readily the kernel ends this process, and what it forks, for want of memory. The file belongs to
+/// root of the host once the process hides: this comes before.
+pub fn set_oom_score(plan: &ProcessPlan) -> Result<()> {
+    match plan.oom_score_adj {
+        Some(adjustment) => std::fs::write("/proc/self/oom_score_adj", adjustment.to_string())
+            .with_context(|| format!("set oom_score_adj to {adjustment}")),
+        None => Ok(()),
+    }
+}
+
+/// Lets no process of the container open this one's files under `/proc`, among them the engine's binary as
+/// `/proc/<pid>/exe` (CVE-2019-5736). Its memory belongs to the host's user namespace, so no capability in
+/// the container's helps; execve(2) ends it, with the starter's memory.
+pub fn hide_from_the_container() -> Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("hide from the container")
+}
+
+fn resource(kind: PosixRlimitType) -> rustix::process::Resource {
+    use rustix::process::Resource;
+    match kind {
+        PosixRlimitType::RlimitCpu => Resource::Cpu,
+        PosixRlimitType::RlimitFsize => Resource::Fsize,
+        PosixRlimitType::RlimitData => Resource::Data,
+        PosixRlimitType::RlimitStack => Resource::Stack,
+        PosixRlimitType::RlimitCore => Resource::Core,
+        PosixRlimitType::RlimitRss => Resource::Rss,
+        PosixRlimitType::RlimitNproc => Resource::Nproc,
+        PosixRlimitType::RlimitNofile => Resource::Nofile,
+        PosixRlimitType::RlimitMemlock => Resource::Memlock,
+        PosixRlimitType::RlimitAs => Resource::As,
+        PosixRlimitType::RlimitLocks => Resource::Locks,
+        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
+        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
+        PosixRlimitType::RlimitNice => Resource::Nice,
+        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
+        PosixRlimitType::RlimitRttime => Resource::Rttime,
+    }
+}
+
+/// The working directory of an image need not exist: docker makes it, for the user.
+fn make_directory(plan: &ProcessPlan, identity: &Identity) -> Result<()> {
+    if !plan.create_cwd || rustix::fs::access(&*plan.cwd, Access::EXISTS).is_ok() {
+        return Ok(());
+    }
+    let attempt = || -> io::Result<()> {
+        std::fs::create_dir_all(&plan.cwd)?;
+        let owner =
+            (rustix::process::Uid::from_raw(identity.uid), rustix::process::Gid::from_raw(identity.gid));
+        Ok(rustix::fs::chown(&*plan.cwd, Some(owner.0), Some(owner.1))?)
+    };
+    attempt().with_context(|| format!("create the working directory {}", plan.cwd))
+}
+
+/// Gives the standard streams to the user, who may open them again as `/dev/stdout`.
+fn own_streams(identity: &Identity) -> Result<()> {
+    if identity.uid == 0 {
+        return Ok(());
+    }
+    for fd in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
+        let is_terminal = rustix::termios::isatty(fd);
+        if kind.is_fifo() || is_terminal {
+            rustix::fs::fchown(fd, Some(rustix::process::Uid::from_raw(identity.uid)), None)
+                .context("give the standard streams to the user")?;
+        }
+    }
+    Ok(())
+}
+
+/// Changes the directory as the user, following no link of `/proc/<pid>`: a descriptor that had leaked could be
+/// named as `/proc/self/fd/7` (CVE-2024-21626). What was entered must be in the container all the same.
+fn enter_directory(root: &Dir, plan: &ProcessPlan) -> Result<()> {
+    let context = || format!("chdir to cwd ({:?}) set in config.json", plan.cwd);
+    let directory = root.locate_dir(&plan.cwd).with_context(context)?;
+    rustix::process::fchdir(directory.as_fd()).with_context(context)?;
+    let cwd = rustix::process::getcwd(Vec::new()).with_context(context)?;
+    if !cwd.to_bytes().starts_with(b"/") {
+        bail!("{}: the directory is outside of the container", context());
+    }
+    Ok(())
+}
+
+fn become_user(plan: &ProcessPlan, identity: &Identity, equipment: &Equipment<'_>) -> Result<()> {
+    let sets = &plan.capabilities;
+    rustix::thread::set_keep_capabilities(true).context("keep capabilities")?;
+    let groups = equipment.can_set_groups.then_some(&identity.groups[..]);
+    exec::become_user(identity.uid, identity.gid, groups).with_context(|| {
+        format!("become user {}:{}: not mapped in the user namespace", identity.uid, identity.gid)
+    })?;
+    rustix::thread::set_keep_capabilities(false).context("keep capabilities")?;
+    let inheritable = sets.inheritable.bits();
+    exec::set_capabilities(sets.effective.bits(), sets.permitted.bits(), inheritable)
+        .context("set the capabilities")?;
+    exec::raise_ambient(sets.ambient.bits()).context("set the ambient capabilities")
+}
+
+fn environment(plan: &ProcessPlan, identity: &Identity) -> Vec<String> {
+    let mut environment = plan.env.clone();
+    if !environment.iter().any(|entry| entry.starts_with("HOME=")) {
+        environment.push(format!("HOME={}", identity.home));
+    }
+    environment
+}
+
+/// Finds the program as a shell would, in the container. Exit code 127 says that there is none, 126 that it
+/// cannot be invoked.
+fn find_program(name: &str, environment: &[String]) -> Result<CString> {
+    let path = environment.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let mut denied = None;
+    let candidates: Vec<String> = if name.contains('/') {
+        vec![name.to_owned()]
+    } else {
+        path.split(':')
+            .map(|directory| format!("{}/{name}", if directory.is_empty() { "." } else { directory }))
+            .collect()
+    };
+    for candidate in candidates {
+        match check_program(&candidate) {
+            Ok(()) => return Ok(CString::new(candidate)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
+            Err(error) => denied = Some(error),
+        }
+    }
+    Err(match denied {
+        Some(error) => ExitWith::new(126, anyhow!("exec: {name:?}: {}", describe(&error))).into(),
+        None if name.contains('/') => {
+            ExitWith::new(127, anyhow!("exec: {name:?}: stat {name}: no such file or directory")).into()
+        }
+        None => ExitWith::new(127, anyhow!("exec: {name:?}: executable file not found in $PATH")).into(),
+    })
+}
+
+fn check_program(path: &str) -> io::Result<()> {
+    let stat = rustix::fs::statat(rustix::fs::CWD, path, AtFlags::empty())?;
+    if FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Err(rustix::io::Errno::ISDIR.into());
+    }
+    Ok(rustix::fs::accessat(rustix::fs::CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?)
+}
+
+/// The kernel's words without the number that Rust adds, as docker shows them.
+pub fn describe(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
+    text.to_lowercase()
+}
+
+fn c_strings(words: &[String]) -> Result<Vec<CString>> {
+    words
+        .iter()
+        .map(|word| CString::new(word.as_str()).with_context(|| format!("argument {word:?}")))
+        .collect()
+}
+
+/// Puts an owned descriptor in place of the standard streams, where the container has none of its own.
+pub fn null_device() -> io::Result<OwnedFd> {
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
+    Ok(rustix::fs::open("/dev/null", flags, Mode::empty())?)
+}
+
+/// Makes one descriptor all three standard streams.
+pub fn set_all_stdio(fd: BorrowedFd<'_>) -> io::Result<()> {
+    exec::set_stdio(fd.as_fd(), fd.as_fd(), fd.as_fd())
+}

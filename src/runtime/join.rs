@@ -1,0 +1,96 @@
+//! A second process in a container that runs: `exec`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::child::{self, Stdio};
+use super::identity::{self, Equipment};
+use super::launch::{self, Starting};
+use super::plan::ProcessPlan;
+use super::seccomp::Filter;
+use super::{console, guest, protocol};
+use crate::sys::clone::{self, Forked, Namespaces, SingleThreaded};
+use crate::sys::path::Dir;
+use crate::sys::{exec, namespace, socket};
+
+/// What joining needs.
+pub struct Join<'a> {
+    /// The container's first process.
+    pub pidfd: BorrowedFd<'a>,
+    /// The namespaces it has of its own, the user namespace among them.
+    pub namespaces: Namespaces,
+    pub process: &'a ProcessPlan,
+    pub filter: Option<&'a Filter>,
+    pub stdin_open: bool,
+    pub can_set_groups: bool,
+}
+
+impl Join<'_> {
+    /// Clones a process into the container, which waits to be let go.
+    ///
+    /// The calling process has joined the container's namespaces afterwards: it must not look up a path any
+    /// more, because names mean what the container wants them to.
+    pub fn start(&self) -> Result<Starting> {
+        let starter = guest::program().context("keep the starter in memory")?;
+        let (parent, channel) = socket::pair().context("make a socket pair")?;
+        let (ours, theirs) = launch::streams(self.process.terminal, self.stdin_open)?;
+        identity::set_oom_score(self.process)?;
+        identity::hide_from_the_container()?;
+        let single_threaded = SingleThreaded::check().context("fork")?;
+        namespace::join_process(self.pidfd, self.namespaces).context("join the container's namespaces")?;
+        match clone::clone_checked(Namespaces::default(), &single_threaded).context("fork")? {
+            Forked::Parent(child) => Ok(Starting { child, channel: parent, pipes: ours }),
+            Forked::Child => {
+                drop((parent, ours));
+                let equipment = Equipment {
+                    starter: starter.as_fd(),
+                    report: channel.as_fd(),
+                    filter: self.filter,
+                    can_set_groups: self.can_set_groups,
+                    dies_with_parent: false,
+                };
+                run(self.process, theirs.as_ref(), &equipment)
+            }
+        }
+    }
+}
+
+fn run(process: &ProcessPlan, stdio: Option<&Stdio>, equipment: &Equipment<'_>) -> ! {
+    let error = match prepare(stdio, equipment.report) {
+        Ok(()) => identity::become_program(process, equipment),
+        Err(error) => error,
+    };
+    child::fail(equipment.report, &error)
+}
+
+fn prepare(stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
+    rustix::process::setsid().context("start a session")?;
+    match stdio {
+        Some(stdio) => {
+            exec::set_stdio(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())
+                .context("set the standard streams")?;
+        }
+        None => {
+            let (master, terminal) = open_terminal()?;
+            protocol::send_terminal(parent, master.as_fd()).context("hand over the terminal")?;
+            console::control(terminal.as_fd())?;
+        }
+    }
+    child::wait_for_go(parent)
+}
+
+/// The container may have mounted or linked anything on `/dev/pts`: what is opened must be a devpts.
+fn open_terminal() -> Result<(OwnedFd, OwnedFd)> {
+    /// `DEVPTS_SUPER_MAGIC` of linux/magic.h.
+    const DEVPTS: i64 = 0x1cd1;
+    let root = Dir::open(Path::new("/")).context("open the root directory")?;
+    let terminals = root.open_dir("dev/pts").context("open /dev/pts of the container")?;
+    let filesystem = rustix::fs::fstatfs(terminals.as_fd()).context("inspect /dev/pts of the container")?;
+    anyhow::ensure!(
+        filesystem.f_type as i64 == DEVPTS,
+        "open a terminal: /dev/pts of the container is no devpts"
+    );
+    console::open(terminals.as_fd())
+}

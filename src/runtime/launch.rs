@@ -1,0 +1,150 @@
+//! The parent's half of a start: clone the container's first process, let it go, learn how that went.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result, anyhow};
+use rustix::pipe::PipeFlags;
+
+use super::child::{self, Stdio};
+use super::identity::{self, Equipment};
+use super::plan::Plan;
+use super::protocol::FromChild;
+use super::seccomp::Filter;
+use super::{guest, userns};
+use crate::base::exit::ExitWith;
+use crate::base::hint::HintExt;
+use crate::sys::clone::{self, Child, Forked};
+use crate::sys::socket;
+
+/// What a start needs beside the plan.
+pub struct Launch<'a> {
+    pub plan: &'a Plan,
+    pub filter: Option<&'a Filter>,
+    /// `-i`: standard input is a pipe that is kept, not `/dev/null`.
+    pub stdin_open: bool,
+    /// A network namespace to join instead of a new one.
+    pub network: Option<BorrowedFd<'a>>,
+    /// Whether the user namespace allows setgroups(2).
+    pub can_set_groups: bool,
+}
+
+/// The parent's ends of the container's streams.
+#[derive(Debug)]
+pub enum Streams {
+    Terminal(OwnedFd),
+    Pipes { stdin: Option<OwnedFd>, stdout: OwnedFd, stderr: OwnedFd },
+}
+
+/// A container's first process that is being set up and waits to be let go. Dropped, it is killed.
+#[must_use]
+pub struct Starting {
+    pub(super) child: Child,
+    pub(super) channel: OwnedFd,
+    pub(super) pipes: Option<Streams>,
+}
+
+/// A container that runs.
+pub struct Started {
+    pub child: Child,
+    pub streams: Streams,
+}
+
+impl Launch<'_> {
+    /// Clones the first process. The caller is in the container's user namespace, as its root, and has no
+    /// threads.
+    pub fn start(&self) -> Result<Starting> {
+        let starter = guest::program()
+            .context("keep the starter in memory")
+            .hint(|| "executable memory files are forbidden: sudo sysctl -w vm.memfd_noexec=0")?;
+        let (parent, channel) = socket::pair().context("make a socket pair")?;
+        let (ours, theirs) = streams(self.plan.process.terminal, self.stdin_open)?;
+        let cloned = clone::clone(self.plan.namespaces);
+        match cloned.context("create the container's namespaces").hint(userns::refusal_hint)? {
+            Forked::Parent(child) => Ok(Starting { child, channel: parent, pipes: ours }),
+            Forked::Child => {
+                drop((parent, ours));
+                let equipment = Equipment {
+                    starter: starter.as_fd(),
+                    report: channel.as_fd(),
+                    filter: self.filter,
+                    can_set_groups: self.can_set_groups,
+                    dies_with_parent: true,
+                };
+                child::run(self.plan, theirs.as_ref(), self.network, &equipment)
+            }
+        }
+    }
+}
+
+impl Starting {
+    pub fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
+    /// Lets the process execute its program, and returns once it does.
+    pub fn go(self) -> Result<Started> {
+        let Self { child, channel, pipes } = self;
+        // One that has failed already has closed its end; its message says why.
+        match socket::send(channel.as_fd(), &[IoSlice::new(b"G")]) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(error).context("let the container go");
+            }
+            _ => {}
+        }
+        let mut terminal = None;
+        loop {
+            match receive(channel.as_fd())? {
+                (FromChild::Terminal, Some(master)) => terminal = Some(Streams::Terminal(master)),
+                (FromChild::Terminal, None) => return Err(anyhow!("the container sent no terminal")),
+                (FromChild::Failed(failure), _) => return Err(failure.into_error()),
+                (FromChild::NotExecuted(errno), _) => return Err(not_executed(errno)),
+                (FromChild::Closed, _) => break,
+            }
+        }
+        let streams = terminal.or(pipes).context("start the container: its first process died")?;
+        Ok(Started { child, streams })
+    }
+}
+
+/// Receives what the first process says, with a descriptor that may come along.
+pub fn receive(channel: BorrowedFd<'_>) -> Result<(FromChild, Option<OwnedFd>)> {
+    let mut buffer = vec![0; 16 << 10];
+    match socket::receive_with_fd(channel, &mut buffer) {
+        Ok((n, fd)) => Ok((FromChild::decode(&buffer[..n]), fd)),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok((FromChild::Closed, None)),
+        Err(error) => Err(error).context("hear from the container"),
+    }
+}
+
+/// The exit codes of a shell: 127 for what is not there, 126 for what cannot be invoked.
+pub fn not_executed(errno: i32) -> anyhow::Error {
+    let error = io::Error::from_raw_os_error(errno);
+    let code = if errno == libc::ENOENT { 127 } else { 126 };
+    ExitWith::new(code, anyhow!("exec: {}", identity::describe(&error))).into()
+}
+
+/// The parent's and the container's ends of the streams; a terminal is made later, in the container.
+pub fn streams(terminal: bool, stdin_open: bool) -> Result<(Option<Streams>, Option<Stdio>)> {
+    if terminal {
+        return Ok((None, None));
+    }
+    let (ours, theirs) = pipes(stdin_open).context("make the standard streams")?;
+    Ok((Some(ours), Some(theirs)))
+}
+
+/// The parent's and the container's ends of three pipes; without `stdin_open` its standard input is empty.
+fn pipes(stdin_open: bool) -> io::Result<(Streams, Stdio)> {
+    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC);
+    let (stdin_read, stdin_write) = if stdin_open {
+        let (read, write) = pipe()?;
+        (read, Some(write))
+    } else {
+        (identity::null_device()?, None)
+    };
+    let ((stdout_read, stdout_write), (stderr_read, stderr_write)) = (pipe()?, pipe()?);
+    Ok((
+        Streams::Pipes { stdin: stdin_write, stdout: stdout_read, stderr: stderr_read },
+        Stdio { stdin: stdin_read, stdout: stdout_write, stderr: stderr_write },
+    ))
+}

@@ -1,0 +1,418 @@
+//! The supervisor of one running container: moves its output to the log and to every attached client, its
+//! clients' input to it, and learns its end.
+//!
+//! One thread in one poll(2). What a client has not taken yet waits for it in memory, up to [`QUEUE_LIMIT`];
+//! beyond that nothing more is read from the container, whose writes then wait as on any full pipe. So
+//! neither memory nor output is lost to a slow reader.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::termios::Winsize;
+
+use super::launch::{Started, Streams};
+use super::log::{LogWriter, Stream};
+use super::protocol::{CHUNK, Event, Request, Taking};
+use crate::sys::signal::Signals;
+use crate::sys::socket;
+use crate::sys::{clone, process};
+
+/// Bytes that wait for one client before the container waits.
+const QUEUE_LIMIT: usize = 256 << 10;
+
+/// A container that has been quiet for so long is one that stays: its supervisor becomes small.
+const SETTLED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// What the supervisor works with.
+pub struct Monitor {
+    container: Started,
+    listener: Option<OwnedFd>,
+    clients: Vec<Client>,
+    log: Option<LogWriter>,
+    stdin: Input,
+    buffer: Vec<u8>,
+    /// Whether memory that only the start needed has been given back.
+    trimmed: bool,
+}
+
+/// Input on its way to the container.
+#[derive(Default)]
+struct Input {
+    pending: VecDeque<u8>,
+    ended: bool,
+}
+
+/// What of the container ends with a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ties {
+    /// Its standard input: docker's `StdinOnce`.
+    pub stdin_once: bool,
+    /// The container itself, unless the client detached.
+    pub lives_with_client: bool,
+}
+
+struct Client {
+    socket: OwnedFd,
+    taking: Taking,
+    ties: Ties,
+    queue: VecDeque<Vec<u8>>,
+    queued: usize,
+    gone: bool,
+}
+
+impl Client {
+    fn new(socket: OwnedFd, taking: Taking, ties: Ties) -> Self {
+        Self { socket, taking, ties, queue: VecDeque::new(), queued: 0, gone: false }
+    }
+
+    /// Sends a message, or queues it behind those that wait.
+    fn tell(&mut self, message: Vec<u8>) {
+        if self.queue.is_empty() {
+            match socket::send(self.socket.as_fd(), &[io::IoSlice::new(&message)]) {
+                Ok(()) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    self.gone = true;
+                    return;
+                }
+            }
+        }
+        self.queued += message.len();
+        self.queue.push_back(message);
+    }
+
+    /// Sends what waits, as far as there is room.
+    fn flush(&mut self) {
+        while let Some(message) = self.queue.front() {
+            match socket::send(self.socket.as_fd(), &[io::IoSlice::new(message)]) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.gone = true;
+                    return;
+                }
+            }
+            self.queued -= message.len();
+            self.queue.pop_front();
+        }
+    }
+}
+
+/// What a descriptor in the poll set is.
+#[derive(Clone, Copy)]
+enum Source {
+    Process,
+    Signals,
+    Listener,
+    Stdout,
+    Stderr,
+    Stdin,
+    Client(usize),
+}
+
+impl Monitor {
+    /// Takes over a process that runs.
+    pub fn new(container: Started) -> Result<Self> {
+        match &container.streams {
+            Streams::Terminal(master) => never_block(master.as_fd())?,
+            Streams::Pipes { stdin, stdout, stderr } => {
+                for fd in [stdin.as_ref(), Some(stdout), Some(stderr)].into_iter().flatten() {
+                    never_block(fd.as_fd())?;
+                }
+            }
+        }
+        Ok(Self {
+            container,
+            listener: None,
+            clients: Vec::new(),
+            log: None,
+            stdin: Input::default(),
+            buffer: vec![0; CHUNK + 16],
+            trimmed: false,
+        })
+    }
+
+    /// Lets clients come, and keeps what the process says.
+    pub fn with(mut self, listener: OwnedFd, log: LogWriter) -> Self {
+        (self.listener, self.log) = (Some(listener), Some(log));
+        self
+    }
+
+    /// Takes a client that is connected already, before the container has said anything.
+    pub fn add_client(&mut self, socket: OwnedFd, taking: Taking, ties: Ties) -> Result<()> {
+        never_block(socket.as_fd())?;
+        self.clients.push(Client::new(socket, taking, ties));
+        Ok(())
+    }
+
+    /// Tells every client something.
+    pub fn tell_all(&mut self, event: &Event<'_>) {
+        for client in &mut self.clients {
+            client.tell(event.encode());
+        }
+    }
+
+    /// Works until the container has ended and its output is taken; returns its exit code. The clients are
+    /// still there, to be told by [`Monitor::finish`] once the end is on record.
+    pub fn run(&mut self) -> Result<i32> {
+        let signals =
+            Signals::catch(&[Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]).context("catch signals")?;
+        let mut ended = false;
+        let mut open = [true, matches!(self.container.streams, Streams::Pipes { .. })];
+        while !ended || open.contains(&true) {
+            for (source, events) in self.wait(&signals, ended, open)? {
+                match source {
+                    Source::Process => ended = true,
+                    Source::Signals => self.pass_on(&signals),
+                    Source::Listener => self.accept()?,
+                    Source::Stdout => open[0] = self.read_output(Stream::Stdout),
+                    Source::Stderr => open[1] = self.read_output(Stream::Stderr),
+                    Source::Stdin => self.write_input(),
+                    Source::Client(index) => self.serve(index, events),
+                }
+            }
+            self.forget_gone();
+        }
+        if let Some(log) = &mut self.log {
+            // A full disk loses the log, not the container's end.
+            let _ = log.finish();
+        }
+        clone::wait(self.container.child.pidfd()).context("wait for the container")
+    }
+
+    /// Says the exit code to every client, and waits until each has taken all that was for it.
+    pub fn finish(mut self, code: i32) {
+        drop(self.listener.take());
+        self.tell_all(&Event::Exited(code));
+        loop {
+            self.clients.retain(|client| !client.gone && !client.queue.is_empty());
+            if self.clients.is_empty() {
+                return;
+            }
+            let mut fds: Vec<_> =
+                self.clients.iter().map(|client| PollFd::new(&client.socket, PollFlags::OUT)).collect();
+            if !matches!(poll(&mut fds, None), Ok(_) | Err(Errno::INTR)) {
+                return;
+            }
+            drop(fds);
+            self.clients.iter_mut().for_each(Client::flush);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.clients.iter().any(|client| client.queued > QUEUE_LIMIT)
+    }
+
+    fn wait(&mut self, signals: &Signals, ended: bool, open: [bool; 2]) -> Result<Vec<(Source, PollFlags)>> {
+        let mut sources = Vec::with_capacity(6 + self.clients.len());
+        let mut fds = Vec::with_capacity(6 + self.clients.len());
+        let mut add = |source, fd, events| {
+            sources.push(source);
+            fds.push(PollFd::from_borrowed_fd(fd, events));
+        };
+        if !ended {
+            add(Source::Process, self.container.child.pidfd(), PollFlags::IN);
+        }
+        add(Source::Signals, signals.as_fd(), PollFlags::IN);
+        if let Some(listener) = &self.listener {
+            add(Source::Listener, listener.as_fd(), PollFlags::IN);
+        }
+        let (stdout, stderr, stdin) = match &self.container.streams {
+            Streams::Terminal(master) => (master, None, Some(master)),
+            Streams::Pipes { stdin, stdout, stderr } => (stdout, Some(stderr), stdin.as_ref()),
+        };
+        if !self.is_full() {
+            if open[0] {
+                add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
+            }
+            if let Some(stderr) = stderr.filter(|_| open[1]) {
+                add(Source::Stderr, stderr.as_fd(), PollFlags::IN);
+            }
+        }
+        if let Some(stdin) = stdin.filter(|_| !self.stdin.pending.is_empty() && !ended) {
+            add(Source::Stdin, stdin.as_fd(), PollFlags::OUT);
+        }
+        for (index, client) in self.clients.iter().enumerate() {
+            let mut events = PollFlags::empty();
+            if !client.taking.stdin || self.stdin.pending.len() < CHUNK {
+                events |= PollFlags::IN;
+            }
+            if !client.queue.is_empty() {
+                events |= PollFlags::OUT;
+            }
+            add(Source::Client(index), client.socket.as_fd(), events);
+        }
+        let patience = (!self.trimmed).then_some(&SETTLED);
+        match poll(&mut fds, patience) {
+            Ok(0) => {
+                process::trim_memory();
+                self.trimmed = true;
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).context("wait for the container"),
+        }
+        let ready = fds.iter().map(PollFd::revents);
+        Ok(sources.into_iter().zip(ready).filter(|(_, events)| !events.is_empty()).collect())
+    }
+
+    /// Reads a piece of output; false once there will be no more.
+    fn read_output(&mut self, stream: Stream) -> bool {
+        let fd = match (&self.container.streams, stream) {
+            (Streams::Terminal(master), _) => master,
+            (Streams::Pipes { stdout, .. }, Stream::Stdout) => stdout,
+            (Streams::Pipes { stderr, .. }, Stream::Stderr) => stderr,
+        };
+        let n = match rustix::io::read(fd, &mut self.buffer[..CHUNK]) {
+            Ok(0) => return false,
+            Ok(n) => n,
+            Err(Errno::AGAIN | Errno::INTR) => return true,
+            // A terminal whose other side is closed answers EIO.
+            Err(_) => return false,
+        };
+        let data = &self.buffer[..n];
+        if let Some(log) = &mut self.log {
+            let _ = log.append(stream, data);
+        }
+        let event = match stream {
+            Stream::Stdout => Event::Stdout(data),
+            Stream::Stderr => Event::Stderr(data),
+        };
+        for client in &mut self.clients {
+            let takes = match stream {
+                Stream::Stdout => client.taking.stdout,
+                Stream::Stderr => client.taking.stderr,
+            };
+            if takes {
+                client.tell(event.encode());
+            }
+        }
+        true
+    }
+
+    fn write_input(&mut self) {
+        let fd = match &self.container.streams {
+            Streams::Terminal(master) => master,
+            Streams::Pipes { stdin: Some(stdin), .. } => stdin,
+            Streams::Pipes { stdin: None, .. } => {
+                self.stdin.pending.clear();
+                return;
+            }
+        };
+        while !self.stdin.pending.is_empty() {
+            match rustix::io::write(fd, self.stdin.pending.as_slices().0) {
+                Ok(n) => drop(self.stdin.pending.drain(..n)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                // The program has closed its standard input.
+                Err(_) => {
+                    self.stdin.pending.clear();
+                    self.stdin.ended = true;
+                }
+            }
+        }
+        if self.stdin.ended {
+            self.close_stdin();
+        }
+    }
+
+    fn close_stdin(&mut self) {
+        if let Streams::Pipes { stdin, .. } = &mut self.container.streams {
+            *stdin = None;
+        }
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        let uid = rustix::process::getuid().as_raw();
+        if let Ok(Some(socket)) = socket::accept(listener.as_fd(), uid) {
+            let mut client = Client::new(socket, Taking::default(), Ties::default());
+            client.tell(Event::Started.encode());
+            self.clients.push(client);
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, index: usize, events: PollFlags) {
+        if events.contains(PollFlags::OUT) {
+            self.clients[index].flush();
+        }
+        if !events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+            return;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        match socket::receive(self.clients[index].socket.as_fd(), &mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => self.clients[index].gone = true,
+            Ok(n) => match Request::decode(&buffer[..n]) {
+                Some(request) => self.obey(index, request),
+                None => self.clients[index].gone = true,
+            },
+        }
+        self.buffer = buffer;
+    }
+
+    fn obey(&mut self, index: usize, request: Request<'_>) {
+        match request {
+            Request::Attach(taking) => self.clients[index].taking = taking,
+            Request::Stdin(data) => {
+                if self.clients[index].taking.stdin && !self.stdin.ended {
+                    self.stdin.pending.extend(data);
+                    self.write_input();
+                }
+            }
+            Request::StdinEnd => self.end_input(),
+            Request::Detach => {
+                self.clients[index].ties = Ties::default();
+                self.clients[index].gone = true;
+            }
+            Request::Resize { rows, columns } => {
+                if let Streams::Terminal(master) = &self.container.streams {
+                    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+                    let _ = rustix::termios::tcsetwinsize(master, size);
+                }
+            }
+            Request::Signal(number) => {
+                let _ = process::send_signal(self.container.child.pidfd(), i32::from(number));
+            }
+        }
+    }
+
+    fn end_input(&mut self) {
+        self.stdin.ended = true;
+        if self.stdin.pending.is_empty() {
+            self.close_stdin();
+        }
+    }
+
+    /// A supervisor that is told to end asks its container to; other signals are for terminals.
+    fn pass_on(&self, signals: &Signals) {
+        while let Ok(Some(number)) = signals.next() {
+            if number == libc::SIGTERM {
+                let _ = process::send_signal(self.container.child.pidfd(), libc::SIGTERM);
+            }
+        }
+    }
+
+    fn forget_gone(&mut self) {
+        let gone = |client: &&Client| client.gone;
+        let ends_input = self.clients.iter().filter(gone).any(|client| client.ties.stdin_once);
+        let ends_container = self.clients.iter().filter(gone).any(|client| client.ties.lives_with_client);
+        self.clients.retain(|client| !client.gone);
+        if ends_input {
+            self.end_input();
+        }
+        if ends_container {
+            let _ = process::send_signal(self.container.child.pidfd(), libc::SIGKILL);
+        }
+    }
+}
+
+fn never_block(fd: BorrowedFd<'_>) -> Result<()> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    Ok(rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?)
+}

@@ -1,0 +1,276 @@
+//! Messages between the processes of one container, one per packet of a `SOCK_SEQPACKET` socket.
+//!
+//! The container's first process tells its parent: a terminal's master, a failure, or, by the starter and in
+//! four bytes, why the program could not be executed; end of file says that it was.
+//!
+//! A client (`run`, `attach`, `start -a`) talks to the supervisor with [`Request`] and [`Event`]: a byte for
+//! the kind, then the payload.
+
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+
+use anyhow::anyhow;
+use serde::{Deserialize, Serialize};
+
+use crate::base::exit::{self, ExitWith};
+use crate::base::hint::{self, HintExt};
+use crate::sys::socket;
+
+/// The most bytes of a stream in one message; a message is one byte longer.
+pub const CHUNK: usize = 32 << 10;
+
+/// Longer failures are cut.
+const FAILURE_LIMIT: usize = 8 << 10;
+
+/// An error on its way to another process: exit code, text, hint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: u8,
+    pub text: String,
+    pub hint: String,
+}
+
+impl Failure {
+    /// Takes what the other side needs to report an error; without a code of its own it is the engine's 125.
+    pub fn of(error: &anyhow::Error) -> Self {
+        Self {
+            code: exit::find(error).unwrap_or(125),
+            text: format!("{error:#}"),
+            hint: hint::find(error).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The error again.
+    pub fn into_error(self) -> anyhow::Error {
+        let error = anyhow::Error::new(ExitWith::new(self.code, anyhow!(self.text)));
+        if self.hint.is_empty() {
+            return error;
+        }
+        match Err::<(), _>(error).hint(|| self.hint) {
+            Err(error) => error,
+            Ok(()) => unreachable!("an error stays one"),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![self.code];
+        bytes.extend_from_slice(self.text.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(self.hint.as_bytes());
+        bytes.truncate(FAILURE_LIMIT);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        let (&code, rest) = bytes.split_first().unwrap_or((&125, &[]));
+        let mut parts = rest.splitn(2, |&byte| byte == 0);
+        let mut text = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+        Self { code, text: text(), hint: text() }
+    }
+}
+
+/// What the container's first process says before it is the program.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FromChild {
+    /// Comes with the descriptor of the terminal's master.
+    Terminal,
+    Failed(Failure),
+    /// The starter's: execve(2) was refused with this error number.
+    NotExecuted(i32),
+    /// End of file: the program runs, or the process has died.
+    Closed,
+}
+
+const TERMINAL: u8 = b'T';
+const FAILED: u8 = b'F';
+
+impl FromChild {
+    /// Reads a message; anything else than the protocol's is a failure.
+    pub fn decode(bytes: &[u8]) -> Self {
+        match bytes {
+            [] => Self::Closed,
+            [TERMINAL] => Self::Terminal,
+            &[a, b, c, d] => Self::NotExecuted(i32::from_le_bytes([a, b, c, d])),
+            [FAILED, rest @ ..] => Self::Failed(Failure::decode(rest)),
+            _ => Self::Failed(Failure { code: 125, text: "unknown message".into(), hint: String::new() }),
+        }
+    }
+}
+
+/// Sends the master of the container's terminal.
+pub fn send_terminal(channel: BorrowedFd<'_>, master: BorrowedFd<'_>) -> io::Result<()> {
+    socket::send_with_fd(channel, &[IoSlice::new(&[TERMINAL])], Some(master))
+}
+
+/// Sends why the container could not be set up.
+pub fn send_failure(channel: BorrowedFd<'_>, error: &anyhow::Error) -> io::Result<()> {
+    // Never four bytes long, which would be the starter's: the code and the separator are two, so pad.
+    let mut bytes = Failure::of(error).encode();
+    while bytes.len() < 4 {
+        bytes.push(0);
+    }
+    socket::send(channel, &[IoSlice::new(&[FAILED]), IoSlice::new(&bytes)])
+}
+
+/// The streams that a client takes part in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taking {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+}
+
+/// What a client asks of a supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// The first message of a client that connects: which streams it takes part in.
+    Attach(Taking),
+    Stdin(&'a [u8]),
+    /// No more standard input.
+    StdinEnd,
+    Resize {
+        rows: u16,
+        columns: u16,
+    },
+    Signal(u8),
+    /// The client leaves, and the container goes on.
+    Detach,
+}
+
+/// What a supervisor tells its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The program runs.
+    Started,
+    Failed(Failure),
+    Stdout(&'a [u8]),
+    Stderr(&'a [u8]),
+    /// The container has ended, and everything about that is written down.
+    Exited(i32),
+}
+
+impl<'a> Request<'a> {
+    /// The message as it goes over the socket.
+    pub fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Attach(taking) => {
+                let streams =
+                    u8::from(taking.stdin) | u8::from(taking.stdout) << 1 | u8::from(taking.stderr) << 2;
+                vec![b'A', streams]
+            }
+            Self::Stdin(bytes) => [b"I", bytes].concat(),
+            Self::StdinEnd => vec![b'E'],
+            Self::Resize { rows, columns } => {
+                let ([a, b], [c, d]) = (rows.to_le_bytes(), columns.to_le_bytes());
+                vec![b'W', a, b, c, d]
+            }
+            Self::Signal(number) => vec![b'K', number],
+            Self::Detach => vec![b'D'],
+        }
+    }
+
+    pub fn send(self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        socket::send(socket, &[IoSlice::new(&self.encode())])
+    }
+
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        match bytes {
+            [b'A', streams] => {
+                let bit = |index: u8| streams >> index & 1 == 1;
+                Some(Self::Attach(Taking { stdin: bit(0), stdout: bit(1), stderr: bit(2) }))
+            }
+            [b'I', data @ ..] => Some(Self::Stdin(data)),
+            [b'E'] => Some(Self::StdinEnd),
+            &[b'W', a, b, c, d] => {
+                Some(Self::Resize { rows: u16::from_le_bytes([a, b]), columns: u16::from_le_bytes([c, d]) })
+            }
+            &[b'K', number] => Some(Self::Signal(number)),
+            [b'D'] => Some(Self::Detach),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// The message as it goes over the socket.
+    pub fn encode(&self) -> Vec<u8> {
+        let with = |kind: u8, rest: &[u8]| [&[kind], rest].concat();
+        match self {
+            Self::Started => with(b'S', &[]),
+            Self::Failed(failure) => with(b'F', &failure.encode()),
+            Self::Stdout(bytes) => with(b'O', bytes),
+            Self::Stderr(bytes) => with(b'R', bytes),
+            Self::Exited(code) => with(b'X', &code.to_le_bytes()),
+        }
+    }
+
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        match bytes {
+            [b'S'] => Some(Self::Started),
+            [b'F', rest @ ..] => Some(Self::Failed(Failure::decode(rest))),
+            [b'O', data @ ..] => Some(Self::Stdout(data)),
+            [b'R', data @ ..] => Some(Self::Stderr(data)),
+            &[b'X', a, b, c, d] => Some(Self::Exited(i32::from_le_bytes([a, b, c, d]))),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn requests_and_events_round_trip() {
+        let (a, b) = socket::pair().unwrap();
+        for request in [
+            Request::Attach(Taking { stdin: true, stdout: false, stderr: true }),
+            Request::Stdin(b"hello"),
+            Request::StdinEnd,
+            Request::Resize { rows: 24, columns: 500 },
+            Request::Signal(15),
+            Request::Detach,
+        ] {
+            request.send(a.as_fd()).unwrap();
+            let mut buffer = [0; 64];
+            let n = socket::receive(b.as_fd(), &mut buffer).unwrap();
+            assert_eq!(Request::decode(&buffer[..n]), Some(request));
+        }
+        let failure = Failure { code: 127, text: "exec: \"x\": not found".into(), hint: "install it".into() };
+        for event in [
+            Event::Started,
+            Event::Failed(failure),
+            Event::Stdout(b"out"),
+            Event::Stderr(b""),
+            Event::Exited(-1),
+        ] {
+            assert_eq!(Event::decode(&event.encode()), Some(event));
+        }
+        assert_eq!((Request::decode(b"?"), Event::decode(b"X1")), (None, None));
+    }
+
+    #[test]
+    fn a_failure_is_never_taken_for_an_error_number() {
+        let (a, b) = socket::pair().unwrap();
+        for error in [anyhow!(""), anyhow!("x"), anyhow!("xy")] {
+            send_failure(a.as_fd(), &error).unwrap();
+            let mut buffer = [0; 64];
+            let n = socket::receive(b.as_fd(), &mut buffer).unwrap();
+            assert!(
+                matches!(FromChild::decode(&buffer[..n]), FromChild::Failed(f) if f.text == error.to_string())
+            );
+        }
+        assert_eq!(FromChild::decode(&2i32.to_le_bytes()), FromChild::NotExecuted(2));
+    }
+
+    #[test]
+    fn failures_keep_code_and_hint() {
+        let error = Failure { code: 126, text: "a: b".into(), hint: "c".into() }.into_error();
+        assert_eq!(
+            (format!("{error:#}"), exit::find(&error), hint::find(&error)),
+            ("a: b".into(), Some(126), Some("c"))
+        );
+        assert_eq!(Failure::of(&anyhow!("b").context("a")).code, 125);
+    }
+}

@@ -1,0 +1,352 @@
+//! The container's filesystem: root, mounts, devices, masks, and the pivot into it.
+//!
+//! Runs in the container's own mount namespace while the host is still the root directory. Every place
+//! inside is resolved beneath the new root by [`Dir`] and used through its descriptor; every mount is
+//! made detached and then attached there. So no link in an image or a volume leads a mount elsewhere
+//! (CVE-2021-30465, CVE-2025-31133, CVE-2025-52565, CVE-2025-52881), and a target that is made is made
+//! beneath the root, never on the host (CVE-2024-45310).
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::mount::MountAttrFlags;
+
+use super::copyup;
+use super::plan::{MountKind, MountPlan, Plan, Rootfs};
+use crate::base::hint::HintExt;
+use crate::sys::mount::{self, Attributes, Filesystem};
+use crate::sys::path::Dir;
+
+/// Device nodes of the host that every container has, as docker's.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Links in `/dev`: name and target.
+const DEVICE_LINKS: [(&str, &str); 6] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("core", "/proc/kcore"),
+    ("ptmx", "pts/ptmx"),
+];
+
+/// The assembled root, not yet pivoted into.
+pub struct Assembled {
+    pub root: Dir,
+    /// The mount of `/dev/pts`, for a terminal's sake.
+    pub terminals: Option<OwnedFd>,
+}
+
+/// Mounts the root and everything in it.
+pub fn assemble(plan: &Plan) -> Result<Assembled> {
+    mount::make_all_slave().context("separate the mounts from the host's")?;
+    let null = mount::copy_path(Path::new("/dev/null"), false).context("open /dev/null of the host")?;
+    let root_mount = mount_root(&plan.rootfs)?;
+    let root = Dir::from_fd(root_mount);
+    let mut terminals = None;
+    for step in &plan.mounts {
+        let made = apply(&root, step).with_context(|| format!("mount on {}", step.target))?;
+        match &step.kind {
+            MountKind::Devices { .. } => attach_devices(&root)?,
+            MountKind::Filesystem { name, .. } if name == "devpts" => terminals = Some(made),
+            _ => {}
+        }
+    }
+    set_sysctls(&root, plan)?;
+    for path in &plan.read_only_paths {
+        lock(&root, path).with_context(|| format!("make {path} read-only"))?;
+    }
+    mask_all(&root, &plan.masked, null.as_fd())?;
+    Ok(Assembled { root, terminals })
+}
+
+/// Makes the assembled root the root directory. What follows sees the container only.
+pub fn enter(assembled: &Assembled, read_only: bool) -> Result<()> {
+    if read_only {
+        let change = Attributes { set: Attributes::READ_ONLY, ..Attributes::default() };
+        mount::set_attributes(assembled.root.as_fd(), change, false).context("make the root read-only")?;
+    }
+    mount::pivot(assembled.root.as_fd()).context("change the root directory")
+}
+
+fn mount_root(rootfs: &Rootfs) -> Result<OwnedFd> {
+    let (mount, target) = match rootfs {
+        Rootfs::Overlay { base, lower, upper, work, target } => {
+            rustix::process::chdir(base).with_context(|| format!("enter {}", base.display()))?;
+            let mount = overlay(lower, upper, work).context("mount the layers").hint(overlay_hint)?;
+            (mount, target)
+        }
+        Rootfs::Directory { path } => {
+            let mount = mount::copy_path(path, true).with_context(|| format!("open {}", path.display()))?;
+            (mount, path)
+        }
+    };
+    let private = Attributes { propagation: Attributes::PRIVATE, ..Attributes::default() };
+    mount::set_attributes(mount.as_fd(), private, true)
+        .context("separate the root from the host's mounts")?;
+    let place = rustix::fs::open(target, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .with_context(|| format!("open {}", target.display()))?;
+    mount::attach(mount.as_fd(), place.as_fd()).context("attach the root")?;
+    Ok(mount)
+}
+
+/// The layers, lowest first, relative to the working directory: an option has room for 255 bytes. One
+/// option a layer (`lowerdir+`, Linux 6.7) has no limit on their number; the older single option is bound
+/// to a page by mount(2), which serves some sixty layers.
+fn overlay(lower: &[String], upper: &Path, work: &Path) -> io::Result<OwnedFd> {
+    let overlay = Filesystem::open("overlay")?;
+    overlay.set("source", "overlay")?;
+    let (upper, work) = (upper.to_string_lossy(), work.to_string_lossy());
+    for (index, layer) in lower.iter().rev().enumerate() {
+        match overlay.set("lowerdir+", layer) {
+            Err(error) if index == 0 && error.raw_os_error().is_none_or(|code| code == libc::EINVAL) => {
+                return overlay_in_one_option(lower, &upper, &work);
+            }
+            result => result?,
+        }
+    }
+    overlay.set("upperdir", &upper)?;
+    overlay.set("workdir", &work)?;
+    overlay.set_flag("userxattr")?;
+    overlay.mount(MountAttrFlags::empty())
+}
+
+fn overlay_in_one_option(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd> {
+    let layers: Vec<&str> = lower.iter().rev().map(String::as_str).collect();
+    let options = format!("lowerdir={},upperdir={upper},workdir={work},userxattr", layers.join(":"));
+    // mount(2) needs a place to attach to at once: the work directory's sibling that is the target.
+    let options = std::ffi::CString::new(options)?;
+    let target = Path::new(upper).with_file_name("rootfs");
+    rustix::mount::mount(
+        "overlay",
+        &target,
+        "overlay",
+        rustix::mount::MountFlags::empty(),
+        options.as_c_str(),
+    )?;
+    mount::copy_path(&target, false)
+}
+
+fn overlay_hint() -> String {
+    let refusal = super::userns::refusal_hint();
+    if refusal.contains("AppArmor") {
+        return refusal;
+    }
+    "layers need Linux 5.11 and a data directory on a filesystem with extended attributes; \
+     choose another directory with --root DIR"
+        .into()
+}
+
+/// Makes one mount and attaches it; returns it.
+fn apply(root: &Dir, step: &MountPlan) -> Result<OwnedFd> {
+    let made = match &step.kind {
+        MountKind::Filesystem { name, options } => new_filesystem(name, options, step.attributes)?,
+        MountKind::Devices { options } => devices(options, step.attributes)?,
+        MountKind::Bind { source } => bind(source, step)?,
+    };
+    if step.propagation != 0 {
+        let change = Attributes { propagation: step.propagation, ..Attributes::default() };
+        mount::set_attributes(made.as_fd(), change, step.recursive).context("set the propagation")?;
+    }
+    let is_directory = FileType::from_raw_mode(rustix::fs::fstat(&made)?.st_mode).is_dir();
+    let strict = matches!(&step.kind, MountKind::Devices { .. })
+        || matches!(&step.kind, MountKind::Filesystem { name, .. } if name == "proc" || name == "sysfs");
+    if step.copy_up {
+        copyup::fill(root, &step.target, made.as_fd())?;
+    }
+    let place = place(root, &step.target, is_directory, strict)?;
+    mount::attach(made.as_fd(), place.as_fd()).context("attach")?;
+    Ok(made)
+}
+
+fn new_filesystem(name: &str, options: &[(String, Option<String>)], attributes: u64) -> Result<OwnedFd> {
+    let filesystem = Filesystem::open(name)?;
+    filesystem.set("source", name)?;
+    for (key, value) in options {
+        match value {
+            Some(value) => filesystem.set(key, value),
+            None => filesystem.set_flag(key),
+        }
+        .with_context(|| format!("option {key}"))?;
+    }
+    Ok(filesystem.mount(MountAttrFlags::from_bits_retain(attributes as u32))?)
+}
+
+/// Copies what is at a path of the host. Flags that the host's mount has are locked in a user namespace
+/// and stay; only what the plan adds is set.
+fn bind(source: &Path, step: &MountPlan) -> Result<OwnedFd> {
+    let copy = mount::copy_path(source, step.recursive)
+        .with_context(|| format!("open {}", source.display()))
+        .hint_if_denied(source)?;
+    if step.attributes != 0 {
+        let change = Attributes { set: step.attributes, ..Attributes::default() };
+        mount::set_attributes(copy.as_fd(), change, step.recursive).context("set the attributes")?;
+    }
+    Ok(copy)
+}
+
+trait HintIfDenied<T> {
+    fn hint_if_denied(self, source: &Path) -> Result<T>;
+}
+
+impl<T> HintIfDenied<T> for Result<T> {
+    /// Says whose file it is: the commonest surprise of a rootless engine.
+    fn hint_if_denied(self, source: &Path) -> Result<T> {
+        let denied = |error: &anyhow::Error| {
+            let cause = error.downcast_ref::<io::Error>();
+            cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
+        };
+        match self {
+            Err(error) if denied(&error) => Err(error)
+                .hint(|| format!("your user may not reach it: check with: namei -l {}", source.display())),
+            result => result,
+        }
+    }
+}
+
+/// A memory filesystem with the standard devices: nodes cannot be made in a user namespace, so the
+/// host's are attached to empty files. Its source is opened by its host path before the pivot, so it is
+/// what it says.
+fn devices(options: &[(String, Option<String>)], attributes: u64) -> Result<OwnedFd> {
+    let tmpfs = new_filesystem("tmpfs", options, attributes & !Attributes::READ_ONLY)?;
+    for (name, target) in DEVICE_LINKS {
+        rustix::fs::symlinkat(target, &tmpfs, name).with_context(|| format!("create {name}"))?;
+    }
+    for name in DEVICES {
+        empty_file(tmpfs.as_fd(), name).with_context(|| format!("create {name}"))?;
+    }
+    for name in ["pts", "shm", "mqueue"] {
+        rustix::fs::mkdirat(&tmpfs, name, Mode::from_raw_mode(0o755))
+            .with_context(|| format!("create {name}"))?;
+    }
+    Ok(tmpfs)
+}
+
+/// Attaches the host's devices beneath the container's `/dev`, once that is attached itself.
+fn attach_devices(root: &Dir) -> Result<()> {
+    let dev = root.locate_dir("dev").context("open /dev")?;
+    for name in DEVICES {
+        let source = format!("/dev/{name}");
+        let device = mount::copy_path(Path::new(&source), false).with_context(|| format!("open {source}"))?;
+        if !FileType::from_raw_mode(rustix::fs::fstat(&device)?.st_mode).is_char_device() {
+            bail!("open {source}: not a device");
+        }
+        let place = rustix::fs::openat(
+            dev.as_fd(),
+            name,
+            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        mount::attach(device.as_fd(), place.as_fd()).with_context(|| format!("attach {source}"))?;
+    }
+    Ok(())
+}
+
+fn empty_file(directory: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o666))?;
+    Ok(())
+}
+
+/// Finds, or makes, what a mount is attached to. `strict` refuses any link on the way: `/proc`, `/sys` and
+/// `/dev` must be where programs expect them (CVE-2019-19921, CVE-2023-27561, CVE-2026-41579).
+fn place(root: &Dir, target: &str, directory: bool, strict: bool) -> Result<OwnedFd> {
+    let relative = target.trim_start_matches('/');
+    if strict {
+        refuse_links(root, relative)?;
+    }
+    match root.locate(relative) {
+        Ok(place) => Ok(place),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_place(root, relative, directory),
+        Err(error) => Err(error).context("find the place"),
+    }
+}
+
+fn make_place(root: &Dir, relative: &str, directory: bool) -> Result<OwnedFd> {
+    let mode = Mode::from_raw_mode(0o755);
+    if directory {
+        root.create_dir_all(relative, mode).context("create the directory")?;
+    } else {
+        let path = Path::new(relative);
+        let parent = root.create_dir_all(path.parent().unwrap_or(Path::new("")), mode);
+        let parent = parent.context("create the directory")?;
+        let name = path.file_name().context("create the file: it has no name")?;
+        empty_file(parent.as_fd(), &name.to_string_lossy()).context("create the file")?;
+    }
+    root.locate(relative).context("find the place")
+}
+
+fn refuse_links(root: &Dir, relative: &str) -> Result<()> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match rustix::fs::openat2(root.as_fd(), relative, flags, Mode::empty(), resolve) {
+        Ok(_) | Err(rustix::io::Errno::NOENT) => Ok(()),
+        Err(rustix::io::Errno::LOOP) => bail!("/{relative} is a symbolic link in the image"),
+        Err(error) => Err(error).context("find the place"),
+    }
+}
+
+fn set_sysctls(root: &Dir, plan: &Plan) -> Result<()> {
+    for (path, value) in &plan.sysctls {
+        let file = root
+            .open_file(format!("proc/sys/{path}"), OFlags::WRONLY | OFlags::NOFOLLOW, Mode::empty())
+            .with_context(|| format!("set sysctl {path}"))?;
+        rustix::io::write(&file, value.as_bytes())
+            .with_context(|| format!("set sysctl {path} to {value:?}"))?;
+    }
+    Ok(())
+}
+
+/// Lays a read-only copy of a path over it; a path that is not there needs none.
+fn lock(root: &Dir, path: &str) -> Result<()> {
+    let Some(place) = locate_if_there(root, path)? else { return Ok(()) };
+    let copy = mount::copy(place.as_fd(), "", true)?;
+    let change = Attributes { set: Attributes::READ_ONLY, ..Attributes::default() };
+    mount::set_attributes(copy.as_fd(), change, true)?;
+    Ok(mount::attach(copy.as_fd(), place.as_fd())?)
+}
+
+/// Hides paths: files behind the host's `/dev/null`, directories behind one empty read-only memory
+/// filesystem, made when it is first needed.
+fn mask_all(root: &Dir, paths: &[String], null: BorrowedFd<'_>) -> Result<()> {
+    let mut empty: Option<OwnedFd> = None;
+    for path in paths {
+        let mut hide = || -> Result<()> {
+            let Some(place) = locate_if_there(root, path)? else { return Ok(()) };
+            let stat = rustix::fs::statat(&place, "", AtFlags::EMPTY_PATH)?;
+            let cover = if FileType::from_raw_mode(stat.st_mode).is_dir() {
+                if empty.is_none() {
+                    empty = Some(empty_directory()?);
+                }
+                mount::copy(empty.as_ref().map(|fd| fd.as_fd()).unwrap_or(null), "", false)?
+            } else {
+                mount::copy(null, "", false)?
+            };
+            Ok(mount::attach(cover.as_fd(), place.as_fd())?)
+        };
+        hide().with_context(|| format!("mask {path}"))?;
+    }
+    Ok(())
+}
+
+fn empty_directory() -> Result<OwnedFd> {
+    let options = [("size".to_owned(), Some("4k".to_owned())), ("mode".to_owned(), Some("555".to_owned()))];
+    new_filesystem(
+        "tmpfs",
+        &options,
+        Attributes::READ_ONLY | Attributes::NOSUID | Attributes::NODEV | Attributes::NOEXEC,
+    )
+}
+
+fn locate_if_there(root: &Dir, path: &str) -> Result<Option<OwnedFd>> {
+    match root.locate(path.trim_start_matches('/')) {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,369 @@
+//! The user namespace that a container, a pull or a removal works in.
+//!
+//! A small child is cloned into a new user namespace and only waits, while `newuidmap` and `newgidmap`,
+//! side by side, write its maps. What needs the namespace then joins it by descriptor, and the child is
+//! let go. So the two helpers, which cost more than all the rest of a start, run beside the work that
+//! comes before the first file owned by a subordinate id.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child as Process, Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::fs::{Mode, OFlags};
+
+use crate::base::hint::HintExt;
+use crate::config::{env, subid};
+use crate::sys::clone::{self, Child, Forked, Namespaces};
+use crate::sys::namespace;
+
+/// `count` ids from `inside` in the namespace are those from `outside` on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdRange {
+    pub inside: u32,
+    pub outside: u32,
+    pub count: u32,
+}
+
+/// Which ids exist in a namespace, and who may write that down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdMaps {
+    pub uids: Vec<IdRange>,
+    pub gids: Vec<IdRange>,
+    pub writer: Writer,
+}
+
+/// Who writes the maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// The distribution's `newuidmap` and `newgidmap`.
+    Helpers,
+    /// This process: root may map any id.
+    Root,
+    /// This process, which may map only itself and must give up `setgroups(2)` (user_namespaces(7)).
+    Single,
+}
+
+/// What a host offers a user, read once.
+#[derive(Clone, Debug, Default)]
+pub struct Offered {
+    pub uid: u32,
+    pub gid: u32,
+    pub subuids: Vec<subid::IdRange>,
+    pub subgids: Vec<subid::IdRange>,
+    pub newuidmap: Option<PathBuf>,
+    pub newgidmap: Option<PathBuf>,
+    /// For root: what `/proc/self/uid_map` and `gid_map` say, which is all that can be passed on.
+    pub own_uids: Vec<IdRange>,
+    pub own_gids: Vec<IdRange>,
+}
+
+impl Offered {
+    /// Reads `/etc/subuid`, `/etc/subgid` and the search path.
+    pub fn read() -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        let gid = rustix::process::getgid().as_raw();
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = subid::login_name(&passwd, uid).map(str::to_owned).or_else(|| env::value("USER"));
+        let mut offered = Self {
+            uid,
+            gid,
+            subuids: subid::read(Path::new("/etc/subuid"), name.as_deref(), uid),
+            subgids: subid::read(Path::new("/etc/subgid"), name.as_deref(), uid),
+            newuidmap: env::find_program("newuidmap"),
+            newgidmap: env::find_program("newgidmap"),
+            ..Self::default()
+        };
+        if uid == 0 {
+            offered.own_uids = read_own_map("/proc/self/uid_map");
+            offered.own_gids = read_own_map("/proc/self/gid_map");
+        }
+        offered
+    }
+}
+
+impl IdMaps {
+    /// The default map: container 0 is the user, 1… are the user's ranges. Root without ranges of its own
+    /// maps everything onto itself; a user without ranges, or without the tools, has one id.
+    pub fn default_for(offered: &Offered) -> Self {
+        let ranges = !offered.subuids.is_empty() && !offered.subgids.is_empty();
+        if offered.uid == 0 && !ranges {
+            return Self {
+                uids: identity(&offered.own_uids),
+                gids: identity(&offered.own_gids),
+                writer: Writer::Root,
+            };
+        }
+        if ranges && offered.newuidmap.is_some() && offered.newgidmap.is_some() {
+            return Self {
+                uids: user_then_ranges(offered.uid, &offered.subuids),
+                gids: user_then_ranges(offered.gid, &offered.subgids),
+                writer: if offered.uid == 0 { Writer::Root } else { Writer::Helpers },
+            };
+        }
+        Self {
+            uids: user_then_ranges(offered.uid, &[]),
+            gids: user_then_ranges(offered.gid, &[]),
+            writer: Writer::Single,
+        }
+    }
+
+    /// Whether there is only the user's own id, so that every owner in an image becomes that.
+    pub fn is_single(&self) -> bool {
+        self.writer == Writer::Single
+    }
+
+    /// Why there is a single id, and the line that gives more; nothing to say otherwise.
+    pub fn notice(&self, offered: &Offered) -> Option<String> {
+        if !self.is_single() {
+            return None;
+        }
+        if offered.subuids.is_empty() || offered.subgids.is_empty() {
+            return Some(format!(
+                "no subordinate ids in /etc/subuid and /etc/subgid: files of an image all become yours. \
+                 hint: {}",
+                subid_hint(offered.uid)
+            ));
+        }
+        Some(
+            "newuidmap and newgidmap are not installed: files of an image all become yours. \
+             hint: install the package uidmap (Debian, Ubuntu) or shadow-utils"
+                .to_owned(),
+        )
+    }
+}
+
+/// The command that gives a user subordinate ids.
+pub fn subid_hint(uid: u32) -> String {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = subid::login_name(&passwd, uid).map_or_else(|| uid.to_string(), str::to_owned);
+    format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}")
+}
+
+fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> Vec<IdRange> {
+    let mut map = vec![IdRange { inside: 0, outside: user, count: 1 }];
+    let mut next: u32 = 1;
+    for range in ranges {
+        let Some(end) = next.checked_add(range.count) else { break };
+        map.push(IdRange { inside: next, outside: range.start, count: range.count });
+        next = end;
+    }
+    map
+}
+
+fn identity(own: &[IdRange]) -> Vec<IdRange> {
+    own.iter().map(|range| IdRange { outside: range.inside, ..*range }).collect()
+}
+
+fn read_own_map(path: &str) -> Vec<IdRange> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let parse = |line: &str| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse::<u32>);
+        let mut next = || numbers.next()?.ok();
+        Some(IdRange { inside: next()?, outside: next()?, count: next()? })
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+/// A user namespace, held open; it ends with its last process and its last descriptor.
+#[derive(Debug)]
+pub struct UserNamespace {
+    fd: OwnedFd,
+    /// The child that it was made with, which is let go with this; waiting for it sooner would cost a start
+    /// more than it costs to keep.
+    _holder: Option<(Child, OwnedFd)>,
+}
+
+impl UserNamespace {
+    /// Takes the user namespace of a running process.
+    pub fn of_process(pid: i32) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(format!("/proc/{pid}/ns/user"), flags, Mode::empty())?;
+        Ok(Self { fd, _holder: None })
+    }
+
+    /// Moves this process in, for good, as its root.
+    pub fn enter(&self) -> Result<()> {
+        namespace::join(self.fd.as_fd()).context("enter the user namespace")
+    }
+}
+
+impl AsFd for UserNamespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A user namespace whose maps are being written.
+#[must_use]
+pub struct Pending {
+    holder: Child,
+    /// The holder ends when this closes.
+    leash: OwnedFd,
+    helpers: Vec<(&'static str, Process)>,
+}
+
+/// Starts to make a user namespace.
+pub fn create(maps: &IdMaps, offered: &Offered) -> Result<Pending> {
+    let (holder, leash) = clone_holder().context("create a user namespace").hint(refusal_hint)?;
+    let pid = holder.pid();
+    let mut helpers = Vec::new();
+    match maps.writer {
+        Writer::Helpers => {
+            let tools = (offered.newuidmap.as_deref(), offered.newgidmap.as_deref());
+            let (Some(newuidmap), Some(newgidmap)) = tools else {
+                bail!("map subordinate ids: newuidmap or newgidmap is missing");
+            };
+            helpers.push(("newuidmap", spawn_helper(newuidmap, pid, &maps.uids)?));
+            helpers.push(("newgidmap", spawn_helper(newgidmap, pid, &maps.gids)?));
+        }
+        Writer::Root | Writer::Single => {
+            if maps.writer == Writer::Single {
+                write_proc(pid, "setgroups", "deny")?;
+            }
+            write_proc(pid, "uid_map", &map_text(&maps.uids))?;
+            write_proc(pid, "gid_map", &map_text(&maps.gids))?;
+        }
+    }
+    Ok(Pending { holder, leash, helpers })
+}
+
+impl Pending {
+    /// Waits for the maps.
+    pub fn finish(self) -> Result<UserNamespace> {
+        for (name, helper) in self.helpers {
+            let output = helper.wait_with_output().with_context(|| format!("wait for {name}"))?;
+            if !output.status.success() {
+                let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                return Err(anyhow!("map subordinate ids: {message}")).hint(|| helper_hint(name, &message));
+            }
+        }
+        let made = UserNamespace::of_process(self.holder.pid()).context("open the new user namespace")?;
+        Ok(UserNamespace { _holder: Some((self.holder, self.leash)), ..made })
+    }
+}
+
+/// A child in a new user namespace that waits until the returned descriptor is closed.
+fn clone_holder() -> io::Result<(Child, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    match clone::clone(Namespaces::USER)? {
+        Forked::Parent(child) => Ok((child, write)),
+        Forked::Child => {
+            drop(write);
+            let _ = rustix::io::read(&read, &mut [0u8; 1]);
+            clone::exit_now(0)
+        }
+    }
+}
+
+fn spawn_helper(program: &Path, pid: i32, map: &[IdRange]) -> Result<Process> {
+    let mut command = Command::new(program);
+    command.arg(pid.to_string());
+    for range in map {
+        command.args([range.inside, range.outside, range.count].map(|number| number.to_string()));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().with_context(|| format!("run {}", program.display()))
+}
+
+fn map_text(map: &[IdRange]) -> String {
+    map.iter().map(|range| format!("{} {} {}\n", range.inside, range.outside, range.count)).collect()
+}
+
+fn write_proc(pid: i32, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::write(&path, text).with_context(|| format!("write {path}")).hint(refusal_hint)
+}
+
+fn helper_hint(name: &str, message: &str) -> String {
+    if message.contains("not allowed") {
+        return format!("the ranges in /etc/subuid or /etc/subgid are not yours or overlap; {}", own_hint());
+    }
+    format!(
+        "{name} needs its privilege: sudo chmod u+s $(command -v {name}), or reinstall the package uidmap"
+    )
+}
+
+fn own_hint() -> String {
+    subid_hint(rustix::process::getuid().as_raw())
+}
+
+/// Says what on this host refuses user namespaces, and the line that allows them.
+pub fn refusal_hint() -> String {
+    let sysctl = |name: &str| {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+    };
+    if sysctl("user.max_user_namespaces").as_deref() == Some("0") {
+        return "user namespaces are switched off: sudo sysctl -w user.max_user_namespaces=65536".into();
+    }
+    if sysctl("kernel.unprivileged_userns_clone").as_deref() == Some("0") {
+        return "user namespaces are for root only: sudo sysctl -w kernel.unprivileged_userns_clone=1".into();
+    }
+    if sysctl("kernel.apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
+        return "AppArmor restricts user namespaces: \
+                sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or load a profile for this binary"
+            .into();
+    }
+    "this host refuses user namespaces; in a container, allow them in its seccomp profile \
+     (--security-opt seccomp=unconfined)"
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(inside: u32, outside: u32, count: u32) -> IdRange {
+        IdRange { inside, outside, count }
+    }
+
+    fn offered() -> Offered {
+        let sub = |start, count| subid::IdRange { start, count };
+        Offered {
+            uid: 1000,
+            gid: 100,
+            subuids: vec![sub(100_000, 65536), sub(300_000, 10)],
+            subgids: vec![sub(200_000, 65536)],
+            newuidmap: Some("/usr/bin/newuidmap".into()),
+            newgidmap: Some("/usr/bin/newgidmap".into()),
+            ..Offered::default()
+        }
+    }
+
+    #[test]
+    fn the_user_comes_first_then_the_ranges() {
+        let maps = IdMaps::default_for(&offered());
+        assert_eq!(maps.writer, Writer::Helpers);
+        assert_eq!(maps.uids, [range(0, 1000, 1), range(1, 100_000, 65536), range(65537, 300_000, 10)]);
+        assert_eq!(maps.gids, [range(0, 100, 1), range(1, 200_000, 65536)]);
+        assert_eq!(maps.notice(&offered()), None);
+    }
+
+    #[test]
+    fn without_ranges_or_tools_there_is_one_id_and_a_line_that_says_so() {
+        let no_ranges = Offered { subgids: vec![], ..offered() };
+        let no_tool = Offered { newgidmap: None, ..offered() };
+        for (host, word) in [(no_ranges, "usermod --add-subuids"), (no_tool, "uidmap")] {
+            let maps = IdMaps::default_for(&host);
+            assert_eq!((maps.writer, &maps.uids[..]), (Writer::Single, &[range(0, 1000, 1)][..]));
+            assert!(maps.notice(&host).unwrap().contains(word));
+        }
+    }
+
+    #[test]
+    fn root_maps_what_it_has() {
+        let root = Offered {
+            own_uids: vec![range(0, 0, u32::MAX)],
+            own_gids: vec![range(0, 5, 10)],
+            ..Offered::default()
+        };
+        let maps = IdMaps::default_for(&root);
+        assert_eq!(maps.writer, Writer::Root);
+        assert_eq!((&maps.uids[..], &maps.gids[..]), (&[range(0, 0, u32::MAX)][..], &[range(0, 0, 10)][..]));
+        let with_ranges = Offered { uid: 0, ..offered() };
+        assert_eq!(IdMaps::default_for(&with_ranges).writer, Writer::Root);
+    }
+}
