@@ -20,6 +20,7 @@
 
 mod base;
 mod config;
+mod network;
 mod oci;
 mod runtime;
 #[allow(unsafe_code)]

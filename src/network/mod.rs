@@ -1,0 +1,2 @@
+//! Network for containers: a private user-mode stack.
+pub mod slirp;
