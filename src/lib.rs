@@ -20,9 +20,11 @@
 
 mod base;
 mod config;
+mod layer;
 mod network;
 mod oci;
 mod runtime;
+mod store;
 #[allow(unsafe_code)]
 mod sys;
 

@@ -1,0 +1,101 @@
+//! The one place that picks a codec.
+
+use std::io::{BufReader, Cursor, Read};
+
+use anyhow::{Result, bail};
+use flate2::bufread::MultiGzDecoder;
+
+/// What a decoder reads from its source at once.
+const INPUT: usize = 128 << 10;
+/// The longest magic number looked for.
+const MAGIC: usize = 4;
+
+/// Decodes a layer by its first bytes, whatever its media type says: gzip of any number of members, zstd of any
+/// number of frames (skippable ones too, so zstd:chunked and eStargz are the plain streams they are), or a plain
+/// tar. A stream that ends in the middle is an error of kind `UnexpectedEof`.
+pub fn decoder<'a>(mut source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+    let mut start = Vec::with_capacity(MAGIC);
+    source.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
+    let magic: [u8; MAGIC] = std::array::from_fn(|i| start.get(i).copied().unwrap_or(0));
+    let source = BufReader::with_capacity(INPUT, Cursor::new(start).chain(source));
+    match magic {
+        [0x1f, 0x8b, ..] => Ok(Box::new(MultiGzDecoder::new(source))),
+        // A frame, or a skippable frame (RFC 8878 section 3.1).
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
+            Ok(Box::new(zstd::stream::read::Decoder::with_buffer(source)?))
+        }
+        [0xfd, b'7', b'z', b'X'] => bail!("unsupported compression: xz"),
+        [b'B', b'Z', b'h', ..] => bail!("unsupported compression: bzip2"),
+        _ => Ok(Box::new(source)),
+    }
+}
+
+/// Whether a stream that starts so would be decompressed.
+pub fn is_compressed(start: &[u8]) -> bool {
+    matches!(start, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{ErrorKind, Write};
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(content: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(content, 1).unwrap()
+    }
+
+    fn decode(source: &[u8]) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        decoder(source)?.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    #[test]
+    fn codecs() {
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"xyz"].concat();
+        for (name, source, content) in [
+            ("plain", b"hello".to_vec(), "hello"),
+            ("short", b"h".to_vec(), "h"),
+            ("empty", Vec::new(), ""),
+            ("gzip", gzip(b"hello"), "hello"),
+            ("two gzip members", [gzip(b"hel"), gzip(b"lo")].concat(), "hello"),
+            ("an empty gzip member last", [gzip(b"hello"), gzip(b"")].concat(), "hello"),
+            ("zstd", zstd(b"hello"), "hello"),
+            ("two zstd frames", [zstd(b"hel"), zstd(b"lo")].concat(), "hello"),
+            ("a skippable frame first", [skippable.clone(), zstd(b"hello")].concat(), "hello"),
+            ("a skippable frame last", [zstd(b"hello"), skippable].concat(), "hello"),
+        ] {
+            assert_eq!(decode(&source).unwrap(), content.as_bytes(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_early_end_is_an_error() {
+        let content: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
+        for source in [gzip(&content), zstd(&content)] {
+            for length in [5, source.len() / 2, source.len() - 1] {
+                let error = decode(&source[..length]).unwrap_err();
+                let error = error.downcast_ref::<std::io::Error>().unwrap();
+                assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{length} of {}: {error}", source.len());
+            }
+        }
+    }
+
+    #[test]
+    fn damage_and_strange_codecs_are_errors() {
+        let mut damaged = gzip(&[7; 1000]);
+        let end = damaged.len() - 6;
+        damaged[end] ^= 1;
+        assert!(decode(&damaged).is_err());
+        assert!(decode(&[&gzip(b"hello")[..], b"garbage"].concat()).is_err());
+        for (magic, name) in [(&b"\xfd7zXZ\0"[..], "xz"), (b"BZh9", "bzip2")] {
+            assert_eq!(decode(magic).unwrap_err().to_string(), format!("unsupported compression: {name}"));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Unpacked layers: tar streams to directories, and back.
+//!
+//! Source: OCI image-spec v1.1 `layer.md`; POSIX pax; `tar(5)` of GNU tar. The stream is a stranger's: its names are
+//! resolved beneath one directory handle, its sizes are bounded, and what it cannot mean is an error.
+
+pub mod compress;
+mod entries;
+pub mod members;
+mod name;
+mod owner;
+mod pax;
+mod sparse;
+mod tree;
+pub mod unpack;
+mod whiteout;
+mod xattr;
+
+#[cfg(test)]
+mod hostile;

@@ -1,0 +1,307 @@
+//! Container records: one directory per container, one small JSON document in it.
+//!
+//! A record is written by the command that creates the container and, while it runs, by its supervisor
+//! alone. Readers take no lock. A name is a symbolic link `names/<name>` to the directory, so taking it is
+//! atomic, and finding it costs one `readlink(2)` and no scan.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use super::options::ContainerOptions;
+use crate::base::digest::Digest;
+use crate::base::file::{self, Durability};
+use crate::base::{hint::HintExt, id};
+use crate::sys::process;
+
+/// The version of `container.json` that is written; a newer one is refused.
+pub const VERSION: u32 = 1;
+
+/// A record is small; a file beyond this is not one of ours.
+const RECORD_LIMIT: u64 = 16 << 20;
+
+/// `container.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub version: u32,
+    pub id: String,
+    /// Without the leading `/` that docker's `inspect` shows.
+    pub name: String,
+    pub created: Timestamp,
+    /// What the container was made from.
+    pub source: Source,
+    /// Entry point and arguments that will be executed: `Path` and `Args` of `inspect`.
+    pub command: Vec<String>,
+    pub state: State,
+    /// Ports as they are bound while it runs, with picked ports filled in.
+    #[serde(default)]
+    pub ports: Vec<super::options::PortMapping>,
+    pub options: ContainerOptions,
+}
+
+/// Where the root filesystem comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+pub enum Source {
+    /// An image: its name as the user wrote it, its id (the config's digest), its layers, lowest first.
+    Image { name: String, id: Digest, manifest: Digest, layers: Vec<Digest> },
+    /// `--rootfs DIR`.
+    Rootfs { path: PathBuf },
+}
+
+/// What the container is doing, as last written. [`State::is_running`] says whether that is still so.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    pub status: Status,
+    /// The container's first process and the supervisor, in the host's process ids; 0 when it does not run.
+    #[serde(default)]
+    pub pid: i32,
+    /// Start time of `pid`, in clock ticks since boot, from `/proc/<pid>/stat`.
+    #[serde(default)]
+    pub pid_start: u64,
+    #[serde(default)]
+    pub supervisor: i32,
+    #[serde(default)]
+    pub supervisor_start: u64,
+    /// `/proc/sys/kernel/random/boot_id` of the boot that `pid` belongs to.
+    #[serde(default)]
+    pub boot_id: String,
+    #[serde(default)]
+    pub exit_code: i32,
+    /// Why it could not be started.
+    #[serde(default)]
+    pub error: String,
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    #[serde(default)]
+    pub finished_at: Option<Timestamp>,
+    #[serde(default)]
+    pub oom_killed: bool,
+}
+
+/// Docker's states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    #[default]
+    Created,
+    Running,
+    Exited,
+}
+
+impl Status {
+    /// The word that `ps --filter status=` and `inspect` use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Created => "created",
+            Status::Running => "running",
+            Status::Exited => "exited",
+        }
+    }
+}
+
+/// The exit code of a container whose supervisor died before it could record one; docker's.
+pub const EXIT_CODE_LOST: i32 = 255;
+
+impl State {
+    /// Whether the recorded process is alive: same number, same start time, same boot.
+    pub fn is_running(&self) -> bool {
+        self.status == Status::Running && process::boot_id().is_ok_and(|boot| self.is_running_in(&boot))
+    }
+
+    /// Whether its supervisor is alive: it may still have to write the end.
+    pub fn is_supervised(&self) -> bool {
+        self.supervisor != 0 && process::boot_id().is_ok_and(|boot| self.is_supervised_in(&boot))
+    }
+
+    fn is_running_in(&self, boot: &str) -> bool {
+        self.status == Status::Running && boot == self.boot_id && process::is_alive(self.pid, self.pid_start)
+    }
+
+    fn is_supervised_in(&self, boot: &str) -> bool {
+        self.supervisor != 0
+            && boot == self.boot_id
+            && process::is_alive(self.supervisor, self.supervisor_start)
+    }
+
+    /// The state as it is now: running without a process left behind becomes exited, with
+    /// [`EXIT_CODE_LOST`].
+    pub fn settled(self) -> Self {
+        match self.status {
+            Status::Running => self.settled_in(&process::boot_id().unwrap_or_default()),
+            _ => self,
+        }
+    }
+
+    /// The same, for who reads many records and the boot id once.
+    pub fn settled_in(mut self, boot: &str) -> Self {
+        if self.status == Status::Running && !self.is_running_in(boot) && !self.is_supervised_in(boot) {
+            self.status = Status::Exited;
+            self.exit_code = EXIT_CODE_LOST;
+            self.pid = 0;
+            self.finished_at = self.finished_at.or(self.started_at);
+        }
+        self
+    }
+}
+
+/// Why a container was not found.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LookupError {
+    #[error("No such container: {0}")]
+    NotFound(String),
+    #[error("multiple IDs found with provided prefix: {0}")]
+    Ambiguous(String),
+}
+
+/// A container's name that is taken.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". \
+     You have to remove (or rename) that container to be able to reuse that name."
+)]
+pub struct NameConflict {
+    pub name: String,
+    pub id: String,
+}
+
+/// The containers of one store.
+#[derive(Clone, Copy)]
+pub struct Containers<'a> {
+    layout: &'a Layout,
+}
+
+impl<'a> Containers<'a> {
+    pub fn new(layout: &'a Layout) -> Self {
+        Self { layout }
+    }
+
+    /// Finds the id of a container by its whole id, its name, or a unique prefix of its id: docker's order.
+    pub fn resolve(&self, text: &str) -> Result<String> {
+        let text = text.strip_prefix('/').unwrap_or(text);
+        let not_found = || LookupError::NotFound(text.to_owned());
+        if text.len() == 64 && id::is_id_prefix(text) && self.record_path(text).exists() {
+            return Ok(text.to_owned());
+        }
+        if id::is_valid_name(text)
+            && let Some(id) = self.owner_of(text)
+        {
+            return Ok(id);
+        }
+        if !id::is_id_prefix(text) {
+            return Err(not_found().into());
+        }
+        let mut matches = self.ids()?.into_iter().filter(|id| id.starts_with(text));
+        match (matches.next(), matches.next()) {
+            (Some(id), None) => Ok(id),
+            (Some(_), Some(_)) => Err(LookupError::Ambiguous(text.to_owned()).into()),
+            (None, _) => Err(not_found().into()),
+        }
+    }
+
+    /// Every id on record, in no order.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let path = self.layout.containers();
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| format!("list {}", path.display())),
+        };
+        Ok(entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name.len() == 64 && id::is_id_prefix(name))
+            .collect())
+    }
+
+    /// Reads a record by its whole id.
+    pub fn load(&self, id: &str) -> Result<Record> {
+        let path = self.record_path(id);
+        if !path.exists() {
+            return Err(LookupError::NotFound(id.to_owned()).into());
+        }
+        let content = file::read_bounded(&path, RECORD_LIMIT)?;
+        parse(&content)
+            .with_context(|| format!("read {}", path.display()))
+            .hint(|| format!("remove the container with: coracle rm -f {}", &id[..12]))
+    }
+
+    /// Reads every record that can be read, newest first; the ids of the broken ones come beside.
+    pub fn list(&self) -> Result<(Vec<Record>, Vec<String>)> {
+        let (mut records, mut broken) = (Vec::new(), Vec::new());
+        for id in self.ids()? {
+            match self.load(&id) {
+                Ok(record) => records.push(record),
+                Err(error) if error.downcast_ref::<LookupError>().is_some() => {}
+                Err(_) => broken.push(id),
+            }
+        }
+        records.sort_by_key(|record| std::cmp::Reverse(record.created));
+        Ok((records, broken))
+    }
+
+    /// Writes a record over the one before.
+    pub fn save(&self, record: &Record, durability: Durability) -> Result<()> {
+        let content = serde_json::to_vec(record).context("encode the container record")?;
+        file::write_atomic(&self.record_path(&record.id), &content, durability)
+    }
+
+    /// Takes a name for a container that has, or is about to have, a directory. A name whose container
+    /// is gone is taken over.
+    pub fn claim_name(&self, name: &str, id: &str) -> Result<()> {
+        let link = self.layout.names().join(name);
+        for _ in 0..100 {
+            match symlink(Path::new("../containers").join(id), &link) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(|| format!("create {}", link.display())),
+            }
+            if let Some(owner) = self.owner_of(name) {
+                return Err(NameConflict { name: name.to_owned(), id: owner }.into());
+            }
+            let _ = fs::remove_file(&link);
+        }
+        bail!("take the name {name}: it changes hands too often")
+    }
+
+    /// Gives a name up, if this container holds it.
+    pub fn release_name(&self, name: &str, id: &str) {
+        if self.named_by(name).as_deref() == Some(id) {
+            let _ = fs::remove_file(self.layout.names().join(name));
+        }
+    }
+
+    /// The container of a name, if it is still there.
+    fn owner_of(&self, name: &str) -> Option<String> {
+        self.named_by(name).filter(|id| self.layout.container(id).is_dir())
+    }
+
+    /// The id that a name stands for, whether or not its container is there.
+    fn named_by(&self, name: &str) -> Option<String> {
+        let target = fs::read_link(self.layout.names().join(name)).ok()?;
+        Some(target.file_name()?.to_str()?.to_owned())
+    }
+
+    fn record_path(&self, id: &str) -> PathBuf {
+        self.layout.container(id).join("container.json")
+    }
+}
+
+/// Checks the version before the shape, so that a newer record says so.
+fn parse(content: &[u8]) -> Result<Record> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = serde_json::from_slice(content).context("not a container record")?;
+    if version > VERSION {
+        bail!("version {version} is newer than this coracle understands ({VERSION})");
+    }
+    serde_json::from_slice(content).context("not a container record")
+}

@@ -1,0 +1,176 @@
+//! `images/index.json`: an OCI image index whose entries are the names of this store.
+//!
+//! Source: OCI image-spec v1.1 `image-layout.md`, `image-index.md`. Fields that are not ours are kept as they are.
+//! Readers take no lock; a change is made under `locks/images` and renamed into place.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result, bail};
+use oci_spec::image::Descriptor;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::layout::Layout;
+use crate::base::digest::Digest;
+use crate::base::file::{self, Durability, FileLock};
+use crate::base::hint::HintExt;
+use crate::config::paths::private_directory;
+use crate::oci::media;
+use crate::oci::reference::Reference;
+
+/// The name of an entry: a [`Reference`] in full, with a tag or, where no tag points here, a digest.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// What the registry's name pointed at when it was pulled: this manifest, or the index that led to it.
+const REPO_DIGEST: &str = "io.github.coracle.repo-digest";
+/// The digest of the configuration, so that finding an image by its id reads one file.
+const IMAGE_ID: &str = "io.github.coracle.image-id";
+
+/// An index beyond this is not one of ours.
+const INDEX_LIMIT: u64 = 64 << 20;
+const LAYOUT_FILE: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// The document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Index {
+    schema_version: u32,
+    #[serde(default = "index_type")]
+    media_type: String,
+    pub manifests: Vec<Entry>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+fn index_type() -> String {
+    media::OCI_INDEX.to_owned()
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { schema_version: 2, media_type: index_type(), manifests: Vec::new(), other: Map::new() }
+    }
+}
+
+/// The descriptor of one manifest under one name, or under none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    pub media_type: String,
+    pub digest: Digest,
+    pub size: u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+impl Entry {
+    /// An entry for a manifest, without a name.
+    pub fn new(manifest: &Descriptor, image_id: &Digest) -> Result<Self> {
+        let mut other = Map::new();
+        if let Some(platform) = manifest.platform() {
+            let platform = serde_json::to_value(platform).context("encode the platform")?;
+            other.insert("platform".to_owned(), platform);
+        }
+        Ok(Self {
+            media_type: manifest.media_type().to_string(),
+            digest: manifest.digest().as_ref().parse()?,
+            size: manifest.size(),
+            annotations: BTreeMap::from([(IMAGE_ID.to_owned(), image_id.to_string())]),
+            other,
+        })
+    }
+
+    /// The same manifest under another name, or under none.
+    pub fn named(&self, name: Option<&Reference>, repo_digest: Option<&Digest>) -> Self {
+        let mut entry = self.clone();
+        entry.annotate(REF_NAME, name.map(Reference::to_string));
+        entry.annotate(REPO_DIGEST, repo_digest.map(Digest::to_string));
+        entry
+    }
+
+    /// The name, if it has one that is well-formed.
+    pub fn name(&self) -> Option<Reference> {
+        Reference::parse(self.annotations.get(REF_NAME)?).ok()
+    }
+
+    /// Whether this is its name, compared as text: no other entry is parsed to find one.
+    pub fn is_named(&self, canonical: &str) -> bool {
+        self.annotations.get(REF_NAME).is_some_and(|name| name == canonical)
+    }
+
+    pub fn repo_digest(&self) -> Option<Digest> {
+        self.annotations.get(REPO_DIGEST)?.parse().ok()
+    }
+
+    pub fn image_id(&self) -> Option<Digest> {
+        self.annotations.get(IMAGE_ID)?.parse().ok()
+    }
+
+    /// Takes the tag off. What stays is the repository at the digest that was pulled, as docker keeps it
+    /// when a tag moves on, or no name.
+    pub fn without_tag(&self) -> Self {
+        let digest = self.repo_digest();
+        let name = self.name().zip(digest.as_ref()).map(|(name, digest)| name.at(digest.clone()));
+        self.named(name.as_ref(), digest.as_ref().filter(|_| name.is_some()))
+    }
+
+    fn annotate(&mut self, key: &str, value: Option<String>) {
+        match value {
+            Some(value) => self.annotations.insert(key.to_owned(), value),
+            None => self.annotations.remove(key),
+        };
+    }
+}
+
+/// Reads the index; a store without one has no images.
+pub fn read(layout: &Layout) -> Result<Index> {
+    let path = layout.images().join("index.json");
+    let content = match file::read_bounded(&path, INDEX_LIMIT) {
+        Ok(content) => content,
+        Err(error) if is_missing(&error) => return Ok(Index::default()),
+        Err(error) => return Err(error),
+    };
+    parse(&content)
+        .with_context(|| format!("read {}", path.display()))
+        .hint(|| format!("the list of images is damaged; to start with none: rm {}", path.display()))
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+fn parse(content: &[u8]) -> Result<Index> {
+    let index: Index = serde_json::from_slice(content).context("not an OCI image index")?;
+    if index.schema_version != 2 {
+        bail!("schema version {} is not 2", index.schema_version);
+    }
+    Ok(index)
+}
+
+/// Changes the index while nobody else does. What the change returns is passed on; an index that it left as
+/// it was is not written.
+pub fn change<T>(layout: &Layout, change: impl FnOnce(&mut Index) -> Result<T>) -> Result<T> {
+    private_directory(&layout.locks())?;
+    let _lock = FileLock::acquire(&layout.locks().join("images"))?;
+    let mut index = read(layout)?;
+    let before = index.manifests.clone();
+    let result = change(&mut index)?;
+    if index.manifests != before {
+        write(layout, &index)?;
+    }
+    Ok(result)
+}
+
+/// Writes the index, and the file that makes its directory an OCI image layout.
+fn write(layout: &Layout, index: &Index) -> Result<()> {
+    let images = layout.images();
+    private_directory(&images.join("blobs/sha256"))?;
+    let version = images.join("oci-layout");
+    if !version.exists() {
+        file::write_atomic(&version, LAYOUT_FILE.as_bytes(), Durability::Synced)?;
+    }
+    let content = serde_json::to_vec(index).context("encode the list of images")?;
+    file::write_atomic(&images.join("index.json"), &content, Durability::Synced)
+}

@@ -1,0 +1,193 @@
+//! Unpacked layers: `layers/<diff-id>/`, each independent of its parents, and `layers/<diff-id>.json` beside it.
+//!
+//! A layer is unpacked in `tmp/` and renamed into place once its diff-id has proved right and its files are on the
+//! disk, so a name that exists is a layer that is whole. It is moved to `tmp/` before it is removed.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use crate::base::digest::Digest;
+use crate::base::file::{self, Durability};
+use crate::base::id;
+use crate::config::paths::private_directory;
+use crate::sys::path::Dir;
+
+/// What was counted while a layer was unpacked: `layers/<diff-id>.json`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerInfo {
+    /// Bytes in its files, as docker counts an image's size.
+    pub size: u64,
+    /// Files, directories, links and whiteouts.
+    pub entries: u64,
+}
+
+/// A `LayerInfo` is tiny; a file beyond this is not one.
+const INFO_LIMIT: u64 = 4096;
+
+/// The unpacked layers of one store.
+#[derive(Clone, Copy)]
+pub struct Layers<'a> {
+    layout: &'a Layout,
+}
+
+impl<'a> Layers<'a> {
+    pub fn new(layout: &'a Layout) -> Self {
+        Self { layout }
+    }
+
+    /// Whether the layer is here, whole.
+    pub fn has(&self, diff_id: &Digest) -> bool {
+        self.path(diff_id).is_dir()
+    }
+
+    /// The directory of the layer, to be an overlay's `lowerdir`.
+    pub fn path(&self, diff_id: &Digest) -> PathBuf {
+        self.layout.layer(diff_id)
+    }
+
+    /// What was counted when the layer was unpacked.
+    pub fn info(&self, diff_id: &Digest) -> Result<LayerInfo> {
+        let content = file::read_bounded(&self.info_path(diff_id), INFO_LIMIT)?;
+        serde_json::from_slice(&content).with_context(|| format!("read the size of layer {diff_id}"))
+    }
+
+    /// Makes an empty directory in `tmp/` to unpack a layer into.
+    pub fn stage(&self) -> Result<Staging> {
+        let tmp = self.layout.tmp();
+        let name = format!("layer-{}", id::random_hex(16));
+        let path = tmp.join(&name);
+        let open = || {
+            private_directory(&tmp)?;
+            let parent = Dir::open(&tmp)?;
+            fs::DirBuilder::new().mode(0o755).create(&path)?;
+            let dir = Dir::open(&path)?;
+            rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
+            anyhow::Ok((parent, dir))
+        };
+        let (parent, dir) = open().with_context(|| format!("create {}", path.display()))?;
+        Ok(Staging {
+            parent,
+            name,
+            #[cfg(test)]
+            path,
+            dir,
+            layers: self.layout.layers(),
+            committed: false,
+        })
+    }
+
+    /// Removes a layer: at once for everybody else, and never half of it under its name.
+    pub fn remove(&self, diff_id: &Digest) -> Result<()> {
+        let attempt = || -> Result<()> {
+            let tmp = Dir::open(&self.layout.tmp())?;
+            let name = format!("removed-{}", id::random_hex(16));
+            match rustix::fs::renameat(CWD, self.path(diff_id), &tmp, &name) {
+                Ok(()) => tmp.remove_all(OsStr::new(&name))?,
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match fs::remove_file(self.info_path(diff_id)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+                _ => Ok(()),
+            }
+        };
+        attempt().with_context(|| format!("remove layer {diff_id}"))
+    }
+
+    fn info_path(&self, diff_id: &Digest) -> PathBuf {
+        info_path(&self.layout.layers(), diff_id)
+    }
+}
+
+fn info_path(layers: &Path, diff_id: &Digest) -> PathBuf {
+    layers.join(format!("{}.json", diff_id.hex()))
+}
+
+/// A layer in the making. Dropped without [`Staging::commit`], it leaves nothing.
+#[must_use]
+pub struct Staging {
+    parent: Dir,
+    name: String,
+    #[cfg(test)]
+    path: PathBuf,
+    dir: Dir,
+    layers: PathBuf,
+    committed: bool,
+}
+
+impl Staging {
+    /// The directory to unpack into.
+    pub fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// Where it is for now.
+    #[cfg(test)]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Renames the layer into place; its files must be on the disk. Where another process was faster, that
+    /// one's stays and this one goes.
+    pub fn commit(mut self, diff_id: &Digest, info: LayerInfo) -> Result<()> {
+        self.committed = self.rename(diff_id, info).with_context(|| format!("store layer {diff_id}"))?;
+        Ok(())
+    }
+
+    /// Writes the count, then gives the directory its name; false where that is taken.
+    fn rename(&self, diff_id: &Digest, info: LayerInfo) -> Result<bool> {
+        private_directory(&self.layers)?;
+        let content = serde_json::to_vec(&info).context("encode the layer's size")?;
+        file::write_atomic(&info_path(&self.layers, diff_id), &content, Durability::Synced)?;
+        let target = self.layers.join(diff_id.hex());
+        match rustix::fs::renameat_with(&self.parent, &self.name, CWD, &target, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = self.parent.remove_all(OsStr::new(&self.name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::Scratch;
+
+    #[test]
+    fn the_first_of_two_stays() {
+        let scratch = Scratch::new();
+        let layers = Layers::new(&scratch.layout);
+        let diff_id = Digest::of(b"");
+        let info = LayerInfo { size: 7, entries: 2 };
+        for content in ["first", "second"] {
+            let staging = layers.stage().unwrap();
+            fs::write(staging.path().join("file"), content).unwrap();
+            staging.commit(&diff_id, info).unwrap();
+        }
+        assert_eq!(fs::read(layers.path(&diff_id).join("file")).unwrap(), b"first");
+        assert_eq!(layers.info(&diff_id).unwrap(), info);
+        drop(layers.stage().unwrap());
+        assert_eq!(fs::read_dir(scratch.layout.tmp()).unwrap().count(), 0);
+        layers.remove(&diff_id).unwrap();
+        layers.remove(&diff_id).unwrap();
+        assert!(!layers.has(&diff_id));
+        assert_eq!(fs::read_dir(scratch.layout.layers()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,102 @@
+//! Names every path of the store, so that no other file joins them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::base::digest::Digest;
+use crate::config::paths::{Roots, private_directory};
+
+/// The two roots and every path beneath them. Cheap to clone; creates nothing by itself.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    roots: Roots,
+}
+
+impl Layout {
+    /// Names paths beneath these roots.
+    pub fn new(roots: Roots) -> Self {
+        Self { roots }
+    }
+
+    /// The data root.
+    pub fn data(&self) -> &Path {
+        &self.roots.data
+    }
+
+    /// The root of sockets and locks of what runs now.
+    pub fn run(&self) -> &Path {
+        &self.roots.run
+    }
+
+    /// Makes the directories that every writer needs, private to the user.
+    pub fn create(&self) -> Result<()> {
+        for path in [self.containers(), self.names(), self.layers(), self.volumes(), self.locks(), self.tmp()]
+        {
+            if !path.is_dir() {
+                private_directory(self.data())?;
+                private_directory(&path)?;
+            }
+        }
+        if !self.run().is_dir() {
+            private_directory(self.run())?;
+        }
+        Ok(())
+    }
+
+    /// The OCI image layout.
+    pub fn images(&self) -> PathBuf {
+        self.roots.data.join("images")
+    }
+
+    /// The blob with this digest, in the OCI image layout.
+    pub fn blob(&self, digest: &Digest) -> PathBuf {
+        self.images().join("blobs/sha256").join(digest.hex())
+    }
+
+    pub fn layers(&self) -> PathBuf {
+        self.roots.data.join("layers")
+    }
+
+    /// The unpacked layer with this diff-id.
+    pub fn layer(&self, diff_id: &Digest) -> PathBuf {
+        self.layers().join(diff_id.hex())
+    }
+
+    pub fn containers(&self) -> PathBuf {
+        self.roots.data.join("containers")
+    }
+
+    /// Everything of one container.
+    pub fn container(&self, id: &str) -> PathBuf {
+        self.containers().join(id)
+    }
+
+    /// What one container has said, as docker's `json-file`.
+    pub fn container_log(&self, id: &str) -> PathBuf {
+        self.container(id).join(format!("{id}-json.log"))
+    }
+
+    pub fn names(&self) -> PathBuf {
+        self.roots.data.join("names")
+    }
+
+    pub fn volumes(&self) -> PathBuf {
+        self.roots.data.join("volumes")
+    }
+
+    /// Files to lock; see [`crate::base::file::FileLock`].
+    pub fn locks(&self) -> PathBuf {
+        self.roots.data.join("locks")
+    }
+
+    /// Things in the making and things being removed.
+    pub fn tmp(&self) -> PathBuf {
+        self.roots.data.join("tmp")
+    }
+
+    /// Sockets of one running container.
+    pub fn container_run(&self, id: &str) -> PathBuf {
+        self.roots.run.join(id)
+    }
+}

@@ -1,0 +1,47 @@
+//! JSON records and content on disk, under one data root.
+//!
+//! ```text
+//! <data>/
+//!   images/          a valid OCI image layout: oci-layout, index.json, blobs/sha256/…
+//!   layers/<hex>/    one unpacked layer each, by diff-id, independent of its parents; <hex>.json beside it
+//!   containers/<id>/ container.json (the record), config.json (OCI spec), upper/ work/ rootfs/, log
+//!   names/<name>     a symbolic link to ../containers/<id>: made atomically, so a name is unique
+//!   volumes/<name>/_data
+//!   locks/  tmp/
+//! ```
+//!
+//! Nothing in `tmp/` is believed after its process is gone. Every document is written beside its place
+//! and renamed; every directory is made in `tmp/` and renamed.
+
+pub mod blobs;
+pub mod containers;
+pub mod flush;
+pub mod gc;
+pub mod images;
+mod index;
+pub mod layers;
+pub mod layout;
+pub mod options;
+pub mod volumes;
+
+#[cfg(test)]
+pub mod tests {
+    use super::layout::Layout;
+    use crate::config::paths::Roots;
+
+    /// A store of its own for one test.
+    pub struct Scratch {
+        pub directory: tempfile::TempDir,
+        pub layout: Layout,
+    }
+
+    impl Scratch {
+        pub fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let roots = Roots { data: directory.path().join("data"), run: directory.path().join("run") };
+            let layout = Layout::new(roots);
+            layout.create().unwrap();
+            Self { directory, layout }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What the user asked of a container, as it is kept in its record: the flags of `create` and `run`,
+//! checked and with every name resolved, before they meet the image's configuration.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::base::port::{PortMapping, Protocol};
+
+/// The flags of `create` and `run` that describe the container. What only concerns the command itself
+/// (`--detach`, `--pull`, `--cidfile`, `--name`) is not here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContainerOptions {
+    /// The image as the user wrote it; empty with `rootfs`.
+    pub image: String,
+    /// `--rootfs`: a directory instead of an image.
+    pub rootfs: Option<PathBuf>,
+    /// The command after the image name; empty takes the image's.
+    pub command: Vec<String>,
+    /// `--entrypoint`; an empty list (from `--entrypoint ""`) clears the image's.
+    pub entrypoint: Option<Vec<String>>,
+    /// `NAME=value`, from `--env-file` then `-e`, with `-e NAME` already looked up.
+    pub env: Vec<String>,
+    pub hostname: Option<String>,
+    pub domainname: Option<String>,
+    /// `name|uid[:group|gid]`, as written.
+    pub user: Option<String>,
+    pub group_add: Vec<String>,
+    pub workdir: Option<String>,
+    pub tty: bool,
+    /// `-i`: standard input is kept open.
+    pub stdin_open: bool,
+    /// `--rm`.
+    pub auto_remove: bool,
+    pub init: bool,
+    pub read_only: bool,
+    pub privileged: bool,
+    /// Names without `CAP_`, upper case; `ALL` is kept as it is.
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    pub security: SecurityOptions,
+    pub mounts: Vec<MountOption>,
+    pub network: NetworkMode,
+    pub dns: Vec<IpAddr>,
+    pub dns_search: Vec<String>,
+    pub dns_options: Vec<String>,
+    /// `name:address`; the address may be `host-gateway`.
+    pub extra_hosts: Vec<String>,
+    pub publish: Vec<PortMapping>,
+    /// `--expose`, as `port/protocol`.
+    pub expose: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    /// `--stop-signal`, as written.
+    pub stop_signal: Option<String>,
+    /// Seconds; negative waits for ever.
+    pub stop_timeout: Option<i64>,
+    /// `name=value` pairs of `--sysctl`.
+    pub sysctls: BTreeMap<String, String>,
+    pub ulimits: Vec<Ulimit>,
+    /// Bytes of `/dev/shm`.
+    pub shm_size: Option<u64>,
+    pub oom_score_adj: Option<i32>,
+    /// Host devices bound into `/dev`.
+    pub devices: Vec<DeviceOption>,
+    /// `os/arch[/variant]`, as written.
+    pub platform: Option<String>,
+    /// `--cidfile`, only for `inspect`.
+    pub cidfile: Option<PathBuf>,
+    /// `--detach-keys`, as written.
+    pub detach_keys: Option<String>,
+}
+
+impl ContainerOptions {
+    /// The names of the volumes that belong to this container alone.
+    pub fn anonymous_volumes(&self) -> Vec<String> {
+        let name = |mount: &MountOption| match &mount.kind {
+            MountKind::Volume { name, anonymous: true, .. } => Some(name.clone()),
+            _ => None,
+        };
+        self.mounts.iter().filter_map(name).collect()
+    }
+}
+
+/// `--security-opt`, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SecurityOptions {
+    pub no_new_privileges: bool,
+    pub seccomp: Seccomp,
+    /// `apparmor=PROFILE`; `unconfined` is kept as written.
+    pub apparmor: Option<String>,
+    /// `systempaths=unconfined` or `unmask=ALL`: nothing masked, nothing read-only.
+    pub unmask_all: bool,
+    /// `mask=PATH[:PATH]`.
+    pub mask: Vec<String>,
+    /// `unmask=PATH[:PATH]`.
+    pub unmask: Vec<String>,
+    /// The options as written, in order, for `inspect`.
+    pub raw: Vec<String>,
+}
+
+/// `--security-opt seccomp=…`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seccomp {
+    /// The built-in profile.
+    #[default]
+    Default,
+    /// No filter.
+    Unconfined,
+    /// A profile in docker's JSON format: its text, read when the container was created.
+    Profile(String),
+}
+
+/// One of `-v`, `--mount`, `--tmpfs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MountOption {
+    pub kind: MountKind,
+    /// Absolute path in the container, cleaned of `.` and `..`.
+    pub target: String,
+    #[serde(default)]
+    pub read_only: bool,
+    /// What `-v` had after the second colon, as written, for `inspect`.
+    #[serde(default)]
+    pub mode: String,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum MountKind {
+    /// A host path, absolute. `create` makes a missing directory, as `-v` does and `--mount` does not.
+    Bind { source: PathBuf, create: bool, propagation: Option<String>, recursive: bool },
+    /// A named volume, or an anonymous one whose random name was chosen at creation.
+    Volume { name: String, anonymous: bool, nocopy: bool, subpath: Option<String> },
+    /// Memory, with tmpfs(5) options as written (`size=64m,mode=1777`).
+    Tmpfs { options: Vec<String> },
+}
+
+/// `--network`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// What the engine picks when the user said nothing.
+    #[default]
+    Default,
+    None,
+    Host,
+    /// A private user-mode stack, with slirp4netns' options as written.
+    Slirp4netns {
+        options: Vec<String>,
+    },
+    /// The network namespace of another container.
+    Container {
+        id: String,
+    },
+}
+
+/// `--ulimit name=soft[:hard]`; `u64::MAX` is unlimited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    /// Lower case without `RLIMIT_`, e.g. `nofile`.
+    pub name: String,
+    pub soft: u64,
+    pub hard: u64,
+}
+
+/// `--device host[:container[:rwm]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceOption {
+    pub source: PathBuf,
+    pub target: String,
+    pub permissions: String,
+}
