@@ -23,6 +23,7 @@ mod config;
 mod layer;
 mod network;
 mod oci;
+mod registry;
 mod runtime;
 mod store;
 #[allow(unsafe_code)]

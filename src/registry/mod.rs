@@ -1,0 +1,35 @@
+//! The HTTP side of registries: names to manifests, digests to bytes. Knows no disk layout.
+//!
+//! Source: OCI distribution-spec v1.1; docker's token authentication (`distribution/docs/spec/auth`).
+//!
+//! ```text
+//! client     one repository: requests, retries, verified documents
+//! blob       a layer as a stream that survives broken connections
+//! auth       from a challenge to an Authorization header      challenge  WWW-Authenticate
+//! transport  HTTP clients with the right certificates, redirects by hand
+//! retry      which failures are worth another try, and when   failure    what went wrong, in words
+//! ```
+//!
+//! Three rules hold for every request. Credentials go to the registry's own origin and to the token server
+//! that it named, nowhere else, whatever a redirect says (CVE-2020-15157). Nothing that began over HTTPS
+//! goes on over plain HTTP. Every answer is read up to a limit, and what has a digest is hashed.
+
+mod auth;
+mod blob;
+mod challenge;
+mod client;
+mod failure;
+mod retry;
+mod transport;
+mod trust;
+
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use client::{Document, Registry};
+pub use failure::Failure;
+#[cfg(test)]
+pub use retry::Retry;
+pub use transport::Options;
