@@ -20,6 +20,7 @@
 
 mod base;
 mod config;
+mod image;
 mod layer;
 mod network;
 mod oci;
