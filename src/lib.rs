@@ -20,6 +20,7 @@
 
 mod base;
 mod config;
+mod engine;
 mod image;
 mod layer;
 mod network;

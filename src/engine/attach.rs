@@ -1,0 +1,282 @@
+//! `attach`, and the attached half of `run`, `start -a` and `exec`: between the user's streams and a
+//! supervisor.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::Engine;
+use super::start::SOCKET;
+use super::terminal::{self, DetachKeys, RawMode};
+use crate::base::exit::ReaderGone;
+use crate::runtime::protocol::{CHUNK, Event, Request, Taking};
+use crate::sys::signal::Signals;
+use crate::sys::socket;
+
+/// Which of this process' own streams take part, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Streams {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+    /// The container has a terminal: the user's becomes raw.
+    pub tty: bool,
+    /// Leaves the container running when typed; only with a terminal.
+    pub detach_keys: Vec<u8>,
+    /// Pass signals on.
+    pub sig_proxy: bool,
+}
+
+impl Streams {
+    pub fn taking(&self) -> Taking {
+        Taking { stdin: self.stdin, stdout: self.stdout, stderr: self.stderr }
+    }
+
+    /// A terminal in the container needs one here to type at.
+    pub fn check(&self) -> Result<()> {
+        if self.tty && self.stdin && !rustix::termios::isatty(rustix::stdio::stdin()) {
+            bail!("the input device is not a TTY");
+        }
+        Ok(())
+    }
+}
+
+/// How a command that starts or attaches ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The program's exit code, or 128 + signal.
+    Exited(i32),
+    /// The detach keys were typed; the program runs on.
+    Detached,
+    /// It runs, and nobody wanted to be attached.
+    Started,
+}
+
+/// Attaches to a container that runs; `streams` suit it already.
+pub fn attach(engine: &Engine, id: &str, streams: Streams) -> Result<Outcome> {
+    let record = engine.containers().load(&engine.containers().resolve(id)?)?;
+    if !record.state.is_running() {
+        bail!("You cannot attach to a stopped container, start it first");
+    }
+    let client = socket::connect(&engine.layout().container_run(&record.id), SOCKET)
+        .with_context(|| format!("reach the supervisor of container {}", &record.id[..12]))?;
+    let streams =
+        Streams { stdin: streams.stdin && record.options.stdin_open, tty: record.options.tty, ..streams };
+    Request::Attach(streams.taking()).send(client.as_fd()).context("attach")?;
+    follow_start(client, Some(streams))
+}
+
+/// Waits until the program runs; with `streams` until it has ended, or the user has left it.
+pub fn follow_start(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome> {
+    let mut buffer = vec![0; CHUNK + 16];
+    loop {
+        let n = socket::receive(client.as_fd(), &mut buffer).context("hear from the supervisor")?;
+        match Event::decode(&buffer[..n]) {
+            Some(Event::Started) => break,
+            Some(Event::Failed(failure)) => return Err(failure.into_error()),
+            Some(Event::Exited(code)) => return Ok(Outcome::Exited(code)),
+            Some(Event::Stdout(_) | Event::Stderr(_)) => {}
+            None => bail!("the supervisor died before the container was started"),
+        }
+    }
+    match streams {
+        Some(streams) => Attached::new(client, streams, buffer)?.run(),
+        None => Ok(Outcome::Started),
+    }
+}
+
+/// One attached client.
+struct Attached {
+    client: OwnedFd,
+    streams: Streams,
+    raw: Option<RawMode>,
+    keys: DetachKeys,
+    /// A message that the supervisor had no room for yet. Waiting for that room and nothing else could wait
+    /// for ever: the supervisor may wait for us to take output.
+    unsent: Option<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl Attached {
+    fn new(client: OwnedFd, streams: Streams, buffer: Vec<u8>) -> Result<Self> {
+        let flags = rustix::fs::fcntl_getfl(&client)?;
+        rustix::fs::fcntl_setfl(&client, flags | rustix::fs::OFlags::NONBLOCK)?;
+        let raw = if streams.tty && streams.stdin { RawMode::enter() } else { None };
+        let keys = DetachKeys::new(if streams.tty { streams.detach_keys.clone() } else { Vec::new() });
+        Ok(Self { client, streams, raw, keys, unsent: None, buffer })
+    }
+
+    fn run(mut self) -> Result<Outcome> {
+        let signals = Signals::catch(&self.caught()).context("catch signals")?;
+        self.send_size();
+        loop {
+            let (from_client, from_stdin, from_signals) = self.wait(&signals)?;
+            if from_signals {
+                self.pass_signals(&signals)?;
+            }
+            if from_client && let Some(outcome) = self.take_event()? {
+                return Ok(outcome);
+            }
+            if from_stdin && self.take_input()? {
+                let _ = Request::Detach.send(self.client.as_fd());
+                return Ok(Outcome::Detached);
+            }
+        }
+    }
+
+    /// Every signal that is meant for the program. Job control stays here: Ctrl-Z stops this command, as it
+    /// would stop the program itself.
+    fn caught(&self) -> Vec<Signal> {
+        use Signal::{
+            SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
+        };
+        // What a fault of this command raises is not the program's either.
+        use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+        let here = [SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH];
+        let faults = [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP];
+        let mut caught: Vec<Signal> = if self.streams.sig_proxy {
+            Signal::iterator().filter(|signal| !here.contains(signal) && !faults.contains(signal)).collect()
+        } else {
+            Vec::new()
+        };
+        if self.streams.tty {
+            caught.extend([SIGWINCH, SIGCONT]);
+        }
+        caught
+    }
+
+    fn wait(&mut self, signals: &Signals) -> Result<(bool, bool, bool)> {
+        let mut events = PollFlags::IN;
+        if self.unsent.is_some() {
+            events |= PollFlags::OUT;
+        }
+        let mut fds = vec![PollFd::new(&self.client, events), PollFd::new(signals, PollFlags::IN)];
+        let stdin = rustix::stdio::stdin();
+        if self.streams.stdin && self.unsent.is_none() {
+            fds.push(PollFd::from_borrowed_fd(stdin, PollFlags::IN));
+        }
+        match poll(&mut fds, None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok((false, false, false)),
+            Err(error) => return Err(error).context("wait for the container"),
+        }
+        let ready: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+        if ready[0].contains(PollFlags::OUT)
+            && let Some(message) = self.unsent.take()
+        {
+            self.send(message);
+        }
+        let input = ready.get(2).is_some_and(|events| !events.is_empty());
+        Ok((
+            ready[0].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            input,
+            !ready[1].is_empty(),
+        ))
+    }
+
+    fn pass_signals(&mut self, signals: &Signals) -> Result<()> {
+        while let Some(number) = signals.next().context("read signals")? {
+            match number {
+                libc::SIGWINCH => self.send_size(),
+                libc::SIGCONT => {
+                    if let Some(raw) = &self.raw {
+                        raw.apply();
+                    }
+                    self.send_size();
+                }
+                number => {
+                    if let Ok(number) = u8::try_from(number) {
+                        let _ = Request::Signal(number).send(self.client.as_fd());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send_size(&self) {
+        if self.streams.tty
+            && let Some((rows, columns)) = terminal::size()
+        {
+            let _ = Request::Resize { rows, columns }.send(self.client.as_fd());
+        }
+    }
+
+    /// Takes one message of the supervisor; the outcome, if it was the last.
+    fn take_event(&mut self) -> Result<Option<Outcome>> {
+        let n = match socket::receive(self.client.as_fd(), &mut self.buffer) {
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            Err(error) => return Err(error).context("hear from the supervisor"),
+        };
+        match Event::decode(&self.buffer[..n]) {
+            Some(Event::Stdout(bytes)) => show(rustix::stdio::stdout(), bytes)?,
+            Some(Event::Stderr(bytes)) => show(rustix::stdio::stderr(), bytes)?,
+            Some(Event::Exited(code)) => return Ok(Some(Outcome::Exited(code))),
+            Some(Event::Failed(failure)) => return Err(failure.into_error()),
+            Some(Event::Started) => {}
+            None => return Err(anyhow!("the container's supervisor died")),
+        }
+        Ok(None)
+    }
+
+    /// Takes a piece of input; true if it held the detach keys.
+    fn take_input(&mut self) -> Result<bool> {
+        let mut typed = vec![0; CHUNK];
+        let n = match rustix::io::read(rustix::stdio::stdin(), &mut typed) {
+            Ok(n) => n,
+            Err(Errno::INTR | Errno::AGAIN) => return Ok(false),
+            // A terminal that hung up.
+            Err(Errno::IO) => 0,
+            Err(error) => return Err(error).context("read the standard input"),
+        };
+        if n == 0 {
+            self.streams.stdin = false;
+            if !self.streams.tty {
+                self.send(Request::StdinEnd.encode());
+            }
+            return Ok(false);
+        }
+        let (passed, detached) = self.keys.filter(&typed[..n]);
+        if !passed.is_empty() {
+            self.send(Request::Stdin(&passed).encode());
+        }
+        Ok(detached)
+    }
+
+    /// Sends a message now or keeps it. A supervisor that is gone says so where its messages are read.
+    fn send(&mut self, message: Vec<u8>) {
+        match socket::send(self.client.as_fd(), &[IoSlice::new(&message)]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unsent = Some(message),
+            _ => {}
+        }
+    }
+}
+
+/// Passes output on; whoever read it may have gone.
+fn show(stream: BorrowedFd, bytes: &[u8]) -> Result<()> {
+    match write_all(stream, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        written => written.context("write the output"),
+    }
+}
+
+/// Writes everything, also to a descriptor that somebody has set not to block.
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! `create`: a container's directory, record and specification; nothing runs yet.
+//!
+//! The directory comes first, then the name, then the record: a container exists once its record does, and
+//! a directory without one is waste that a collection takes away.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use oci_spec::runtime::Spec;
+
+use super::spec::{self, Surroundings};
+use super::{Engine, files, namespace};
+use crate::base::file::{self, Durability};
+use crate::base::hint::HintExt;
+use crate::base::id::{self, is_valid_name};
+use crate::base::names;
+use crate::oci::image::ContainerConfig;
+use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
+use crate::store::gc;
+use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode};
+use crate::store::volumes;
+
+/// A container that is decided on: nothing of it is on disk yet.
+pub struct Draft {
+    pub id: String,
+    name: Option<String>,
+    options: ContainerOptions,
+    source: Source,
+    image: ContainerConfig,
+    command: Vec<String>,
+}
+
+/// Makes a container of a local image, or of a directory, and puts it on record.
+pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
+    let draft = Draft::new(engine, options, name)?;
+    let maps = namespace::maps(engine);
+    Ok(draft.write(engine, namespace::max_gid(&maps))?.0)
+}
+
+impl Draft {
+    /// Checks what was asked against the image and the containers there are.
+    pub fn new(engine: &Engine, mut options: ContainerOptions, name: Option<&str>) -> Result<Self> {
+        if let Some(name) = name.filter(|name| !is_valid_name(name)) {
+            bail!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+        }
+        let (source, image) = find_source(engine, &options)?;
+        let command = spec::command(&options, &image)?;
+        settle_network(engine, &mut options, &source)?;
+        add_image_volumes(&mut options, &image)?;
+        let name = name.map(str::to_owned);
+        Ok(Self { id: id::container_id(), name, options, source, image, command })
+    }
+
+    /// Puts the container on disk and on record; `max_gid` is the largest group id that its namespace will have.
+    pub fn write(self, engine: &Engine, max_gid: u32) -> Result<(Record, Spec)> {
+        let Self { id, name, options, source, image, command } = self;
+        engine.layout().create()?;
+        let hold = gc::hold(engine.layout())?;
+        let directory = engine.layout().container(&id);
+        let mut undo =
+            Undo { engine, id: &id, name: None, volumes: options.anonymous_volumes(), armed: true };
+        make_directory(engine, &directory, &source)?;
+        let around = surroundings(engine, &options, &id, max_gid)?;
+        files::write(&directory, &options, &around.hostname)?;
+        let spec = spec::build(&options, &image, &around)?;
+        let durability = durability(&options);
+        file::write_atomic(&directory.join("config.json"), &serde_json::to_vec(&spec)?, durability)?;
+        let name = claim_name(engine, &id, name.as_deref())?;
+        undo.name = Some(name.clone());
+        let record = Record {
+            version: VERSION,
+            id: id.clone(),
+            name,
+            created: Timestamp::now(),
+            source,
+            command,
+            state: State::default(),
+            ports: options.publish.clone(),
+            options,
+        };
+        engine.containers().save(&record, durability)?;
+        undo.armed = false;
+        gc::release(engine.layout(), hold)?;
+        Ok((record, spec))
+    }
+}
+
+/// A container that goes when it ends is not worth waiting for the disk.
+pub fn durability(options: &ContainerOptions) -> Durability {
+    if options.auto_remove { Durability::Fast } else { Durability::Synced }
+}
+
+/// Takes away what a failed creation has made.
+struct Undo<'a> {
+    engine: &'a Engine,
+    id: &'a str,
+    name: Option<String>,
+    volumes: Vec<String>,
+    armed: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            if let Some(name) = &self.name {
+                self.engine.containers().release_name(name, self.id);
+            }
+            let _ = fs::remove_dir_all(self.engine.layout().container(self.id));
+            for volume in &self.volumes {
+                let _ = fs::remove_dir_all(self.engine.layout().volumes().join(volume));
+            }
+        }
+    }
+}
+
+fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, ContainerConfig)> {
+    if let Some(path) = &options.rootfs {
+        let path =
+            path.canonicalize().with_context(|| format!("open the root filesystem {}", path.display()))?;
+        if !path.is_dir() {
+            bail!("open the root filesystem {}: not a directory", path.display());
+        }
+        return Ok((Source::Rootfs { path }, ContainerConfig::default()));
+    }
+    let image = engine.images().lookup(&options.image)?;
+    for layer in &image.config.rootfs.diff_ids {
+        if !engine.layout().layer(layer).is_dir() {
+            return Err(anyhow::anyhow!(
+                "use image {}: its layer {} is not there",
+                options.image,
+                layer.short()
+            ))
+            .hint(|| format!("pull it again: coracle pull {}", options.image));
+        }
+    }
+    let source = Source::Image {
+        name: options.image.clone(),
+        id: image.id,
+        manifest: image.manifest,
+        layers: image.config.rootfs.diff_ids,
+    };
+    Ok((source, image.config.config))
+}
+
+/// Replaces "whatever is usual" by a mode, and the name of another container by its id.
+fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Source) -> Result<()> {
+    match &mut options.network {
+        NetworkMode::Default => {
+            // The greeting needs no network, and a first run should need nothing.
+            let builtin = matches!(source, Source::Image { name, .. } if name.starts_with("builtin:"));
+            options.network = if builtin && options.publish.is_empty() {
+                NetworkMode::None
+            } else {
+                NetworkMode::Slirp4netns { options: Vec::new() }
+            };
+        }
+        NetworkMode::Container { id } => *id = engine.containers().resolve(id)?,
+        NetworkMode::None | NetworkMode::Host | NetworkMode::Slirp4netns { .. } => {}
+    }
+    if !options.publish.is_empty() && !matches!(options.network, NetworkMode::Slirp4netns { .. }) {
+        bail!("conflicting options: port publishing and the container type network mode");
+    }
+    Ok(())
+}
+
+/// A path that the image declares as a volume is one, with a random name, unless the user mounts something
+/// there.
+fn add_image_volumes(options: &mut ContainerOptions, image: &ContainerConfig) -> Result<()> {
+    for target in image.volumes.keys() {
+        let plain = target.trim_end_matches('/');
+        let is_clean =
+            plain.starts_with('/') && plain.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
+        if !is_clean {
+            bail!("use image {}: its volume {target:?} is not an absolute path", options.image);
+        }
+        if options.mounts.iter().all(|mount| mount.target != plain) {
+            let name = id::random_hex(64);
+            let kind = MountKind::Volume { name, anonymous: true, nocopy: false, subpath: None };
+            let mode = String::new();
+            options.mounts.push(MountOption { kind, target: plain.to_owned(), read_only: false, mode });
+        }
+    }
+    Ok(())
+}
+
+fn make_directory(engine: &Engine, directory: &Path, source: &Source) -> Result<()> {
+    let make = |path: &Path, mode: u32| {
+        let made = fs::DirBuilder::new().mode(mode).create(path);
+        made.with_context(|| format!("create {}", path.display()))
+    };
+    make(directory, 0o700)?;
+    make(&directory.join("rootfs"), 0o755)?;
+    if let Source::Image { layers, .. } = source {
+        make(&directory.join("work"), 0o700)?;
+        let upper = directory.join("upper");
+        make(&upper, 0o755)?;
+        // The root directory of an overlay is that of its upper layer: it takes after the image's.
+        if let Some(top) = layers.last() {
+            let layer = engine.layout().layer(top);
+            let metadata = fs::metadata(&layer).with_context(|| format!("inspect {}", layer.display()))?;
+            let mode = metadata.permissions().mode() & 0o7777;
+            if mode != 0o755 {
+                fs::set_permissions(&upper, fs::Permissions::from_mode(mode))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the host for what the specification depends on.
+pub fn surroundings(
+    engine: &Engine,
+    options: &ContainerOptions,
+    id: &str,
+    max_gid: u32,
+) -> Result<Surroundings> {
+    Ok(Surroundings {
+        directory: engine.layout().container(id),
+        hostname: hostname(options, id),
+        has_cgroup2: has_cgroup2(),
+        max_gid,
+        volumes: volume_directories(engine, options)?,
+    })
+}
+
+/// The id's first 12 digits, unless the container shares the host's network and with it its name.
+pub fn hostname(options: &ContainerOptions, id: &str) -> String {
+    match (&options.hostname, &options.network) {
+        (Some(name), _) => name.clone(),
+        (None, NetworkMode::Host) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        (None, _) => id[..12].to_owned(),
+    }
+}
+
+fn has_cgroup2() -> bool {
+    /// `CGROUP2_SUPER_MAGIC` of linux/magic.h.
+    const CGROUP2: i64 = 0x6367_7270;
+    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|filesystem| filesystem.f_type == CGROUP2)
+}
+
+/// Makes the volumes and the missing host directories that the mounts name; the volumes' directories, in order.
+fn volume_directories(engine: &Engine, options: &ContainerOptions) -> Result<Vec<PathBuf>> {
+    let mut directories = Vec::new();
+    for mount in &options.mounts {
+        match &mount.kind {
+            MountKind::Volume { name, .. } => directories.push(volumes::ensure(engine.layout(), name)?),
+            MountKind::Bind { source, create: true, .. } if !source.exists() => {
+                fs::create_dir_all(source).with_context(|| format!("create {}", source.display()))?;
+            }
+            MountKind::Bind { source, .. } => {
+                let shown = || format!("invalid mount config for type \"bind\": {}", source.display());
+                if let Err(error) = fs::metadata(source) {
+                    if error.kind() == ErrorKind::NotFound {
+                        bail!(
+                            "invalid mount config for type \"bind\": bind source path does not exist: {}",
+                            source.display()
+                        );
+                    }
+                    return Err(error).with_context(shown);
+                }
+            }
+            MountKind::Tmpfs { .. } => {}
+        }
+    }
+    Ok(directories)
+}
+
+/// Takes the wanted name, or a random one that is free.
+fn claim_name(engine: &Engine, id: &str, wanted: Option<&str>) -> Result<String> {
+    let containers = engine.containers();
+    if let Some(name) = wanted {
+        containers.claim_name(name, id)?;
+        return Ok(name.to_owned());
+    }
+    for _ in 0..100 {
+        let name = names::random();
+        match containers.claim_name(&name, id) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.is::<NameConflict>() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // Every name that was drawn is taken: the id is not.
+    containers.claim_name(&id[..12], id)?;
+    Ok(id[..12].to_owned())
+}

@@ -1,0 +1,139 @@
+//! `exec`: another process in a container that runs, with a supervisor of its own.
+
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context, Result, bail};
+use oci_spec::runtime::Spec;
+
+use super::Engine;
+use super::attach::{self, Outcome, Streams};
+use super::start::{self, leave_the_terminal};
+use super::stop::Process;
+use crate::runtime::caps::{self, CapSet};
+use crate::runtime::join::Join;
+use crate::runtime::monitor::{Monitor, Ties};
+use crate::runtime::plan::{ProcessPlan, namespace_flag};
+use crate::runtime::protocol::{Event, Failure};
+use crate::store::containers::Record;
+use crate::store::options::NetworkMode;
+use crate::sys::clone::{self, Forked, Namespaces};
+use crate::sys::socket;
+
+/// What `exec` was asked.
+#[derive(Clone, Debug, Default)]
+pub struct ExecOptions {
+    pub command: Vec<String>,
+    /// `NAME=value`, over the container's own.
+    pub env: Vec<String>,
+    pub user: Option<String>,
+    pub workdir: Option<String>,
+    pub tty: bool,
+    pub stdin_open: bool,
+    pub privileged: bool,
+}
+
+/// Runs a program in a container; with `streams` until it has ended.
+pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<Streams>) -> Result<Outcome> {
+    let record = engine.containers().load(&engine.containers().resolve(id)?)?;
+    let Some(container) = Process::of(&record)? else {
+        bail!("container {} is not running", record.id);
+    };
+    let spec = start::read_spec(engine, &record.id)?;
+    let process = plan(&spec, options)?;
+    let namespaces = namespaces(&spec, &record)?;
+    let filter = if options.privileged { None } else { start::filter(&record.options)? };
+    let (client, server) = socket::pair().context("make a socket pair")?;
+    match clone::clone(Namespaces::default()).context("fork the supervisor")? {
+        Forked::Parent(supervisor) => {
+            drop(server);
+            supervisor.release();
+            attach::follow_start(client, streams)
+        }
+        Forked::Child => {
+            drop(client);
+            let join = Join {
+                pidfd: container.pidfd(),
+                namespaces,
+                process: &process,
+                filter: filter.as_ref(),
+                stdin_open: options.stdin_open,
+                can_set_groups: can_set_groups(&record),
+            };
+            supervise(&join, server, streams)
+        }
+    }
+}
+
+/// The container's process with what differs. Nothing is made for it: a working directory that is not there
+/// is an error.
+fn plan(spec: &Spec, options: &ExecOptions) -> Result<ProcessPlan> {
+    let mut plan = ProcessPlan::new(spec)?;
+    plan.args.clone_from(&options.command);
+    plan.terminal = options.tty;
+    plan.init = false;
+    plan.create_cwd = false;
+    if let Some(user) = &options.user {
+        plan.user.clone_from(user);
+        // The groups were asked for the container's own user, and so was its home.
+        plan.additional_groups.clear();
+    }
+    if let Some(workdir) = &options.workdir {
+        plan.cwd.clone_from(workdir);
+    }
+    if options.tty && !plan.env.iter().any(|entry| entry.starts_with("TERM=")) {
+        plan.env.push("TERM=xterm".into());
+    }
+    for entry in &options.env {
+        let name = entry.split('=').next().unwrap_or_default();
+        plan.env.retain(|other| other.split('=').next() != Some(name));
+        if entry.contains('=') {
+            plan.env.push(entry.clone());
+        }
+    }
+    if options.privileged {
+        plan.capabilities = caps::Sets::from(&caps::to_oci(CapSet::ALL));
+        plan.no_new_privileges = false;
+    }
+    Ok(plan)
+}
+
+/// The user namespace, and each that the container has of its own or shares with another container.
+fn namespaces(spec: &Spec, record: &Record) -> Result<Namespaces> {
+    let mut all = Namespaces::USER;
+    for namespace in spec.linux().iter().flat_map(|linux| linux.namespaces().iter().flatten()) {
+        all = all | namespace_flag(namespace.typ())?;
+    }
+    if matches!(record.options.network, NetworkMode::Container { .. }) {
+        all = all | Namespaces::NET;
+    }
+    Ok(all)
+}
+
+/// What the namespace of the container allows; a process that may not look takes the usual answer.
+fn can_set_groups(record: &Record) -> bool {
+    let path = format!("/proc/{}/setgroups", record.state.pid);
+    std::fs::read_to_string(path).map_or(true, |text| text.trim() == "allow")
+}
+
+/// The supervisor's whole life: in the container's namespaces, it touches no path.
+fn supervise(join: &Join<'_>, client: OwnedFd, streams: Option<Streams>) -> ! {
+    let begin = || -> Result<Monitor> {
+        leave_the_terminal().context("leave the terminal")?;
+        let started = join.start()?.go()?;
+        let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
+        let ties = Ties { stdin_once: taking.stdin && !join.process.terminal, lives_with_client: false };
+        let mut monitor = Monitor::new(started)?;
+        monitor.add_client(client.try_clone()?, taking, ties)?;
+        Ok(monitor)
+    };
+    let ended = begin().map(|mut monitor| {
+        monitor.tell_all(&Event::Started);
+        let code = monitor.run().unwrap_or(255);
+        monitor.finish(code);
+    });
+    if let Err(error) = &ended {
+        let message = Event::Failed(Failure::of(error)).encode();
+        let _ = socket::send(std::os::fd::AsFd::as_fd(&client), &[std::io::IoSlice::new(&message)]);
+    }
+    clone::exit_now(i32::from(ended.is_err()))
+}

@@ -1,0 +1,161 @@
+//! `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` of a container: written anew at each start, and
+//! mounted from its directory.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::network::slirp::Addresses;
+use crate::store::options::{ContainerOptions, NetworkMode};
+
+/// Writes the three files into the container's directory.
+pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Result<()> {
+    let addresses = match &options.network {
+        NetworkMode::Slirp4netns { options } => Some(Addresses::of_options(options)?),
+        _ => None,
+    };
+    let host_resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let host_hosts = match options.network {
+        NetworkMode::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+        _ => String::new(),
+    };
+    let hosts = hosts(options, hostname, addresses.as_ref(), &host_hosts)?;
+    let put = |name: &str, text: &str| {
+        let path = directory.join(name);
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&path)?;
+            file.write_all(text.as_bytes())?;
+            // Any user of the container reads them, whatever the caller's umask.
+            file.set_permissions(Permissions::from_mode(0o644))
+        };
+        write().with_context(|| format!("write {}", path.display()))
+    };
+    put("hosts", &hosts)?;
+    put("hostname", &format!("{hostname}\n"))?;
+    put("resolv.conf", &resolv_conf(options, addresses.as_ref(), &host_resolv))
+}
+
+fn hosts(
+    options: &ContainerOptions,
+    hostname: &str,
+    addresses: Option<&Addresses>,
+    of_host: &str,
+) -> Result<String> {
+    let mut text = if of_host.is_empty() {
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+         ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+            .to_owned()
+    } else {
+        of_host.trim_end().to_owned() + "\n"
+    };
+    for extra in &options.extra_hosts {
+        let (name, address) = extra.split_once(':').context("--add-host wants name:address")?;
+        let address = match (address, addresses) {
+            ("host-gateway", Some(addresses)) => addresses.gateway.to_string(),
+            ("host-gateway", None) if options.network == NetworkMode::Host => "127.0.0.1".to_owned(),
+            ("host-gateway", None) => bail!("--add-host {extra}: this network has no gateway"),
+            (address, _) => address.trim_matches(['[', ']']).to_owned(),
+        };
+        text.push_str(&format!("{address}\t{name}\n"));
+    }
+    let own = addresses.map_or(IpAddr::from([127, 0, 1, 1]), |addresses| addresses.container.into());
+    if options.network != NetworkMode::Host {
+        text.push_str(&format!("{own}\t{hostname}\n"));
+    }
+    Ok(text)
+}
+
+/// The host's, without the name servers that only the host reaches, or what the user gave.
+fn resolv_conf(options: &ContainerOptions, addresses: Option<&Addresses>, of_host: &str) -> String {
+    let mut servers: Vec<String> = options.dns.iter().map(IpAddr::to_string).collect();
+    let mut search = options.dns_search.clone();
+    let mut extra = options.dns_options.clone();
+    let lines = || of_host.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    if servers.is_empty() {
+        match addresses {
+            Some(addresses) => servers.push(addresses.dns.to_string()),
+            None => {
+                let named = lines().filter(|words| words.first() == Some(&"nameserver"));
+                servers.extend(named.filter_map(|words| words.get(1).map(|&server| server.to_owned())));
+            }
+        }
+    }
+    let copy = |key: &str| -> Vec<String> {
+        let matching = lines().filter(|words| words.first() == Some(&key));
+        // The last line of a kind counts (resolv.conf(5)).
+        matching
+            .fold(None, |_, words| Some(words))
+            .map(|words| words[1..].iter().map(|&word| word.to_owned()).collect())
+            .unwrap_or_default()
+    };
+    if search.is_empty() {
+        search = copy("search");
+    }
+    if extra.is_empty() {
+        extra = copy("options");
+    }
+    let mut text = String::new();
+    // "." asks for no search list at all, as docker has it.
+    if !search.is_empty() && search != ["."] {
+        text.push_str(&format!("search {}\n", search.join(" ")));
+    }
+    for server in servers {
+        text.push_str(&format!("nameserver {server}\n"));
+    }
+    if !extra.is_empty() {
+        text.push_str(&format!("options {}\n", extra.join(" ")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "# comment\nnameserver 192.0.2.1\nsearch corp.example lan\noptions edns0 trust-ad\n";
+
+    fn slirp() -> (ContainerOptions, Addresses) {
+        let network = NetworkMode::Slirp4netns { options: vec![] };
+        (ContainerOptions { network, ..Default::default() }, Addresses::of_options(&[]).unwrap())
+    }
+
+    #[test]
+    fn a_private_stack_has_its_own_server_and_the_hosts_search_list() {
+        let (options, addresses) = slirp();
+        assert_eq!(
+            resolv_conf(&options, Some(&addresses), HOST),
+            "search corp.example lan\nnameserver 10.0.2.3\noptions edns0 trust-ad\n"
+        );
+        let host = ContainerOptions { network: NetworkMode::Host, ..Default::default() };
+        assert!(resolv_conf(&host, None, HOST).contains("nameserver 192.0.2.1\n"));
+    }
+
+    #[test]
+    fn what_the_user_gave_replaces_it() {
+        let (mut options, addresses) = slirp();
+        options.dns = vec!["9.9.9.9".parse().unwrap(), "2620:fe::9".parse().unwrap()];
+        options.dns_search = vec![".".into()];
+        options.dns_options = vec!["ndots:2".into()];
+        assert_eq!(
+            resolv_conf(&options, Some(&addresses), HOST),
+            "nameserver 9.9.9.9\nnameserver 2620:fe::9\noptions ndots:2\n"
+        );
+    }
+
+    #[test]
+    fn hosts_names_the_container_and_what_was_added() {
+        let (mut options, addresses) = slirp();
+        options.extra_hosts =
+            vec!["db:192.0.2.7".into(), "up:host-gateway".into(), "six:[2001:db8::1]".into()];
+        let text = hosts(&options, "web", Some(&addresses), "").unwrap();
+        for line in ["192.0.2.7\tdb\n", "10.0.2.2\tup\n", "2001:db8::1\tsix\n", "10.0.2.100\tweb\n"] {
+            assert!(text.contains(line), "{line:?} in {text}");
+        }
+        options.network = NetworkMode::None;
+        assert!(hosts(&options, "web", None, "").is_err());
+    }
+}

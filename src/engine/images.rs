@@ -1,0 +1,71 @@
+//! `pull`: in a child that has entered the user namespace, where layers can be given their owners.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, namespace};
+use crate::base::digest::Digest;
+use crate::base::exit::Interrupted;
+use crate::image::archive::{self, ArchiveSource, LoadRequest};
+use crate::image::builtin;
+use crate::image::progress::Progress;
+use crate::image::pull::{self, PullRequest};
+use crate::oci::reference::Reference;
+use crate::store::gc;
+
+/// What a pull brought.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pulled {
+    /// The canonical name, which finds the image from now on.
+    pub name: String,
+    /// What the name pointed at: the manifest itself, or an index that lists it.
+    pub digest: Digest,
+    pub manifest: Digest,
+}
+
+/// Fetches an image from a registry, an archive or a layout on disk, or takes it out of this binary. `progress` is made in the child that does the work.
+pub fn pull<P, F>(engine: &Engine, mut request: PullRequest, progress: F) -> Result<Pulled>
+where
+    P: Progress,
+    F: FnOnce() -> P,
+{
+    engine.layout().create()?;
+    let opening = namespace::open(engine)?;
+    request.fold_ids = opening.maps.is_single();
+    let opened = opening.finish()?;
+    let pulled = namespace::run_inside(&opened, || {
+        let layout = engine.layout();
+        // What a killed pull had begun.
+        gc::sweep_temporary(layout)?;
+        if is_builtin(&request.reference) {
+            builtin::install(layout, &request.reference, request.fold_ids)?;
+            let image = engine.images().lookup(&request.reference)?;
+            let name = request.reference.clone();
+            return Ok(Pulled { name, digest: image.manifest.clone(), manifest: image.manifest });
+        }
+        if let Some(source) = ArchiveSource::parse(&request.reference) {
+            let wanted = LoadRequest { platform: request.platform, fold_ids: request.fold_ids };
+            let loaded = archive::load(layout, &source, &wanted, &progress())?;
+            let first = loaded.into_iter().next();
+            let image = first.with_context(|| format!("pull {}: it holds no image", request.reference))?;
+            let name = image.names.first().map_or_else(|| image.id.to_string(), Reference::to_string);
+            return Ok(Pulled { name, digest: image.manifest.clone(), manifest: image.manifest });
+        }
+        let pulled = pull::pull(layout, &request, &progress())?;
+        Ok(Pulled { name: pulled.reference.to_string(), digest: pulled.digest, manifest: pulled.manifest })
+    });
+    if pulled.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        namespace::run_inside(&opened, || gc::sweep_temporary(engine.layout()))?;
+    }
+    pulled
+}
+
+/// Whether a name means an image in an archive or a layout on disk, which is read each time.
+pub fn is_archive(name: &str) -> bool {
+    ArchiveSource::parse(name).is_some()
+}
+
+/// Whether a name means an image inside this binary.
+pub fn is_builtin(name: &str) -> bool {
+    builtin::find(name).is_some()
+}

@@ -1,0 +1,123 @@
+//! What the host offers and what the store holds: the facts of `info`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::list;
+use crate::config::subid::{self, IdRange};
+use crate::store::containers::Status;
+use crate::store::layout::Layout;
+
+/// How layers become a root filesystem: the kernel's overlay.
+pub const STORAGE_DRIVER: &str = "overlay";
+
+/// Everything that `info` shows of this host and store.
+#[derive(Debug)]
+pub struct Info {
+    pub running: usize,
+    pub stopped: usize,
+    pub images: usize,
+    /// 1 or 2; nothing where none are mounted.
+    pub cgroup_version: Option<u8>,
+    /// Control groups that this user may make limits in.
+    pub cgroup_controllers: Vec<String>,
+    pub kernel: String,
+    pub operating_system: String,
+    pub architecture: String,
+    pub cpus: usize,
+    /// Bytes.
+    pub memory: u64,
+    pub hostname: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub uid_map: Vec<IdRange>,
+    pub gid_map: Vec<IdRange>,
+}
+
+/// Gathers the facts; nothing that is missing is an error.
+pub fn gather(layout: &Layout) -> Result<Info> {
+    let listing = list::list(layout, false)?;
+    let running = listing.containers.iter().filter(|c| c.state.status == Status::Running).count();
+    let uname = rustix::system::uname();
+    let uid = rustix::process::getuid().as_raw();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = subid::login_name(&passwd, uid);
+    Ok(Info {
+        running,
+        stopped: listing.containers.len() + listing.broken.len() - running,
+        images: image_count(layout),
+        cgroup_version: cgroup_version(),
+        cgroup_controllers: delegated_controllers(),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        operating_system: operating_system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
+        architecture: uname.machine().to_string_lossy().into_owned(),
+        cpus: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: memory_total(&fs::read_to_string("/proc/meminfo").unwrap_or_default()),
+        hostname: uname.nodename().to_string_lossy().into_owned(),
+        uid,
+        gid: rustix::process::getgid().as_raw(),
+        uid_map: subid::read(Path::new("/etc/subuid"), user, uid),
+        gid_map: subid::read(Path::new("/etc/subgid"), user, uid),
+    })
+}
+
+/// The version of the control groups at `/sys/fs/cgroup`. A hybrid host counts as version 1: its
+/// controllers are there.
+pub fn cgroup_version() -> Option<u8> {
+    let root = Path::new("/sys/fs/cgroup");
+    if root.join("cgroup.controllers").exists() {
+        return Some(2);
+    }
+    let mut entries = fs::read_dir(root).ok()?;
+    entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("tasks").exists())).then_some(1)
+}
+
+/// The controllers of the version 2 group that this process is in, if the user may write there.
+fn delegated_controllers() -> Vec<String> {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Vec::new() };
+    let group = Path::new("/sys/fs/cgroup").join(path);
+    let writable = rustix::fs::access(group.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).is_ok();
+    let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+    if writable { controllers.split_whitespace().map(str::to_owned).collect() } else { Vec::new() }
+}
+
+/// `PRETTY_NAME` of os-release(5).
+fn operating_system(os_release: &str) -> String {
+    let name = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.map_or_else(|| "Linux".to_owned(), |name| name.trim_matches(['"', '\'']).to_owned())
+}
+
+/// `MemTotal` of proc_meminfo(5), in bytes.
+fn memory_total(meminfo: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib =
+        line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+fn image_count(layout: &Layout) -> usize {
+    let Ok(index) = fs::read(layout.images().join("index.json")) else { return 0 };
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap_or_default();
+    let manifests = index["manifests"].as_array().into_iter().flatten();
+    let digests: std::collections::BTreeSet<_> = manifests.filter_map(|m| m["digest"].as_str()).collect();
+    digests.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_from_files() {
+        assert_eq!(
+            operating_system("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
+            "Debian GNU/Linux 12"
+        );
+        assert_eq!(operating_system(""), "Linux");
+        assert_eq!(memory_total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), 16 << 20);
+        assert_eq!(memory_total("nonsense"), 0);
+    }
+}

@@ -1,0 +1,546 @@
+//! What `inspect` shows of a container: docker 28's document, key by key in docker's order.
+//!
+//! Pure: everything comes from the record, the image's configuration and the specification. What coracle
+//! has not is there with docker's empty value, since programs read these keys without asking.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::list::network_name;
+use crate::network::slirp::Addresses;
+use crate::oci::image::ContainerConfig;
+use crate::store::containers::{Record, Source, State, Status};
+use crate::store::layout::Layout;
+use crate::store::options::{
+    ContainerOptions, DeviceOption, MountKind, MountOption, NetworkMode, PortMapping, Ulimit,
+};
+
+/// Docker's time that never was.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+/// Docker's default size of `/dev/shm`.
+const SHM_SIZE: u64 = 64 << 20;
+
+/// What a container is shown with besides its record.
+pub struct Context<'a> {
+    pub layout: &'a Layout,
+    /// The configuration of its image; the default one if that is gone.
+    pub image: &'a ContainerConfig,
+    /// The specification it runs by, if it can be read.
+    pub spec: Option<&'a Value>,
+}
+
+/// The document of one container. Its state is shown as it is in the record: settle that before.
+pub fn container(record: &Record, context: &Context) -> Value {
+    let directory = context.layout.container(&record.id);
+    let file = |name: &str| directory.join(name).display().to_string();
+    let (path, arguments) = record.command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
+    json!({
+        "Id": record.id,
+        "Created": record.created.to_string(),
+        "Path": path,
+        "Args": arguments,
+        "State": state(&record.state),
+        "Image": match &record.source { Source::Image { id, .. } => id.to_string(), Source::Rootfs { .. } => String::new() },
+        "ResolvConfPath": file("resolv.conf"),
+        "HostnamePath": file("hostname"),
+        "HostsPath": file("hosts"),
+        "LogPath": context.layout.container_log(&record.id).display().to_string(),
+        "Name": format!("/{}", record.name),
+        "RestartCount": 0,
+        "Driver": "overlay",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": record.options.security.apparmor.as_deref().unwrap_or_default(),
+        "ExecIDs": null,
+        "HostConfig": host_config(record, context.spec),
+        "GraphDriver": graph_driver(record, context.layout),
+        "Mounts": mounts(&record.options.mounts, context.layout),
+        "Config": config(record, context.image),
+        "NetworkSettings": network_settings(record, context.layout),
+    })
+}
+
+fn state(state: &State) -> Value {
+    let time = |time: Option<Timestamp>| time.map_or_else(|| NEVER.to_owned(), |time| time.to_string());
+    json!({
+        "Status": state.status.as_str(),
+        "Running": state.status == Status::Running,
+        "Paused": false,
+        "Restarting": false,
+        "OOMKilled": state.oom_killed,
+        "Dead": false,
+        "Pid": state.pid,
+        "ExitCode": state.exit_code,
+        "Error": state.error,
+        "StartedAt": time(state.started_at),
+        "FinishedAt": time(state.finished_at),
+    })
+}
+
+fn host_config(record: &Record, spec: Option<&Value>) -> Value {
+    let options = &record.options;
+    let mut config = json!({
+        "Binds": list_or_null(binds(&options.mounts)),
+        "ContainerIDFile": options.cidfile.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "NetworkMode": network_mode(&options.network),
+        "PortBindings": port_bindings(&options.publish),
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "AutoRemove": options.auto_remove,
+        "VolumeDriver": "",
+        "VolumesFrom": null,
+        "ConsoleSize": [0, 0],
+        "Annotations": options.annotations,
+        "CapAdd": list_or_null(prefixed(&options.cap_add)),
+        "CapDrop": list_or_null(prefixed(&options.cap_drop)),
+        "CgroupnsMode": "private",
+        "Dns": options.dns,
+        "DnsOptions": options.dns_options,
+        "DnsSearch": options.dns_search,
+        "ExtraHosts": list_or_null(options.extra_hosts.clone()),
+        "GroupAdd": list_or_null(options.group_add.clone()),
+        "IpcMode": "private",
+        "Cgroup": "",
+        "Links": null,
+        "OomScoreAdj": options.oom_score_adj.unwrap_or(0),
+        "PidMode": "",
+        "Privileged": options.privileged,
+        "PublishAllPorts": false,
+        "ReadonlyRootfs": options.read_only,
+        "SecurityOpt": list_or_null(options.security.raw.clone()),
+        "Tmpfs": tmpfs(&options.mounts),
+        "UTSMode": "",
+        "UsernsMode": "",
+        "ShmSize": options.shm_size.unwrap_or(SHM_SIZE),
+        "Sysctls": options.sysctls,
+        "Runtime": "coracle",
+        "Isolation": "",
+    });
+    append(&mut config, limits(options));
+    append(
+        &mut config,
+        json!({
+            "Mounts": list_or_null(long_mounts(&options.mounts)),
+            "MaskedPaths": spec.map_or(Value::Null, |spec| spec["linux"]["maskedPaths"].clone()),
+            "ReadonlyPaths": spec.map_or(Value::Null, |spec| spec["linux"]["readonlyPaths"].clone()),
+            "Init": options.init.then_some(true),
+        }),
+    );
+    // What docker leaves out when it is empty.
+    leave_out_empty(&mut config, &["Annotations", "Tmpfs", "Sysctls", "Mounts", "Init"]);
+    config
+}
+
+/// Limits that need control groups, all unset; those of setrlimit(2) and devices are real.
+fn limits(options: &ContainerOptions) -> Value {
+    json!({
+        "CpuShares": 0,
+        "Memory": 0,
+        "NanoCpus": 0,
+        "CgroupParent": "",
+        "BlkioWeight": 0,
+        "BlkioWeightDevice": [],
+        "BlkioDeviceReadBps": [],
+        "BlkioDeviceWriteBps": [],
+        "BlkioDeviceReadIOps": [],
+        "BlkioDeviceWriteIOps": [],
+        "CpuPeriod": 0,
+        "CpuQuota": 0,
+        "CpuRealtimePeriod": 0,
+        "CpuRealtimeRuntime": 0,
+        "CpusetCpus": "",
+        "CpusetMems": "",
+        "Devices": options.devices.iter().map(device).collect::<Vec<_>>(),
+        "DeviceCgroupRules": null,
+        "DeviceRequests": null,
+        "MemoryReservation": 0,
+        "MemorySwap": 0,
+        "MemorySwappiness": null,
+        "OomKillDisable": null,
+        "PidsLimit": null,
+        "Ulimits": options.ulimits.iter().map(ulimit).collect::<Vec<_>>(),
+        "CpuCount": 0,
+        "CpuPercent": 0,
+        "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0,
+    })
+}
+
+fn device(device: &DeviceOption) -> Value {
+    json!({
+        "PathOnHost": device.source.display().to_string(),
+        "PathInContainer": device.target,
+        "CgroupPermissions": device.permissions,
+    })
+}
+
+fn ulimit(ulimit: &Ulimit) -> Value {
+    // Docker's word for unlimited is -1.
+    let limit = |limit: u64| i64::try_from(limit).unwrap_or(-1);
+    json!({"Name": ulimit.name, "Hard": limit(ulimit.hard), "Soft": limit(ulimit.soft)})
+}
+
+fn network_mode(mode: &NetworkMode) -> String {
+    match mode {
+        NetworkMode::Slirp4netns { options } if !options.is_empty() => {
+            format!("slirp4netns:{}", options.join(","))
+        }
+        mode => network_name(mode),
+    }
+}
+
+/// `-v` as it was written: what `--mount` made stands under `Mounts`.
+fn binds(mounts: &[MountOption]) -> Vec<String> {
+    let bind = |mount: &MountOption| {
+        let source = match &mount.kind {
+            MountKind::Bind { source, create: true, .. } => source.display().to_string(),
+            MountKind::Volume { name, anonymous: false, .. } => name.clone(),
+            _ => return None,
+        };
+        let mode = if mount.mode.is_empty() { String::new() } else { format!(":{}", mount.mode) };
+        Some(format!("{source}:{}{mode}", mount.target))
+    };
+    mounts.iter().filter_map(bind).collect()
+}
+
+fn long_mounts(mounts: &[MountOption]) -> Vec<Value> {
+    let mount = |mount: &MountOption| match &mount.kind {
+        MountKind::Bind { source, create: false, .. } => {
+            let mut shown =
+                json!({"Type": "bind", "Source": source.display().to_string(), "Target": mount.target});
+            if mount.read_only {
+                shown["ReadOnly"] = true.into();
+            }
+            Some(shown)
+        }
+        _ => None,
+    };
+    mounts.iter().filter_map(mount).collect()
+}
+
+fn tmpfs(mounts: &[MountOption]) -> Map<String, Value> {
+    let tmpfs = |mount: &MountOption| match &mount.kind {
+        MountKind::Tmpfs { options } => Some((mount.target.clone(), options.join(",").into())),
+        _ => None,
+    };
+    mounts.iter().filter_map(tmpfs).collect()
+}
+
+fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
+    let mut bindings = Map::new();
+    for port in ports {
+        let key = format!("{}/{}", port.container_port, port.protocol.as_str());
+        let host_port = if port.host_port == 0 { String::new() } else { port.host_port.to_string() };
+        let host_ip = port.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let binding = json!({"HostIp": host_ip, "HostPort": host_port});
+        match bindings.entry(key).or_insert_with(|| json!([])) {
+            Value::Array(all) => all.push(binding),
+            other => *other = json!([binding]),
+        }
+    }
+    bindings.sort_keys();
+    bindings
+}
+
+fn graph_driver(record: &Record, layout: &Layout) -> Value {
+    let Source::Image { layers, .. } = &record.source else { return json!({"Data": null, "Name": "none"}) };
+    let directory = layout.container(&record.id);
+    let path = |path: &Path| path.display().to_string();
+    let lower: Vec<_> = layers.iter().rev().map(|layer| path(&layout.layer(layer))).collect();
+    json!({
+        "Data": {
+            "LowerDir": lower.join(":"),
+            "MergedDir": path(&directory.join("rootfs")),
+            "UpperDir": path(&directory.join("upper")),
+            "WorkDir": path(&directory.join("work")),
+        },
+        "Name": "overlay",
+    })
+}
+
+fn mounts(mounts: &[MountOption], layout: &Layout) -> Vec<Value> {
+    let shown = |mount: &MountOption| {
+        let (rw, mode) = (!mount.read_only, mount.mode.as_str());
+        match &mount.kind {
+            MountKind::Bind { source, propagation, .. } => Some(json!({
+                "Type": "bind",
+                "Source": source.display().to_string(),
+                "Destination": mount.target,
+                "Mode": mode,
+                "RW": rw,
+                "Propagation": propagation.as_deref().unwrap_or("rprivate"),
+            })),
+            MountKind::Volume { name, .. } => Some(json!({
+                "Type": "volume",
+                "Name": name,
+                "Source": layout.volumes().join(name).join("_data").display().to_string(),
+                "Destination": mount.target,
+                "Driver": "local",
+                "Mode": mode,
+                "RW": rw,
+                "Propagation": "",
+            })),
+            // Docker lists only those of `--mount` here; they are under `Tmpfs`.
+            MountKind::Tmpfs { .. } => None,
+        }
+    };
+    mounts.iter().filter_map(shown).collect()
+}
+
+fn config(record: &Record, image: &ContainerConfig) -> Value {
+    let options = &record.options;
+    let exposed: Map<String, Value> = image
+        .exposed_ports
+        .keys()
+        .cloned()
+        .chain(options.expose.iter().cloned())
+        .chain(
+            options.publish.iter().map(|port| format!("{}/{}", port.container_port, port.protocol.as_str())),
+        )
+        .map(|port| (port, json!({})))
+        .collect();
+    let anonymous =
+        options.mounts.iter().filter(|m| matches!(m.kind, MountKind::Volume { anonymous: true, .. }));
+    let volumes: Map<String, Value> = image
+        .volumes
+        .keys()
+        .cloned()
+        .chain(anonymous.map(|m| m.target.clone()))
+        .map(|v| (v, json!({})))
+        .collect();
+    let entrypoint = options.entrypoint.as_ref().unwrap_or(&image.entrypoint);
+    // A new entry point makes the image's command meaningless.
+    let default_command = if options.entrypoint.is_some() { &[][..] } else { &image.cmd[..] };
+    let command = if options.command.is_empty() { default_command } else { &options.command[..] };
+    let labels: BTreeMap<_, _> = image.labels.iter().chain(&options.labels).collect();
+    let mut config = json!({
+        "Hostname": options.hostname.clone().unwrap_or_else(|| record.id.chars().take(12).collect()),
+        "Domainname": options.domainname.as_deref().unwrap_or_default(),
+        "User": options.user.as_deref().unwrap_or(&image.user),
+        "AttachStdin": false,
+        "AttachStdout": true,
+        "AttachStderr": true,
+        "ExposedPorts": exposed,
+        "Tty": options.tty,
+        "OpenStdin": options.stdin_open,
+        "StdinOnce": false,
+        "Env": environment(&image.env, &options.env),
+        "Cmd": list_or_null(command.to_vec()),
+        "Image": options.image,
+        "Volumes": if volumes.is_empty() { Value::Null } else { volumes.into() },
+        "WorkingDir": options.workdir.as_deref().unwrap_or(&image.working_dir),
+        "Entrypoint": list_or_null(entrypoint.clone()),
+        "OnBuild": list_or_null(image.on_build.clone()),
+        "Labels": labels,
+        "StopSignal": options.stop_signal.as_deref().unwrap_or(&image.stop_signal),
+        "StopTimeout": options.stop_timeout,
+        "Shell": list_or_null(image.shell.clone()),
+    });
+    leave_out_empty(&mut config, &["ExposedPorts", "StopSignal", "StopTimeout", "Shell"]);
+    config
+}
+
+/// The image's variables, then the container's: one of the same name takes the place of the image's.
+fn environment(image: &[String], own: &[String]) -> Vec<String> {
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+    let mut all = image.to_vec();
+    for variable in own {
+        match all.iter_mut().find(|other| name(other) == name(variable)) {
+            Some(other) => other.clone_from(variable),
+            None => all.push(variable.clone()),
+        }
+    }
+    all
+}
+
+fn network_settings(record: &Record, layout: &Layout) -> Value {
+    let options = &record.options;
+    let running = record.state.status == Status::Running;
+    let addresses = match &options.network {
+        NetworkMode::Slirp4netns { options } if running => Addresses::of_options(options).ok(),
+        _ => None,
+    };
+    let (address, gateway, prefix) = addresses.map_or_else(Default::default, |addresses| {
+        (addresses.container.to_string(), addresses.gateway.to_string(), addresses.prefix)
+    });
+    let (address, gateway) = (address.as_str(), gateway.as_str());
+    let mut ports = if running { port_bindings(&record.ports) } else { Map::new() };
+    if running {
+        for port in &options.expose {
+            ports.entry(port.clone()).or_insert(Value::Null);
+        }
+    }
+    let mut networks = Map::new();
+    if !matches!(options.network, NetworkMode::Container { .. }) {
+        networks.insert(network_name(&options.network), endpoint(address, gateway, prefix));
+    }
+    json!({
+        "Bridge": "",
+        "SandboxID": "",
+        "SandboxKey": if running { layout.container_run(&record.id).display().to_string() } else { String::new() },
+        "Ports": ports,
+        "HairpinMode": false,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": null,
+        "SecondaryIPv6Addresses": null,
+        "EndpointID": "",
+        "Gateway": gateway,
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "IPAddress": address,
+        "IPPrefixLen": prefix,
+        "IPv6Gateway": "",
+        "MacAddress": "",
+        "Networks": networks,
+    })
+}
+
+fn endpoint(address: &str, gateway: &str, prefix: u8) -> Value {
+    json!({
+        "IPAMConfig": null,
+        "Links": null,
+        "Aliases": null,
+        "MacAddress": "",
+        "DriverOpts": null,
+        "GwPriority": 0,
+        "NetworkID": "",
+        "EndpointID": "",
+        "Gateway": gateway,
+        "IPAddress": address,
+        "IPPrefixLen": prefix,
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "DNSNames": null,
+    })
+}
+
+fn prefixed(capabilities: &[String]) -> Vec<String> {
+    let name = |name: &String| if name == "ALL" { name.clone() } else { format!("CAP_{name}") };
+    capabilities.iter().map(name).collect()
+}
+
+/// Go's empty slice is `null`.
+pub fn list_or_null<T: Into<Value>>(list: Vec<T>) -> Value {
+    if list.is_empty() { Value::Null } else { list.into() }
+}
+
+fn append(document: &mut Value, more: Value) {
+    if let (Value::Object(document), Value::Object(more)) = (document, more) {
+        document.extend(more);
+    }
+}
+
+/// Go's `omitempty`.
+pub fn leave_out_empty(document: &mut Value, keys: &[&str]) {
+    let Value::Object(document) = document else { return };
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(array) => array.is_empty(),
+        Value::Object(object) => object.is_empty(),
+        _ => false,
+    };
+    document.retain(|key, value| !(keys.contains(&key.as_str()) && is_empty(value)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::paths::Roots;
+    use crate::store::options::Protocol;
+
+    fn record(options: ContainerOptions) -> Record {
+        Record {
+            version: 1,
+            id: "ab".repeat(32),
+            name: "web".to_owned(),
+            created: "2024-05-01T10:00:00Z".parse().unwrap(),
+            source: Source::Rootfs { path: "/srv".into() },
+            command: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()],
+            state: State::default(),
+            ports: Vec::new(),
+            options,
+        }
+    }
+
+    fn shown(record: &Record, image: &ContainerConfig) -> Value {
+        let layout = Layout::new(Roots { data: "/data".into(), run: "/run".into() });
+        container(record, &Context { layout: &layout, image, spec: None })
+    }
+
+    #[test]
+    fn keys_are_dockers_in_dockers_order() {
+        let document = shown(&record(ContainerOptions::default()), &ContainerConfig::default());
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            keys(&document),
+            "Id Created Path Args State Image ResolvConfPath HostnamePath HostsPath LogPath Name RestartCount \
+             Driver Platform MountLabel ProcessLabel AppArmorProfile ExecIDs HostConfig GraphDriver Mounts Config \
+             NetworkSettings"
+        );
+        assert_eq!(
+            keys(&document["Config"]),
+            "Hostname Domainname User AttachStdin AttachStdout AttachStderr Tty OpenStdin StdinOnce Env Cmd Image \
+             Volumes WorkingDir Entrypoint OnBuild Labels"
+        );
+        assert!(keys(&document["HostConfig"]).ends_with(
+            "Ulimits CpuCount CpuPercent IOMaximumIOps IOMaximumBandwidth MaskedPaths ReadonlyPaths"
+        ));
+        assert_eq!(document["State"]["StartedAt"], NEVER);
+        assert_eq!((&document["Path"], &document["Args"]), (&json!("sh"), &json!(["-c", "true"])));
+    }
+
+    #[test]
+    fn options_win_over_the_image() {
+        let image = ContainerConfig {
+            env: vec!["PATH=/bin".to_owned(), "A=1".to_owned()],
+            cmd: vec!["sh".to_owned()],
+            labels: [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())].into(),
+            ..ContainerConfig::default()
+        };
+        let options = ContainerOptions {
+            env: vec!["A=2".to_owned(), "B=3".to_owned()],
+            labels: [("a".to_owned(), "9".to_owned())].into(),
+            entrypoint: Some(vec!["/run".to_owned()]),
+            ..ContainerOptions::default()
+        };
+        let config = &shown(&record(options), &image)["Config"];
+        assert_eq!(config["Env"], json!(["PATH=/bin", "A=2", "B=3"]));
+        assert_eq!(config["Labels"], json!({"a": "9", "b": "2"}));
+        assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/run"]), &Value::Null));
+    }
+
+    #[test]
+    fn mounts_and_ports() {
+        let bind = |create, mode: &str| MountOption {
+            kind: MountKind::Bind { source: "/a".into(), create, propagation: None, recursive: true },
+            target: "/b".to_owned(),
+            read_only: mode == "ro",
+            mode: mode.to_owned(),
+        };
+        let port =
+            PortMapping { host_ip: None, host_port: 8080, container_port: 80, protocol: Protocol::Tcp };
+        let options = ContainerOptions {
+            mounts: vec![bind(true, "ro"), bind(false, "")],
+            publish: vec![port.clone(), PortMapping { host_port: 0, ..port }],
+            ..ContainerOptions::default()
+        };
+        let document = shown(&record(options), &ContainerConfig::default());
+        assert_eq!(document["HostConfig"]["Binds"], json!(["/a:/b:ro"]));
+        assert_eq!(
+            document["HostConfig"]["Mounts"],
+            json!([{"Type": "bind", "Source": "/a", "Target": "/b"}])
+        );
+        assert_eq!(document["Mounts"][0]["RW"], json!(false));
+        assert_eq!(
+            document["HostConfig"]["PortBindings"],
+            json!({"80/tcp": [{"HostIp": "", "HostPort": "8080"}, {"HostIp": "", "HostPort": ""}]})
+        );
+    }
+}

@@ -1,0 +1,440 @@
+//! The containers that `ps` lists.
+//!
+//! A thousand records are read in a few milliseconds: one open and one read each, into one buffer, and
+//! only the fields that a row shows are built. The flags of a container, the bulk of its record, are
+//! passed over unless a filter or a column needs them.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::base::digest::Digest;
+use crate::base::id;
+use crate::base::time;
+use crate::store::containers::{State, Status, VERSION};
+use crate::store::layout::Layout;
+use crate::store::options::{MountKind, MountOption, NetworkMode, PortMapping};
+use crate::sys::process;
+
+/// A record is small; a file beyond this is not one of ours.
+const RECORD_LIMIT: usize = 16 << 20;
+
+/// One container as `ps` shows it.
+#[derive(Debug)]
+pub struct Listed {
+    pub id: String,
+    pub name: String,
+    /// As the user named it; empty for `--rootfs`.
+    pub image: String,
+    pub image_id: Option<Digest>,
+    /// Entry point and arguments, in one line.
+    pub command: String,
+    pub created: Timestamp,
+    /// Settled: running means that the process is there.
+    pub state: State,
+    /// Bound ports; empty unless it runs.
+    pub ports: Vec<PortMapping>,
+    /// Ports that are exposed and not published, as `port/protocol`; empty unless it runs.
+    pub exposed: Vec<String>,
+    /// What only some columns and filters need; empty unless it was asked for.
+    pub details: Details,
+}
+
+/// The part of a container's flags that columns and filters look at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    pub labels: BTreeMap<String, String>,
+    pub network: NetworkMode,
+    pub mounts: Vec<MountOption>,
+    pub expose: Vec<String>,
+}
+
+/// Every container of a store, newest first, and what could not be read.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub containers: Vec<Listed>,
+    /// Ids of records that are damaged or from a newer version, and why.
+    pub broken: Vec<(String, String)>,
+}
+
+/// Records that one thread reads before another is worth starting.
+const SHARE: usize = 250;
+/// Threads that read records; the kernel's work is most of it, and more find no free core.
+const READERS: usize = 4;
+
+/// Reads every record; `details` says whether to fill [`Listed::details`]. Of many records threads read a
+/// share each, so this is for commands that start nothing afterwards.
+pub fn list(layout: &Layout, details: bool) -> Result<Listing> {
+    let path = layout.containers();
+    let directory = match rustix::fs::open(&path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(directory) => directory,
+        Err(rustix::io::Errno::NOENT) => return Ok(Listing::default()),
+        Err(error) => return Err(error).with_context(|| format!("open {}", path.display())),
+    };
+    let boot = process::boot_id().unwrap_or_default();
+    let ids = ids(directory.as_fd()).with_context(|| format!("list {}", path.display()))?;
+    let share = ids.len().div_ceil(ids.len().div_ceil(SHARE).clamp(1, READERS)).max(1);
+    let mut listing = Listing::default();
+    thread::scope(|scope| {
+        let (first, rest) = ids.split_at(share.min(ids.len()));
+        let read = |ids| read_share(directory.as_fd(), ids, details, &boot);
+        let others: Vec<_> = rest.chunks(share).map(|ids| scope.spawn(move || read(ids))).collect();
+        listing.append(read(first));
+        for other in others {
+            // A thread that panicked has said so; what the others read is still right.
+            listing.append(other.join().unwrap_or_default());
+        }
+    });
+    listing.containers.sort_by_key(|container| Reverse(container.created));
+    Ok(listing)
+}
+
+impl Listing {
+    fn append(&mut self, mut other: Self) {
+        self.containers.append(&mut other.containers);
+        self.broken.append(&mut other.broken);
+    }
+}
+
+/// Reads the records of `ids`.
+fn read_share(directory: BorrowedFd, ids: &[String], details: bool, boot: &str) -> Listing {
+    let mut listing = Listing::default();
+    let mut buffer = Vec::with_capacity(16 << 10);
+    for id in ids {
+        match read(directory, id, &mut buffer) {
+            // Removed since the directory was read, or not complete yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => listing.broken.push((id.clone(), error.to_string())),
+            Ok(()) => match parse(&buffer, details, boot) {
+                Ok(container) => listing.containers.push(container),
+                Err(error) => listing.broken.push((id.clone(), format!("{error:#}"))),
+            },
+        }
+    }
+    listing
+}
+
+fn ids(directory: BorrowedFd) -> io::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_str().unwrap_or_default();
+        if name.len() == 64 && id::is_id_prefix(name) {
+            ids.push(name.to_owned());
+        }
+    }
+    Ok(ids)
+}
+
+/// Reads one record into `buffer`, which keeps its memory from one to the next.
+fn read(directory: BorrowedFd, id: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let path = format!("{id}/container.json");
+    let file = rustix::fs::openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    buffer.clear();
+    loop {
+        let room = buffer.capacity() - buffer.len();
+        let n = rustix::io::read(&file, rustix::buffer::spare_capacity(buffer))?;
+        // A regular file gives less than asked for only at its end.
+        if n < room {
+            return Ok(());
+        }
+        if buffer.len() > RECORD_LIMIT {
+            return Err(io::Error::other("larger than any record"));
+        }
+        buffer.reserve(buffer.len());
+    }
+}
+
+/// `container.json`, as far as a row shows it.
+#[derive(Deserialize)]
+struct Slim<'a> {
+    version: u32,
+    id: String,
+    name: String,
+    created: Timestamp,
+    #[serde(borrow)]
+    source: SlimSource<'a>,
+    command: Vec<String>,
+    state: State,
+    #[serde(default)]
+    ports: Vec<PortMapping>,
+    #[serde(borrow)]
+    options: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct SlimSource<'a> {
+    #[serde(default, borrow)]
+    name: Cow<'a, str>,
+    #[serde(default)]
+    id: Option<Digest>,
+}
+
+fn parse(content: &[u8], details: bool, boot: &str) -> Result<Listed> {
+    let slim: Slim = match serde_json::from_slice(content) {
+        Ok(slim) => slim,
+        Err(error) => return Err(newer(content).unwrap_or_else(|| anyhow::Error::from(error))),
+    };
+    if slim.version > VERSION {
+        return Err(newer(content).unwrap_or_else(|| anyhow::anyhow!("version {}", slim.version)));
+    }
+    let state = slim.state.settled_in(boot);
+    let running = state.status == Status::Running;
+    let options = |wanted: bool| -> Result<Details> {
+        Ok(if wanted { serde_json::from_str(slim.options.get())? } else { Details::default() })
+    };
+    let options = options(details || (running && exposes(slim.options)))?;
+    Ok(Listed {
+        id: slim.id,
+        name: slim.name,
+        image: slim.source.name.into_owned(),
+        image_id: slim.source.id,
+        command: command_line(&slim.command),
+        created: slim.created,
+        ports: if running { slim.ports } else { Vec::new() },
+        exposed: if running { options.expose.clone() } else { Vec::new() },
+        state,
+        details: options,
+    })
+}
+
+/// Whether the flags may hold `--expose`: spares reading them for the many that do not.
+fn exposes(options: &RawValue) -> bool {
+    !options.get().contains("\"expose\":[]")
+}
+
+/// The error for a record of a newer version, whose shape may have changed.
+fn newer(content: &[u8]) -> Option<anyhow::Error> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = serde_json::from_slice(content).ok()?;
+    let text = format!("version {version} is newer than this coracle understands ({VERSION})");
+    (version > VERSION).then(|| anyhow::Error::msg(text))
+}
+
+/// A command in one line, as docker shows it: arguments with a space in single quotes.
+pub fn command_line(command: &[String]) -> String {
+    let Some((path, arguments)) = command.split_first() else { return String::new() };
+    let mut line = path.clone();
+    for argument in arguments {
+        match argument.contains(' ') {
+            true => line.extend([" '", argument, "'"]),
+            false => line.extend([" ", argument]),
+        }
+    }
+    line
+}
+
+impl Listed {
+    /// `Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`.
+    pub fn status(&self, now: Timestamp) -> String {
+        let since = |then: Option<Timestamp>| now.duration_since(then.unwrap_or(now));
+        match self.state.status {
+            Status::Created => "Created".to_owned(),
+            Status::Running => format!("Up {}", time::human(since(self.state.started_at))),
+            Status::Exited => format!(
+                "Exited ({}) {} ago",
+                self.state.exit_code,
+                time::human(since(self.state.finished_at))
+            ),
+        }
+    }
+
+    /// What is mounted: names of volumes, sources of bind mounts.
+    pub fn mount_names(&self) -> Vec<String> {
+        let name = |mount: &MountOption| match &mount.kind {
+            MountKind::Bind { source, .. } => Some(source.display().to_string()),
+            MountKind::Volume { name, .. } => Some(name.clone()),
+            MountKind::Tmpfs { .. } => None,
+        };
+        self.details.mounts.iter().filter_map(name).collect()
+    }
+
+    /// How many volumes it has.
+    pub fn volume_count(&self) -> usize {
+        let is_volume = |mount: &&MountOption| matches!(mount.kind, MountKind::Volume { .. });
+        self.details.mounts.iter().filter(is_volume).count()
+    }
+}
+
+/// The network a container is on, by name.
+pub fn network_name(mode: &NetworkMode) -> String {
+    match mode {
+        NetworkMode::None => "none".to_owned(),
+        NetworkMode::Host => "host".to_owned(),
+        NetworkMode::Default | NetworkMode::Slirp4netns { .. } => "slirp4netns".to_owned(),
+        NetworkMode::Container { id } => format!("container:{id}"),
+    }
+}
+
+/// Bound and exposed ports in docker's one line: runs of ports that are the same on both sides are
+/// joined, and mappings to another port come last.
+pub fn ports_line(bound: &[PortMapping], exposed: &[String]) -> String {
+    let mut ports = shown_ports(bound, exposed);
+    ports.sort();
+    let mut groups: Vec<Group> = Vec::new();
+    let (mut closed, mut mappings) = (Vec::new(), Vec::new());
+    for ShownPort { private, address, public, protocol } in ports {
+        if !address.is_empty() && public != private {
+            mappings.push(format!("{address}:{public}->{private}/{protocol}"));
+            continue;
+        }
+        match groups.iter_mut().find(|group| group.address == address && group.protocol == protocol) {
+            None => groups.push(Group { address, protocol, first: private, last: private }),
+            Some(group) if group.last.checked_add(1) == Some(private) => group.last = private,
+            Some(group) => {
+                closed.push(group.show());
+                (group.first, group.last) = (private, private);
+            }
+        }
+    }
+    closed.extend(groups.iter().map(Group::show));
+    closed.extend(mappings);
+    closed.join(", ")
+}
+
+/// In docker's order of comparison.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct ShownPort {
+    private: u16,
+    /// With brackets around IPv6; empty if not published.
+    address: String,
+    public: u16,
+    protocol: String,
+}
+
+/// Ports that follow each other.
+struct Group {
+    address: String,
+    protocol: String,
+    first: u16,
+    last: u16,
+}
+
+impl Group {
+    fn show(&self) -> String {
+        let Self { address, protocol, first, last } = self;
+        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        match address.is_empty() {
+            true => format!("{range}/{protocol}"),
+            false => format!("{address}:{range}->{range}/{protocol}"),
+        }
+    }
+}
+
+fn shown_ports(bound: &[PortMapping], exposed: &[String]) -> Vec<ShownPort> {
+    let published = |port: u16, protocol: &str| {
+        bound.iter().any(|mapping| mapping.container_port == port && mapping.protocol.as_str() == protocol)
+    };
+    let mut ports: Vec<_> = bound
+        .iter()
+        .map(|mapping| ShownPort {
+            private: mapping.container_port,
+            address: match mapping.host_ip {
+                None => "0.0.0.0".to_owned(),
+                Some(ip) if ip.is_ipv6() => format!("[{ip}]"),
+                Some(ip) => ip.to_string(),
+            },
+            public: mapping.host_port,
+            protocol: mapping.protocol.as_str().to_owned(),
+        })
+        .collect();
+    ports.extend(exposed.iter().filter_map(|text| {
+        let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let private = port.parse().ok().filter(|port| !published(*port, protocol))?;
+        Some(ShownPort { private, address: String::new(), public: 0, protocol: protocol.to_owned() })
+    }));
+    ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::paths::Roots;
+    use crate::store::options::Protocol::{self, Tcp, Udp};
+
+    fn port(ip: Option<&str>, host: u16, container: u16, protocol: Protocol) -> PortMapping {
+        PortMapping {
+            host_ip: ip.map(|ip| ip.parse().unwrap()),
+            host_port: host,
+            container_port: container,
+            protocol,
+        }
+    }
+
+    #[test]
+    fn ports_as_docker_groups_them() {
+        let bound = [
+            port(None, 8080, 80, Tcp),
+            port(Some("::"), 8080, 80, Tcp),
+            port(Some("127.0.0.1"), 5300, 53, Udp),
+            port(None, 1000, 1000, Tcp),
+            port(None, 1001, 1001, Tcp),
+            port(None, 1003, 1003, Tcp),
+        ];
+        let exposed = ["443/tcp", "100/tcp", "101/tcp", "102/tcp", "80/tcp"].map(str::to_owned);
+        assert_eq!(
+            ports_line(&bound, &exposed),
+            "100-102/tcp, 0.0.0.0:1000-1001->1000-1001/tcp, 443/tcp, 0.0.0.0:1003->1003/tcp, \
+             127.0.0.1:5300->53/udp, 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"
+        );
+        assert_eq!(ports_line(&[], &[]), "");
+    }
+
+    #[test]
+    fn commands_in_one_line() {
+        let line = |words: &[&str]| command_line(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(line(&["sh", "-c", "echo a"]), "sh -c 'echo a'");
+        assert_eq!(line(&["/hello"]), "/hello");
+        assert_eq!(line(&[]), "");
+    }
+
+    #[test]
+    fn a_record_that_is_newer_or_broken_says_so() {
+        let refused = |text: &str| format!("{:#}", parse(text.as_bytes(), false, "").unwrap_err());
+        assert_eq!(refused(r#"{"version":99}"#), "version 99 is newer than this coracle understands (1)");
+        assert!(refused(r#"{"version":1,"id":"#).contains("EOF"));
+    }
+
+    #[test]
+    fn many_records_are_all_read_newest_first() {
+        let base = tempfile::tempdir().unwrap();
+        let roots = Roots { data: base.path().to_path_buf(), run: base.path().join("run") };
+        let layout = Layout::new(roots);
+        assert!(list(&layout, false).unwrap().containers.is_empty());
+        for number in 0..SHARE * 2 + 7 {
+            let id = format!("{number:064x}");
+            let directory = layout.container(&id);
+            std::fs::create_dir_all(&directory).unwrap();
+            let text = match number {
+                0 => "{".to_owned(),
+                _ => format!(
+                    r#"{{"version":1,"id":"{id}","name":"c{number}","created":"2024-05-01T10:00:00.{number:03}Z",
+                        "source":{{"from":"rootfs","path":"/"}},"command":["sh"],"state":{{"status":"created"}},
+                        "options":{{"labels":{{"a":"b"}}}}}}"#
+                ),
+            };
+            std::fs::write(directory.join("container.json"), text).unwrap();
+        }
+        // A container in the making has no record yet.
+        std::fs::create_dir(layout.container(&"f".repeat(64))).unwrap();
+        let listing = list(&layout, true).unwrap();
+        assert_eq!(listing.containers.len(), SHARE * 2 + 6);
+        assert_eq!(listing.containers[0].name, format!("c{}", SHARE * 2 + 6));
+        assert!(listing.containers.iter().all(|container| container.details.labels.contains_key("a")));
+        let broken: Vec<_> = listing.broken.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(broken, ["0".repeat(64)]);
+    }
+}

@@ -1,0 +1,70 @@
+//! The verbs as functions; streams are passed in and nothing is printed.
+//!
+//! Every function takes an [`Engine`] and names of containers and images as the user wrote them. The process
+//! is single-threaded all through: what needs threads runs in a forked child ([`namespace::run_inside`]).
+
+pub mod attach;
+pub mod create;
+pub mod exec;
+pub mod files;
+pub mod filter;
+pub mod images;
+pub mod images_view;
+pub mod info;
+pub mod inspect;
+pub mod inspect_image;
+pub mod list;
+pub mod logs;
+pub mod namespace;
+pub mod remove;
+pub mod rmi;
+pub mod run;
+pub mod spec;
+pub mod start;
+pub mod stop;
+pub mod terminal;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::config::paths::Roots;
+use crate::store::containers::Containers;
+use crate::store::images::Images;
+use crate::store::layout::Layout;
+
+/// One store and what runs from it, for the time of one command.
+pub struct Engine {
+    layout: Layout,
+    /// Takes what the user should know and no error says.
+    notice: fn(&str),
+}
+
+impl Engine {
+    /// Picks the directories; creates and opens nothing.
+    pub fn open(root: Option<&Path>, runroot: Option<&Path>) -> Result<Self> {
+        Ok(Self { layout: Layout::new(Roots::choose(root, runroot)?), notice: |_| {} })
+    }
+
+    /// Where notices go: things worth a line that are no errors.
+    pub fn with_notice(mut self, notice: fn(&str)) -> Self {
+        self.notice = notice;
+        self
+    }
+
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub fn containers(&self) -> Containers<'_> {
+        Containers::new(&self.layout)
+    }
+
+    pub fn images(&self) -> Images<'_> {
+        Images::new(&self.layout)
+    }
+
+    fn notice(&self, text: &str) {
+        (self.notice)(text);
+    }
+}

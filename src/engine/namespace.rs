@@ -1,0 +1,123 @@
+//! The user namespace of this user, and work that has to be done in it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Engine;
+use crate::base::exit::Interrupted;
+use crate::runtime::protocol::Failure;
+use crate::runtime::userns::{self, IdMaps, Offered, Pending, UserNamespace};
+use crate::sys::clone::{self, Forked, Namespaces};
+use crate::sys::signal::Signals;
+
+/// A user namespace that is being made, while the caller does something else.
+#[must_use]
+pub struct Opening {
+    pub maps: IdMaps,
+    pending: Pending,
+}
+
+/// Starts to make the user's namespace with the default map.
+pub fn open(engine: &Engine) -> Result<Opening> {
+    let offered = Offered::read();
+    let maps = default_maps(engine, &offered);
+    let pending = userns::create(&maps, &offered)?;
+    Ok(Opening { maps, pending })
+}
+
+/// The ids that the user's namespace will have.
+pub fn maps(engine: &Engine) -> IdMaps {
+    default_maps(engine, &Offered::read())
+}
+
+fn default_maps(engine: &Engine, offered: &Offered) -> IdMaps {
+    let maps = IdMaps::default_for(offered);
+    if let Some(notice) = maps.notice(offered) {
+        engine.notice(&notice);
+    }
+    maps
+}
+
+impl Opening {
+    /// Waits for the maps.
+    pub fn finish(self) -> Result<UserNamespace> {
+        self.pending.finish()
+    }
+}
+
+/// The largest group id of a map.
+pub fn max_gid(maps: &IdMaps) -> u32 {
+    maps.gids.iter().map(|range| range.inside.saturating_add(range.count - 1)).max().unwrap_or(0)
+}
+
+/// Does `work` in a child that has entered the namespace, where it may start threads, and passes its result
+/// or its error on.
+pub fn run_inside<T, F>(namespace: &UserNamespace, work: F) -> Result<T>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> Result<T>,
+{
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).context("make a pipe")?;
+    match clone::clone(Namespaces::default()).context("fork")? {
+        Forked::Parent(child) => {
+            drop(write);
+            let answer = hear(read)?;
+            let code = child.wait().context("wait for the child")?;
+            let answer: Result<T, Failure> = serde_json::from_slice(&answer).with_context(|| {
+                format!("the child that worked in the user namespace died (exit code {code})")
+            })?;
+            answer.map_err(Failure::into_error)
+        }
+        Forked::Child => {
+            drop(read);
+            // The command ends this child where it is asked to end, and cleans up after it.
+            let _ignored = Signals::catch(&[Signal::SIGINT, Signal::SIGHUP]);
+            let result = enter(namespace).and_then(|()| work()).map_err(|error| Failure::of(&error));
+            let answer = serde_json::to_vec(&result).unwrap_or_default();
+            let mut rest = &answer[..];
+            while let Ok(n @ 1..) = rustix::io::write(write.as_fd(), rest) {
+                rest = &rest[n..];
+            }
+            clone::exit_now(i32::from(result.is_err()))
+        }
+    }
+}
+
+/// Reads what the child answers. A signal that asks this command to end ends the child first.
+fn hear(answers: OwnedFd) -> Result<Vec<u8>> {
+    let signals =
+        Signals::catch(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).context("catch signals")?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let mut fds = [PollFd::new(&answers, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).context("hear from the child"),
+        }
+        let answered = !fds[0].revents().is_empty();
+        if let Some(number) = signals.next().context("read signals")? {
+            return Err(Interrupted(u8::try_from(number)?).into());
+        }
+        if answered {
+            match rustix::io::read(&answers, &mut buffer).context("hear from the child")? {
+                0 => return Ok(answer),
+                n => answer.extend_from_slice(&buffer[..n]),
+            }
+        }
+    }
+}
+
+/// Enters, and dies with the command: what nobody waits for any more is not worth finishing. A change of
+/// credentials forgets the wish, so it comes last.
+fn enter(namespace: &UserNamespace) -> Result<()> {
+    namespace.enter()?;
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .context("follow the command")
+}

@@ -1,0 +1,26 @@
+//! `run`: create and start in one go.
+//!
+//! The supervisor itself makes the container: whatever becomes of the command, there is always a process that
+//! will take away or keep what is on disk.
+
+use anyhow::Result;
+
+use super::Engine;
+use super::attach::{Outcome, Streams};
+use super::create::Draft;
+use super::start::{self, Work};
+use crate::store::options::ContainerOptions;
+
+/// Makes a container and starts it; with `streams` it stays attached until the container ends. `decided` is
+/// told the id before anything is made.
+pub fn run(
+    engine: &Engine,
+    options: ContainerOptions,
+    name: Option<&str>,
+    streams: Option<Streams>,
+    decided: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<Outcome> {
+    let draft = Draft::new(engine, options, name)?;
+    decided(&draft.id)?;
+    start::launch(engine, Work::New(draft), streams)
+}

@@ -1,0 +1,457 @@
+//! From what the user asked and what the image says to an OCI runtime specification: pure.
+//!
+//! The image sets defaults only (CVE-2026-53488): its labels and annotations do not enter here.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use oci_spec::runtime::{
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxSeccomp, Mount,
+    MountBuilder, PosixRlimit, PosixRlimitBuilder, PosixRlimitType, ProcessBuilder, RootBuilder, Spec,
+    SpecBuilder, UserBuilder,
+};
+
+use crate::oci::image::ContainerConfig;
+use crate::runtime::caps::{self, CapSet};
+use crate::runtime::identity::DEFAULT_PATH;
+use crate::runtime::plan::{COPY_UP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, USER_ANNOTATION};
+use crate::runtime::seccomp;
+use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, Seccomp};
+
+/// What the specification depends on beside options and image.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The container's directory, where its `hosts`, `hostname` and `resolv.conf` are.
+    pub directory: PathBuf,
+    pub hostname: String,
+    /// Whether `/sys/fs/cgroup` of the host is cgroup v2 alone.
+    pub has_cgroup2: bool,
+    /// The largest mapped group id.
+    pub max_gid: u32,
+    /// Host directories of the volumes, in the order of the options' volume mounts.
+    pub volumes: Vec<PathBuf>,
+}
+
+/// Paths hidden from a container: docker's (moby `oci/defaults.go`).
+const MASKED_PATHS: [&str; 12] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
+/// Paths that a container may only read: docker's.
+const READ_ONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// The size of `/dev/shm` when nothing was said: docker's 64 MB.
+const SHM_SIZE: u64 = 64 << 20;
+
+/// The program and its arguments: docker's rule for joining entry point and command.
+pub fn command(options: &ContainerOptions, image: &ContainerConfig) -> Result<Vec<String>> {
+    let (entrypoint, default_command) = match &options.entrypoint {
+        Some(entrypoint) => (entrypoint, &[][..]),
+        None => (&image.entrypoint, &image.cmd[..]),
+    };
+    let command = if options.command.is_empty() { default_command } else { &options.command };
+    let all: Vec<String> = entrypoint.iter().chain(command).cloned().collect();
+    if all.first().is_none_or(String::is_empty) {
+        bail!("no command specified");
+    }
+    Ok(all)
+}
+
+/// Builds the specification.
+pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surroundings) -> Result<Spec> {
+    let mut annotations: HashMap<String, String> = options.annotations.clone().into_iter().collect();
+    let user = options.user.clone().unwrap_or_else(|| image.user.clone());
+    annotations.insert(USER_ANNOTATION.into(), user);
+    if !options.group_add.is_empty() {
+        annotations.insert(GROUPS_ANNOTATION.into(), options.group_add.join(","));
+    }
+    let filled = filled_volumes(options);
+    if !filled.is_empty() {
+        annotations.insert(COPY_UP_ANNOTATION.into(), filled.join(":"));
+    }
+    if options.init {
+        annotations.insert(INIT_ANNOTATION.into(), "true".into());
+    }
+    let mut spec = SpecBuilder::default()
+        .version("1.2.0")
+        .root(RootBuilder::default().path("rootfs").readonly(options.read_only).build()?)
+        .mounts(mounts(options, around)?)
+        .process(process(options, image, around)?)
+        .linux(linux(options, around)?)
+        .annotations(annotations)
+        .hostname(around.hostname.clone())
+        .build()?;
+    spec.set_domainname(options.domainname.clone());
+    Ok(spec)
+}
+
+/// The capabilities of the container's first process.
+pub fn capabilities(options: &ContainerOptions) -> Result<CapSet> {
+    Ok(caps::effective(options.privileged, &options.cap_add, &options.cap_drop)?)
+}
+
+/// Whether the container has a network namespace of its own.
+pub fn has_own_network(options: &ContainerOptions) -> bool {
+    !matches!(options.network, NetworkMode::Host | NetworkMode::Container { .. })
+}
+
+fn process(
+    options: &ContainerOptions,
+    image: &ContainerConfig,
+    around: &Surroundings,
+) -> Result<oci_spec::runtime::Process> {
+    let workdir = options.workdir.as_deref().unwrap_or(&image.working_dir);
+    let mut process = ProcessBuilder::default()
+        .terminal(options.tty)
+        .user(UserBuilder::default().uid(0u32).gid(0u32).build()?)
+        .args(command(options, image)?)
+        .env(environment(options, image, &around.hostname))
+        .cwd(if workdir.is_empty() { "/" } else { workdir })
+        .capabilities(caps::to_oci(capabilities(options)?))
+        .no_new_privileges(options.security.no_new_privileges)
+        .build()?;
+    process.set_oom_score_adj(options.oom_score_adj);
+    let rlimits = rlimits(options)?;
+    process.set_rlimits((!rlimits.is_empty()).then_some(rlimits));
+    Ok(process)
+}
+
+/// Docker's order: what the engine sets, the image, the user; a later value of a name replaces an earlier.
+fn environment(options: &ContainerOptions, image: &ContainerConfig, hostname: &str) -> Vec<String> {
+    let mut all = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={hostname}")];
+    if options.tty {
+        all.push("TERM=xterm".to_owned());
+    }
+    for entry in image.env.iter().chain(&options.env) {
+        let name = entry.split('=').next().unwrap_or_default();
+        let same = |other: &String| other.split('=').next() == Some(name);
+        match all.iter().position(same) {
+            Some(index) => all[index].clone_from(entry),
+            None => all.push(entry.clone()),
+        }
+    }
+    // A name without a value takes the variable away.
+    all.retain(|entry| entry.contains('='));
+    all
+}
+
+fn rlimits(options: &ContainerOptions) -> Result<Vec<PosixRlimit>> {
+    let limit = |ulimit: &crate::store::options::Ulimit| {
+        let name = format!("RLIMIT_{}", ulimit.name.to_uppercase());
+        let kind: PosixRlimitType = serde_json::from_value(serde_json::Value::String(name))
+            .with_context(|| format!("invalid ulimit type: {}", ulimit.name))?;
+        Ok(PosixRlimitBuilder::default().typ(kind).soft(ulimit.soft).hard(ulimit.hard).build()?)
+    };
+    options.ulimits.iter().map(limit).collect()
+}
+
+fn linux(options: &ContainerOptions, around: &Surroundings) -> Result<oci_spec::runtime::Linux> {
+    let security = &options.security;
+    let unmask_all = options.privileged || security.unmask_all;
+    let visible = |path: &&str| !unmask_all && !is_unmasked(path, &security.unmask);
+    let keep =
+        |paths: &[&str]| paths.iter().copied().filter(|path| visible(path)).map(str::to_owned).collect();
+    let mut masked: Vec<String> = keep(&MASKED_PATHS);
+    masked.extend(security.mask.iter().cloned());
+    let read_only: Vec<String> = keep(&READ_ONLY_PATHS);
+    let sysctl = sysctls(options, around.max_gid);
+    let mut linux = LinuxBuilder::default()
+        .namespaces(namespaces(options)?)
+        .masked_paths(masked)
+        .readonly_paths(read_only)
+        .sysctl(sysctl)
+        .build()?;
+    linux.set_seccomp(seccomp(options)?);
+    Ok(linux)
+}
+
+/// The system call filter as the specification has it; none for a container that runs without.
+fn seccomp(options: &ContainerOptions) -> Result<Option<LinuxSeccomp>> {
+    if is_unfiltered(options) {
+        return Ok(None);
+    }
+    let caps = capabilities(options)?;
+    Ok(Some(match &options.security.seccomp {
+        Seccomp::Profile(text) => {
+            seccomp::from_docker_profile(text, caps).context("read the seccomp profile")?
+        }
+        Seccomp::Default | Seccomp::Unconfined => seccomp::to_oci(caps),
+    }))
+}
+
+/// `unmask=/proc/acpi:/sys/*` names paths, or all beneath one with a `*`.
+fn is_unmasked(path: &str, unmask: &[String]) -> bool {
+    unmask.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => path.starts_with(prefix),
+        None => path == pattern,
+    })
+}
+
+fn namespaces(options: &ContainerOptions) -> Result<Vec<LinuxNamespace>> {
+    let mut kinds = vec![
+        LinuxNamespaceType::User,
+        LinuxNamespaceType::Mount,
+        LinuxNamespaceType::Pid,
+        LinuxNamespaceType::Ipc,
+        LinuxNamespaceType::Uts,
+        LinuxNamespaceType::Cgroup,
+    ];
+    if has_own_network(options) {
+        kinds.push(LinuxNamespaceType::Network);
+    }
+    kinds.into_iter().map(|kind| Ok(LinuxNamespaceBuilder::default().typ(kind).build()?)).collect()
+}
+
+/// Low ports and `ping` need no privilege in a network that is the container's own.
+fn sysctls(options: &ContainerOptions, max_gid: u32) -> HashMap<String, String> {
+    let mut all = HashMap::new();
+    if has_own_network(options) {
+        all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned());
+        all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {max_gid}"));
+    }
+    all.extend(options.sysctls.clone());
+    all
+}
+
+/// Docker's mounts, then the engine's files, then the user's. A user's mount replaces one of the same target.
+fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount>> {
+    let read_only = if options.privileged { "rw" } else { "ro" };
+    let shm = format!("size={}", options.shm_size.unwrap_or(SHM_SIZE));
+    let own_network = has_own_network(options);
+    let mut all = vec![
+        mount("proc", "proc", "/proc", &["nosuid", "noexec", "nodev"])?,
+        mount("tmpfs", "tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"])?,
+        mount("devpts", "devpts", "/dev/pts", devpts_options(around))?,
+        mount("tmpfs", "shm", "/dev/shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm])?,
+        mount("mqueue", "mqueue", "/dev/mqueue", &["nosuid", "noexec", "nodev"])?,
+    ];
+    // A new sysfs shows the network of its mounter, so only its owner may mount one.
+    all.push(if own_network {
+        mount("sysfs", "sysfs", "/sys", &["nosuid", "noexec", "nodev", read_only])?
+    } else {
+        mount("bind", "/sys", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only, "rprivate"])?
+    });
+    if around.has_cgroup2 && own_network {
+        all.push(mount("cgroup", "cgroup", "/sys/fs/cgroup", &["nosuid", "noexec", "nodev", read_only])?);
+    }
+    for name in ["resolv.conf", "hostname", "hosts"] {
+        let source = around.directory.join(name);
+        all.push(mount("bind", &source.to_string_lossy(), &format!("/etc/{name}"), &["rbind", "rprivate"])?);
+    }
+    let mut volumes = around.volumes.iter();
+    for wanted in &options.mounts {
+        let made = user_mount(wanted, &mut volumes)?;
+        all.retain(|other| other.destination() != made.destination());
+        all.push(made);
+    }
+    for device in &options.devices {
+        let source = device.source.to_string_lossy();
+        all.push(mount("bind", &source, &device.target, &["bind", "rprivate", "nosuid", "noexec"])?);
+    }
+    Ok(all)
+}
+
+/// Terminals belong to the group `tty`, 5, where that is mapped.
+fn devpts_options(around: &Surroundings) -> &'static [&'static str] {
+    const ALL: [&str; 6] = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+    if around.max_gid >= 5 { &ALL } else { &ALL[..5] }
+}
+
+fn mount(kind: &str, source: &str, target: &str, options: &[&str]) -> Result<Mount> {
+    let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+    Ok(MountBuilder::default().typ(kind).source(source).destination(target).options(options).build()?)
+}
+
+fn user_mount<'a>(wanted: &MountOption, volumes: &mut impl Iterator<Item = &'a PathBuf>) -> Result<Mount> {
+    let access = if wanted.read_only { "ro" } else { "rw" };
+    match &wanted.kind {
+        MountKind::Bind { source, propagation, recursive, .. } => {
+            let bind = if *recursive { "rbind" } else { "bind" };
+            let propagation = propagation.as_deref().unwrap_or("rprivate");
+            mount("bind", &source.to_string_lossy(), &wanted.target, &[bind, propagation, access])
+        }
+        MountKind::Volume { subpath, .. } => {
+            let data = volumes.next().context("find the volume's directory")?;
+            let source = match subpath {
+                Some(subpath) => data.join(safe_subpath(subpath)?),
+                None => data.clone(),
+            };
+            mount("bind", &source.to_string_lossy(), &wanted.target, &["rbind", "rprivate", access])
+        }
+        MountKind::Tmpfs { options } => {
+            // Docker's defaults; an option of the user comes later and wins.
+            let mut all = vec!["nosuid", "nodev", "noexec", access];
+            all.extend(options.iter().map(String::as_str));
+            mount("tmpfs", "tmpfs", &wanted.target, &all)
+        }
+    }
+}
+
+/// The targets of whole volumes that may be filled from the image.
+fn filled_volumes(options: &ContainerOptions) -> Vec<String> {
+    let is_filled = |kind: &MountKind| matches!(kind, MountKind::Volume { nocopy: false, subpath: None, .. });
+    let volumes = options.mounts.iter().filter(|mount| is_filled(&mount.kind));
+    volumes.map(|mount| mount.target.clone()).collect()
+}
+
+fn safe_subpath(subpath: &str) -> Result<&Path> {
+    let path = Path::new(subpath);
+    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !plain {
+        bail!("invalid volume subpath {subpath:?}: it must be relative and without \"..\"");
+    }
+    Ok(path)
+}
+
+/// Whether a container of these options runs without a system call filter.
+pub fn is_unfiltered(options: &ContainerOptions) -> bool {
+    options.security.seccomp == Seccomp::Unconfined
+        || (options.privileged && options.security.seccomp == Seccomp::Default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image() -> ContainerConfig {
+        ContainerConfig {
+            entrypoint: vec!["/entry".into()],
+            cmd: vec!["default".into()],
+            env: vec!["A=image".into(), "PATH=/image".into()],
+            working_dir: "/srv".into(),
+            user: "app".into(),
+            ..ContainerConfig::default()
+        }
+    }
+
+    fn around() -> Surroundings {
+        Surroundings {
+            directory: "/c".into(),
+            hostname: "host".into(),
+            has_cgroup2: false,
+            max_gid: 65536,
+            volumes: vec!["/volumes/v/_data".into()],
+        }
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn entrypoint_and_command() {
+        let of = |entrypoint: Option<&[&str]>, command_line: &[&str]| {
+            let options = ContainerOptions {
+                entrypoint: entrypoint.map(words),
+                command: words(command_line),
+                ..ContainerOptions::default()
+            };
+            command(&options, &image()).map_err(|error| error.to_string())
+        };
+        assert_eq!(of(None, &[]), Ok(words(&["/entry", "default"])));
+        assert_eq!(of(None, &["x", "y"]), Ok(words(&["/entry", "x", "y"])));
+        assert_eq!(of(Some(&["sh"]), &[]), Ok(words(&["sh"])));
+        assert_eq!(of(Some(&[]), &["x"]), Ok(words(&["x"])));
+        assert_eq!(of(Some(&[]), &[]), Err("no command specified".into()));
+        assert_eq!(of(Some(&[""]), &[]), Err("no command specified".into()));
+    }
+
+    #[test]
+    fn later_variables_win_and_a_bare_name_takes_one_away() {
+        let options = ContainerOptions { env: words(&["A=user", "B=1", "PATH"]), ..Default::default() };
+        let got = environment(&options, &image(), "h");
+        assert_eq!(got, ["HOSTNAME=h", "A=user", "B=1"]);
+    }
+
+    #[test]
+    fn defaults_are_dockers() {
+        let spec = build(&ContainerOptions::default(), &image(), &around()).unwrap();
+        let linux = spec.linux().as_ref().unwrap();
+        assert_eq!(linux.masked_paths().as_ref().unwrap().len(), 12);
+        assert_eq!(linux.namespaces().as_ref().unwrap().len(), 7);
+        let process = spec.process().as_ref().unwrap();
+        assert_eq!(process.cwd(), Path::new("/srv"));
+        assert_eq!(spec.annotations().as_ref().unwrap()[USER_ANNOTATION], "app");
+        let targets: Vec<_> =
+            spec.mounts().iter().flatten().map(|mount| mount.destination().display().to_string()).collect();
+        assert_eq!(
+            targets,
+            [
+                "/proc",
+                "/dev",
+                "/dev/pts",
+                "/dev/shm",
+                "/dev/mqueue",
+                "/sys",
+                "/etc/resolv.conf",
+                "/etc/hostname",
+                "/etc/hosts"
+            ]
+        );
+    }
+
+    #[test]
+    fn privileged_hides_nothing_and_the_host_network_has_no_sysctls() {
+        let options =
+            ContainerOptions { privileged: true, network: NetworkMode::Host, ..ContainerOptions::default() };
+        let spec = build(&options, &image(), &around()).unwrap();
+        let linux = spec.linux().as_ref().unwrap();
+        assert!(linux.masked_paths().as_ref().unwrap().is_empty());
+        assert!(linux.sysctl().as_ref().unwrap().is_empty());
+        let sys =
+            spec.mounts().iter().flatten().find(|mount| mount.destination() == Path::new("/sys")).unwrap();
+        assert_eq!(sys.typ().as_deref(), Some("bind"));
+    }
+
+    #[test]
+    fn a_users_mount_replaces_the_engines() {
+        let volume = |subpath: Option<&str>| MountOption {
+            kind: MountKind::Volume {
+                name: "v".into(),
+                anonymous: false,
+                nocopy: false,
+                subpath: subpath.map(str::to_owned),
+            },
+            target: "/etc/hosts".into(),
+            read_only: true,
+            mode: String::new(),
+        };
+        let with = |mount| ContainerOptions { mounts: vec![mount], ..ContainerOptions::default() };
+        let spec = build(&with(volume(Some("a/b"))), &image(), &around()).unwrap();
+        let hosts: Vec<_> = spec
+            .mounts()
+            .iter()
+            .flatten()
+            .filter(|mount| mount.destination() == Path::new("/etc/hosts"))
+            .collect();
+        assert_eq!(hosts.len(), 1);
+        assert_eq!(hosts[0].source().as_deref(), Some(Path::new("/volumes/v/_data/a/b")));
+        assert!(hosts[0].options().iter().flatten().any(|option| option == "ro"));
+        for bad in ["../x", "/abs", "a/../../b"] {
+            assert!(build(&with(volume(Some(bad))), &image(), &around()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn unmask_by_name_and_pattern() {
+        let mut options = ContainerOptions::default();
+        options.security.unmask = words(&["/proc/kcore", "/sys/*"]);
+        options.security.mask = words(&["/etc/secret"]);
+        let spec = build(&options, &image(), &around()).unwrap();
+        let masked = spec.linux().as_ref().unwrap().masked_paths().clone().unwrap();
+        assert_eq!(masked.len(), 12 - 3 + 1);
+        assert!(masked.contains(&"/etc/secret".to_owned()) && !masked.contains(&"/proc/kcore".to_owned()));
+    }
+}
