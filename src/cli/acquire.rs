@@ -1,0 +1,104 @@
+//! The image of `run` and `create`: there already, or pulled first.
+
+use anyhow::{Context, Result};
+
+use super::options::{CreateFlags, PullPolicy};
+use super::out;
+use super::progress::{Display, Target};
+use crate::engine::{Engine, images};
+use crate::image::progress::Silent;
+use crate::image::pull::PullRequest;
+use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
+use crate::store::images::ImageLookup;
+use crate::store::options::ContainerOptions;
+
+/// What `run` and `create` say about pulling.
+pub struct Acquire {
+    pub policy: PullPolicy,
+    pub quiet: bool,
+    pub tls_verify: bool,
+}
+
+impl Acquire {
+    pub fn new(flags: &CreateFlags) -> Result<Self> {
+        Ok(Self { policy: flags.pull_policy()?, quiet: flags.quiet, tls_verify: flags.tls_verify })
+    }
+
+    /// Does `work` with the image of `options`. The image is looked for only once where it is there: by the
+    /// work itself, which must look before it does anything else.
+    pub fn with_image<T>(
+        &self,
+        engine: &Engine,
+        options: &ContainerOptions,
+        mut work: impl FnMut(ContainerOptions) -> Result<T>,
+    ) -> Result<T> {
+        if options.rootfs.is_some() {
+            return work(options.clone());
+        }
+        if images::is_archive(&options.image) {
+            let image = self.pull(engine, options)?;
+            return work(ContainerOptions { image, ..options.clone() });
+        }
+        if self.policy == PullPolicy::Always || self.is_of_another_platform(engine, options)? {
+            self.pull(engine, options)?;
+        }
+        match work(options.clone()) {
+            Err(error) if self.policy == PullPolicy::Missing && is_missing(&error) => {
+                if !self.quiet && !images::is_builtin(&options.image) {
+                    out::error_line(&format!("Unable to find image '{}' locally", familiar(&options.image)));
+                }
+                self.pull(engine, options)?;
+                work(options.clone())
+            }
+            done => done,
+        }
+    }
+
+    /// Whether the image is there, but not the one that `--platform` asks for.
+    fn is_of_another_platform(&self, engine: &Engine, options: &ContainerOptions) -> Result<bool> {
+        let Some(wanted) = &options.platform else { return Ok(false) };
+        let wanted: Platform = wanted.parse()?;
+        let Ok(image) = engine.images().lookup(&options.image) else { return Ok(false) };
+        let config = &image.config;
+        let own = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
+        let suits = wanted.rank(&own).is_some();
+        if !suits && self.policy == PullPolicy::Never {
+            anyhow::bail!(
+                "image with reference {} was found but its platform ({own}) does not match the specified platform \
+                 ({wanted})",
+                options.image
+            );
+        }
+        Ok(!suits)
+    }
+
+    fn pull(&self, engine: &Engine, options: &ContainerOptions) -> Result<String> {
+        let platform = options.platform.as_deref().map(str::parse).transpose()?;
+        let known = images::is_archive(&options.image) || images::is_builtin(&options.image);
+        let reference = if known { options.image.clone() } else { familiar(&options.image) };
+        let request = PullRequest { reference, platform, tls_verify: self.tls_verify, fold_ids: false };
+        pull(engine, request, if self.quiet { None } else { Some(Target::Error) })
+    }
+}
+
+/// Pulls an image and shows how, or does not. Returns its name in full.
+pub fn pull(engine: &Engine, request: PullRequest, shown: Option<Target>) -> Result<String> {
+    let pulled = match shown {
+        Some(target) => {
+            let display = Display::new(target).context("open the output")?;
+            images::pull(engine, request, || display)?
+        }
+        None => images::pull(engine, request, || Silent)?,
+    };
+    Ok(pulled.name)
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<ImageLookup>(), Some(ImageLookup::NotFound(_)))
+}
+
+/// The name with its default tag, as docker's messages have it.
+fn familiar(name: &str) -> String {
+    Reference::parse(name).map_or_else(|_| name.to_owned(), |name| name.with_default_tag().familiar())
+}

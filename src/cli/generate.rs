@@ -1,0 +1,188 @@
+//! `generate DIR`, hidden: writes manuals and completions from the definitions that parse the flags, so that
+//! neither can say anything else.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, italic, roman};
+
+use super::completion;
+use super::help;
+use super::verb::{Action, Operands, Session, Verb};
+use super::verbs::{NOUNS, VERBS};
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Write manuals and completions";
+    const USAGE: &'static str = "DIR";
+    const OPERANDS: Operands = Operands::Exactly(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
+
+    fn run(self, operands: Vec<String>, _: &Session) -> Result<ExitCode> {
+        let base = Path::new(operands.first().map_or(".", String::as_str));
+        let completions =
+            [("coracle.bash", Shell::Bash), ("_coracle", Shell::Zsh), ("coracle.fish", Shell::Fish)];
+        for (name, shell) in completions {
+            write(&base.join("completions").join(name), completion::script(shell).as_bytes())?;
+        }
+        for (name, page) in pages()? {
+            write(&base.join("man").join(format!("{name}.1")), &page)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let attempt = || format!("write {}", path.display());
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).with_context(attempt)?;
+    }
+    fs::write(path, content).with_context(attempt)
+}
+
+/// Every manual page by name: the command, its nouns, and each verb once.
+fn pages() -> Result<Vec<(String, Vec<u8>)>> {
+    let mut pages = vec![("coracle".to_owned(), root_page()?)];
+    for (noun, about) in NOUNS {
+        pages.push((format!("coracle-{noun}"), noun_page(noun, about)?));
+    }
+    for verb in VERBS.iter().filter(|verb| !verb.hidden) {
+        pages.push((page_name(verb.paths[0]), verb_page(verb)?));
+    }
+    Ok(pages)
+}
+
+fn page_name(path: &str) -> String {
+    format!("coracle-{}", path.replace(' ', "-"))
+}
+
+fn root_page() -> Result<Vec<u8>> {
+    let mut page = header("coracle", "run containers without a daemon and without root")?;
+    let mut roff = Roff::new();
+    synopsis(&mut roff, "coracle", "[OPTIONS] COMMAND [ARG...]");
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.text([roman(
+        "Makes containers of images and runs them, as an ordinary user. There is no daemon: every command does \
+         its own work and ends. Commands, flags, messages and exit codes are those of docker.",
+    )]);
+    roff.control("SH", ["COMMANDS"]);
+    for verb in VERBS.iter().filter(|verb| !verb.hidden) {
+        entry(&mut roff, &page_name(verb.paths[0]), verb.summary);
+    }
+    roff.to_writer(&mut page)?;
+    options(&mut page, help::root_command())?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in [
+        ("125", "coracle itself failed, or a flag was wrong"),
+        ("126", "the program in the container cannot be invoked"),
+        ("127", "the program in the container was not found"),
+        ("128+n", "the program was ended by signal n"),
+    ] {
+        roff.control("TP", []);
+        roff.text([bold(code)]);
+        roff.text([roman(meaning)]);
+    }
+    roff.text([]);
+    roff.control("PP", []);
+    roff.text([roman(
+        "Otherwise the code is the program's own; 1 is any failure of a command that runs no program.",
+    )]);
+    roff.control("SH", ["ENVIRONMENT"]);
+    for (name, meaning) in [
+        ("CORACLE_ROOT", "like --root; else $XDG_DATA_HOME/coracle"),
+        ("CORACLE_RUNROOT", "like --runroot; else $XDG_RUNTIME_DIR/coracle"),
+    ] {
+        roff.control("TP", []);
+        roff.text([bold(name)]);
+        roff.text([roman(meaning)]);
+    }
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+fn noun_page(noun: &str, about: &str) -> Result<Vec<u8>> {
+    let mut page = header(&page_name(noun), &lower_first(about))?;
+    let mut roff = Roff::new();
+    synopsis(&mut roff, &format!("coracle {noun}"), "COMMAND [ARG...]");
+    roff.control("SH", ["COMMANDS"]);
+    for verb in VERBS.iter().filter(|verb| !verb.hidden) {
+        let beneath = |path: &&'static str| path.strip_prefix(noun)?.strip_prefix(' ');
+        if let Some(name) = verb.paths.iter().find_map(beneath) {
+            let summary = format!("{}: see {}(1)", verb.summary, page_name(verb.paths[0]));
+            entry(&mut roff, &format!("coracle {noun} {name}"), &summary);
+        }
+    }
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+fn verb_page(verb: &Verb) -> Result<Vec<u8>> {
+    let mut page = header(&page_name(verb.paths[0]), &lower_first(verb.summary))?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for (index, path) in verb.paths.iter().enumerate() {
+        if index > 0 {
+            roff.control("br", []);
+        }
+        roff.text([bold(format!("coracle {path}")), roman(" "), roman(verb.usage)]);
+    }
+    roff.to_writer(&mut page)?;
+    options(&mut page, help::command(verb))?;
+    let mut roff = Roff::new();
+    if !verb.examples.is_empty() {
+        roff.control("SH", ["EXAMPLES"]);
+        for (purpose, command) in verb.examples {
+            roff.control("TP", []);
+            roff.text([roman(format!("{purpose}:"))]);
+            roff.text([bold(*command)]);
+        }
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([bold("coracle"), roman("(1)")]);
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// The title and the section NAME.
+fn header(name: &str, about: &str) -> Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let mut roff = Roff::new();
+    let source = format!("coracle {}", env!("CARGO_PKG_VERSION"));
+    roff.control("TH", [name.to_uppercase().as_str(), "1", "", &source, "Coracle Manual"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(format!("{name} - {about}"))]);
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+fn synopsis(roff: &mut Roff, command: &str, usage: &str) {
+    roff.control("SH", ["SYNOPSIS"]);
+    roff.text([bold(command), roman(" "), italic(usage)]);
+}
+
+fn entry(roff: &mut Roff, name: &str, about: &str) {
+    roff.control("TP", []);
+    roff.text([bold(name)]);
+    roff.text([roman(about)]);
+}
+
+/// The section OPTIONS, if there are any.
+fn options(page: &mut Vec<u8>, command: Command) -> Result<()> {
+    if command.get_arguments().next().is_some() {
+        Man::new(command).render_options_section(page)?;
+    }
+    Ok(())
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}

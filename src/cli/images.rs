@@ -1,0 +1,148 @@
+//! `images`: lists images.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+
+use super::flags::parse_filter;
+use super::listing::{self, Field, Format, View};
+use super::out;
+use super::verb::{Action, Operands, Session};
+use crate::base::{size, time};
+use crate::engine::images_view::{self, Condition, ImageRow, NONE, Selection};
+use crate::store::images::Images;
+use crate::store::layers::Layers;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Show all images; there are no intermediate ones to hide
+    #[arg(long = "all", short = 'a')]
+    _all: bool,
+    /// Show digests
+    #[arg(long)]
+    digests: bool,
+    /// Show only images that meet a condition: dangling=true, reference=busy*, label=a=b
+    #[arg(long, short, value_name = "key=value", value_parser = parse_filter)]
+    filter: Vec<(String, String)>,
+    /// Print in another form: 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "format")]
+    format: Option<String>,
+    /// Show ids in full
+    #[arg(long)]
+    no_trunc: bool,
+    /// Print ids only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// An image under one name, and what its row depends on.
+struct Row {
+    image: ImageRow,
+    whole: bool,
+    now: Timestamp,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "List images";
+    const USAGE: &'static str = "[OPTIONS] [REPOSITORY[:TAG]]";
+    const OPERANDS: Operands = Operands::AtMost(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("All images", "coracle images"),
+        ("Images without a name", "coracle images --filter dangling=true -q"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
+        let columns = if self.digests { WITH_DIGESTS } else { COLUMNS };
+        let layout = session.layout()?;
+        let images = Images::new(&layout);
+        let mut filters = conditions(&self.filter, &images)?;
+        filters.extend(operands.into_iter().map(Condition::Reference));
+        let digests = self.digests
+            || matches!(&format, Format::Columns(t) | Format::Template(t) if t.contains(".Digest"));
+        let selection = Selection { digests, filters };
+        let (found, broken) = images.list()?;
+        for error in broken {
+            out::error_line(&format!("WARNING: {error:#}"));
+        }
+        let layers = Layers::new(&layout);
+        let (whole, now) = (self.no_trunc, Timestamp::now());
+        let mut rows: Vec<Row> = Vec::new();
+        for image in &found {
+            let shown = images_view::rows(image, images_view::unpacked_size(image, &layers), &selection);
+            rows.extend(shown.into_iter().map(|image| Row { image, whole, now }));
+        }
+        if matches!(format, Format::Only(_)) {
+            // An id is said once, however many names it has.
+            rows.dedup_by(|a, b| a.image.id == b.image.id);
+        }
+        listing::print(&VIEW, &rows, &format, columns)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Reads `--filter`; images that `before` and `since` name must be there.
+fn conditions(filters: &[(String, String)], images: &Images) -> Result<Vec<Condition>> {
+    let time =
+        |name: &str| anyhow::Ok(images_view::created(&images.lookup(name)?).unwrap_or(Timestamp::UNIX_EPOCH));
+    let read = |(key, value): &(String, String)| {
+        Ok(match (key.as_str(), value.as_str()) {
+            ("dangling", "true" | "1") => Condition::Dangling(true),
+            ("dangling", "false" | "0") => Condition::Dangling(false),
+            ("label", label) => Condition::Label(label.to_owned()),
+            ("reference", pattern) => Condition::Reference(pattern.to_owned()),
+            ("before", image) => Condition::Before(time(image)?),
+            ("since" | "after", image) => Condition::Since(time(image)?),
+            ("dangling", _) => bail!("invalid filter '{key}={value}'"),
+            _ => bail!("invalid filter '{key}'"),
+        })
+    };
+    filters.iter().map(read).collect()
+}
+
+const COLUMNS: &[&str] = &["Repository", "Tag", "ID", "CreatedSince", "Size"];
+const WITH_DIGESTS: &[&str] = &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"];
+
+/// Docker's word for a number that is not worked out.
+const NOT_AVAILABLE: &str = "N/A";
+
+const VIEW: View<Row> = View {
+    kind: "imageContext",
+    labels: |_| BTreeMap::new(),
+    raw: "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\n\
+          virtual_size: {{.Size}}\n",
+    fields: &[
+        Field { name: "Containers", header: "CONTAINERS", show: |_| Some(NOT_AVAILABLE.to_owned()) },
+        Field { name: "CreatedAt", header: "CREATED AT", show: |row| Some(row.created_at()) },
+        Field { name: "CreatedSince", header: "CREATED", show: |row| Some(row.created_since()) },
+        Field {
+            name: "Digest",
+            header: "DIGEST",
+            show: |row| Some(row.image.digest.clone().unwrap_or_else(|| NONE.to_owned())),
+        },
+        Field {
+            name: "ID",
+            header: "IMAGE ID",
+            show: |row| Some(if row.whole { row.image.id.to_string() } else { row.image.id.short() }),
+        },
+        Field { name: "Repository", header: "REPOSITORY", show: |row| Some(row.image.repository.clone()) },
+        Field { name: "SharedSize", header: "SHARED SIZE", show: |_| Some(NOT_AVAILABLE.to_owned()) },
+        Field { name: "Size", header: "SIZE", show: |row| Some(size::human(row.image.size, 3)) },
+        Field { name: "Tag", header: "TAG", show: |row| Some(row.image.tag.clone()) },
+        Field { name: "UniqueSize", header: "UNIQUE SIZE", show: |_| Some(NOT_AVAILABLE.to_owned()) },
+        Field { name: "VirtualSize", header: "SIZE", show: |row| Some(size::human(row.image.size, 4)) },
+    ],
+};
+
+impl Row {
+    fn created_at(&self) -> String {
+        self.image.created.map_or_else(|| NOT_AVAILABLE.to_owned(), time::local)
+    }
+
+    /// Docker's words for an image that does not say when it was made.
+    fn created_since(&self) -> String {
+        self.image.created.map_or_else(|| NOT_AVAILABLE.to_owned(), |created| time::ago(created, self.now))
+    }
+}

@@ -1,0 +1,141 @@
+//! `info`: what the host offers and what the store holds.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::inspect::show_one;
+use super::out;
+use super::verb::{Action, Operands, Session};
+use crate::base::size;
+use crate::config::subid::IdRange;
+use crate::engine::info::{self, Info};
+use crate::store::layout::Layout;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Print through a Go template, or 'json'
+    #[arg(long, short, value_name = "format")]
+    format: Option<String>,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Display system-wide information";
+    const USAGE: &'static str = "[OPTIONS]";
+    const OPERANDS: Operands = Operands::None;
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("Where everything is kept", "coracle info -f '{{.DockerRootDir}}'")];
+
+    fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let layout = session.layout()?;
+        let info = info::gather(&layout)?;
+        match self.format.as_deref().filter(|format| !format.is_empty()) {
+            Some(format) => out::line(&show_one(&document(&info, &layout), format)?)?,
+            None => out::text(&text(&info, &layout))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How limits are made: not at all yet, on any host.
+const CGROUP_DRIVER: &str = "none";
+
+fn text(info: &Info, layout: &Layout) -> String {
+    let cgroups = info.cgroup_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+    let delegated = match info.cgroup_controllers.is_empty() {
+        true => "nothing".to_owned(),
+        false => info.cgroup_controllers.join(" "),
+    };
+    let mut lines = vec![
+        "Client: Coracle".to_owned(),
+        format!(" Version:    {VERSION}"),
+        String::new(),
+        "Server:".to_owned(),
+        format!(" Containers: {}", info.running + info.stopped),
+        format!("  Running: {}", info.running),
+        "  Paused: 0".to_owned(),
+        format!("  Stopped: {}", info.stopped),
+        format!(" Images: {}", info.images),
+        format!(" Server Version: {VERSION}"),
+        format!(" Storage Driver: {}", info::STORAGE_DRIVER),
+        format!(" Cgroup Driver: {CGROUP_DRIVER}"),
+        format!(" Cgroup Version: {cgroups}"),
+        format!("  Delegated: {delegated}"),
+        " Security Options:".to_owned(),
+        "  seccomp".to_owned(),
+        "   Profile: builtin".to_owned(),
+    ];
+    lines.extend((info.uid != 0).then(|| "  rootless".to_owned()));
+    lines.push(" User Namespace:".to_owned());
+    lines.extend(map_lines("uid", info.uid, &info.uid_map));
+    lines.extend(map_lines("gid", info.gid, &info.gid_map));
+    lines.extend([
+        format!(" Kernel Version: {}", info.kernel),
+        format!(" Operating System: {}", info.operating_system),
+        " OSType: linux".to_owned(),
+        format!(" Architecture: {}", info.architecture),
+        format!(" CPUs: {}", info.cpus),
+        format!(" Total Memory: {}", size::binary(info.memory)),
+        format!(" Name: {}", info.hostname),
+        format!(" Docker Root Dir: {}", layout.data().display()),
+        format!(" Run Dir: {}", layout.run().display()),
+        String::new(),
+    ]);
+    lines.join("\n")
+}
+
+/// Which ids inside are which outside: the user is root, the user's ranges follow.
+fn map_lines(kind: &str, own: u32, ranges: &[IdRange]) -> Vec<String> {
+    let mut lines = vec![format!("  {kind} 0 -> {own}")];
+    let mut inside = 1;
+    for range in ranges {
+        let last = (range.start + (range.count - 1), inside + u64::from(range.count - 1));
+        lines.push(format!("  {kind} {inside}-{} -> {}-{}", last.1, range.start, last.0));
+        inside += u64::from(range.count);
+    }
+    lines
+}
+
+fn document(info: &Info, layout: &Layout) -> Value {
+    let mut security = vec!["name=seccomp,profile=builtin"];
+    security.extend((info.uid != 0).then_some("name=rootless"));
+    json!({
+        "Containers": info.running + info.stopped,
+        "ContainersRunning": info.running,
+        "ContainersPaused": 0,
+        "ContainersStopped": info.stopped,
+        "Images": info.images,
+        "Driver": info::STORAGE_DRIVER,
+        "CgroupDriver": CGROUP_DRIVER,
+        "CgroupVersion": info.cgroup_version.map_or_else(String::new, |version| version.to_string()),
+        "KernelVersion": info.kernel,
+        "OperatingSystem": info.operating_system,
+        "OSType": "linux",
+        "Architecture": info.architecture,
+        "NCPU": info.cpus,
+        "MemTotal": info.memory,
+        "DockerRootDir": layout.data().display().to_string(),
+        "Name": info.hostname,
+        "ServerVersion": VERSION,
+        "SecurityOptions": security,
+        "ClientInfo": {"Version": VERSION},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_shown_both_ways() {
+        let ranges = [IdRange { start: 200_000, count: 65536 }, IdRange { start: 500_000, count: 10 }];
+        assert_eq!(
+            map_lines("uid", 1500, &ranges),
+            ["  uid 0 -> 1500", "  uid 1-65536 -> 200000-265535", "  uid 65537-65546 -> 500000-500009"]
+        );
+        assert_eq!(map_lines("gid", 5, &[]), ["  gid 0 -> 5"]);
+    }
+}

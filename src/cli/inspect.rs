@@ -1,0 +1,200 @@
+//! `inspect`, `container inspect`, `image inspect`: everything about an object, as JSON or through a
+//! template.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+use super::out;
+use super::report::{self, Reported, UsageError};
+use super::template::{self, Fill, KeyOrder};
+use super::verb::{Action, Operands, Session};
+use crate::base::file;
+use crate::engine::{images_view, inspect, inspect_image};
+use crate::store::containers::{Containers, LookupError, Source};
+use crate::store::images::{ImageLookup, Images};
+use crate::store::layers::Layers;
+use crate::store::layout::Layout;
+
+/// A `config.json` is small; one beyond this is not ours.
+const SPEC_LIMIT: u64 = 16 << 20;
+/// Docker's exit code for a template that cannot be parsed.
+const BAD_TEMPLATE: u8 = 64;
+/// What `--type` of docker's takes; only the first two exist here.
+const TYPES: &[&str] =
+    &["container", "image", "config", "network", "node", "plugin", "secret", "service", "task", "volume"];
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    output: Output,
+    /// Look only among objects of this type: container or image
+    #[arg(long = "type", value_name = "type")]
+    kind: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub struct ContainerArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+pub struct ImageArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Output {
+    /// Print through a Go template, or 'json' for one line each
+    #[arg(long, short, value_name = "format")]
+    format: Option<String>,
+}
+
+const EXAMPLES: &[(&str, &str)] = &[
+    ("Everything", "coracle inspect web"),
+    ("One fact", "coracle inspect -f '{{.State.Status}}' web"),
+    ("A part of it, as JSON", "coracle inspect -f '{{json .Mounts}}' web"),
+];
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Return low-level information on containers and images";
+    const USAGE: &'static str = "[OPTIONS] NAME|ID [NAME|ID...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = EXAMPLES;
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let find = match self.kind.as_deref() {
+            None | Some("") => any,
+            Some("container") => container,
+            Some("image") => image,
+            Some(kind) if TYPES.contains(&kind) => bail!("--type {kind} is not supported yet"),
+            Some(kind) => bail!("unknown type: \"{kind}\": must be one of \"container\", \"image\""),
+        };
+        self.output.show(&operands, session, find)
+    }
+}
+
+impl Action for ContainerArgs {
+    const SUMMARY: &'static str = "Display detailed information on one or more containers";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = EXAMPLES;
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        self.output.show(&operands, session, container)
+    }
+}
+
+impl Action for ImageArgs {
+    const SUMMARY: &'static str = "Display detailed information on one or more images";
+    const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("What an image runs", "coracle image inspect -f '{{json .Config.Cmd}}' alpine")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        self.output.show(&operands, session, image)
+    }
+}
+
+type Find = fn(&Layout, &str) -> Result<Value>;
+
+impl Output {
+    /// Shows every object that is found, then reports those that are not, as docker does.
+    fn show(&self, operands: &[String], session: &Session, find: Find) -> Result<ExitCode> {
+        let source = self.format.as_deref().filter(|format| !format.is_empty()).map(source_of);
+        if let Some(source) = &source {
+            check(source)?;
+        }
+        let layout = session.layout()?;
+        let (mut found, mut failed) = (Vec::new(), Vec::new());
+        for operand in operands {
+            match find(&layout, operand) {
+                Ok(document) => found.push(document),
+                Err(error) => failed.push(error),
+            }
+        }
+        match source {
+            Some(source) => found.iter().try_for_each(|document| out::line(&fill(document, &source)?))?,
+            None => out::line(&pretty(&found)?)?,
+        }
+        for error in &failed {
+            report::print(error, &session.path);
+        }
+        if failed.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(Reported.into()) }
+    }
+}
+
+/// The template that `--format` means.
+fn source_of(format: &str) -> String {
+    if format == "json" { "{{json .}}".to_owned() } else { template::unescape(format) }
+}
+
+/// Refuses a template that cannot be parsed before anything is looked for.
+fn check(source: &str) -> Result<()> {
+    let bad = |error| UsageError { text: format!("template parsing error: {error}"), code: BAD_TEMPLATE };
+    template::compile(source, Fill::Data, KeyOrder::new()).map(drop).map_err(|error| bad(error).into())
+}
+
+/// One document through `--format`, as `info` and `version` take it too.
+pub fn show_one(document: &Value, format: &str) -> Result<String> {
+    let source = source_of(format);
+    check(&source)?;
+    fill(document, &source)
+}
+
+fn fill(document: &Value, source: &str) -> Result<String> {
+    let mut order = KeyOrder::new();
+    template::key_order(document, &mut order);
+    let filled = template::compile(source, Fill::Data, order)?.fill(&template::data(document), None);
+    filled.context("template parsing error")
+}
+
+/// An array, indented by four spaces.
+fn pretty(documents: &[Value]) -> Result<String> {
+    if documents.is_empty() {
+        return Ok("[]".to_owned());
+    }
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+    serde::Serialize::serialize(documents, &mut serializer).context("encode the documents")?;
+    String::from_utf8(text).context("encode the documents")
+}
+
+/// A container, else an image: docker's order.
+fn any(layout: &Layout, name: &str) -> Result<Value> {
+    match container(layout, name) {
+        Err(error) if error.is::<LookupError>() => {}
+        found => return found,
+    }
+    match image(layout, name) {
+        Err(error) if error.is::<ImageLookup>() => Err(anyhow!("No such object: {name}")),
+        found => found,
+    }
+}
+
+fn container(layout: &Layout, name: &str) -> Result<Value> {
+    let containers = Containers::new(layout);
+    let mut record = containers.load(&containers.resolve(name)?)?;
+    record.state = record.state.settled();
+    let image = match &record.source {
+        // An image that is gone takes nothing from what can be shown.
+        Source::Image { id, .. } => {
+            Images::new(layout).config(id).map(|(_, config)| config.config).unwrap_or_default()
+        }
+        Source::Rootfs { .. } => Default::default(),
+    };
+    let spec = file::read_bounded(&layout.container(&record.id).join("config.json"), SPEC_LIMIT).ok();
+    let spec = spec.and_then(|content| serde_json::from_slice::<Value>(&content).ok());
+    Ok(inspect::container(&record, &inspect::Context { layout, image: &image, spec: spec.as_ref() }))
+}
+
+fn image(layout: &Layout, name: &str) -> Result<Value> {
+    let image = Images::new(layout).lookup(name)?;
+    let size = images_view::unpacked_size(&image, &Layers::new(layout));
+    Ok(inspect_image::image(&image, size, layout))
+}

@@ -1,0 +1,32 @@
+//! `kill`: sends a signal to containers.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::verb::{Action, Operands, Session};
+use super::{out, report};
+use crate::engine::stop;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The signal, by name or number
+    #[arg(long, short, value_name = "signal", default_value = "KILL")]
+    signal: String,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Kill one or more running containers";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("Make a server read its configuration again", "coracle kill -s HUP web")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        report::each(&operands, &session.path, |name| {
+            stop::kill(&engine, name, &self.signal)?;
+            out::line(name)
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! `logs`: shows what a container has written.
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use jiff::Timestamp;
+
+use super::flags::parse_integer;
+use super::verb::{Action, Operands, Session};
+use crate::base::exit::ReaderGone;
+use crate::base::time;
+use crate::engine::logs::{self, LogOptions};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Go on showing what is written
+    #[arg(long, short)]
+    follow: bool,
+    /// Show only what was written since a time, or since a duration ago
+    #[arg(long, value_name = "time")]
+    since: Option<String>,
+    /// Show only so many lines from the end
+    #[arg(long, short = 'n', value_name = "lines", default_value = "all", value_parser = parse_tail)]
+    tail: Tail,
+    /// Show when each line was written
+    #[arg(long, short)]
+    timestamps: bool,
+    /// Show only what was written before a time, or before a duration ago
+    #[arg(long, value_name = "time")]
+    until: Option<String>,
+}
+
+/// `--tail`: a number of lines, or all of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tail(Option<u64>);
+
+fn parse_tail(text: &str) -> Result<Tail, String> {
+    match text {
+        "all" => Ok(Tail(None)),
+        // Docker takes a negative number for all.
+        number => parse_integer(number).map(|number| Tail(u64::try_from(number).ok())),
+    }
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Fetch the logs of a container";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER";
+    const OPERANDS: Operands = Operands::Exactly(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("The last ten lines, and what follows", "coracle logs -f -n 10 web"),
+        ("The last five minutes", "coracle logs --since 5m -t web"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let options = LogOptions {
+            follow: self.follow,
+            tail: self.tail.0,
+            since: moment("since", self.since.as_deref())?,
+            until: moment("until", self.until.as_deref())?,
+            timestamps: self.timestamps,
+        };
+        let engine = session.engine()?;
+        let name = operands.first().map_or("", String::as_str);
+        let shown = logs::logs(&engine, name, &options, &mut io::stdout().lock(), &mut io::stderr().lock());
+        match shown {
+            Err(error) if is_broken_pipe(&error) => Err(ReaderGone.into()),
+            shown => shown.map(|()| ExitCode::SUCCESS),
+        }
+    }
+}
+
+fn moment(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let moment = time::parse_moment(text, Timestamp::now());
+    moment.map(Some).ok_or_else(|| {
+        anyhow!("invalid value for \"{flag}\": failed to parse value as time or duration: \"{text}\"")
+    })
+}
+
+/// Whether whoever read our output has gone: a log itself is a file and never breaks so.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails() {
+        for (text, want) in [("all", None), ("10", Some(10)), ("0", Some(0)), ("-1", None)] {
+            assert_eq!(parse_tail(text), Ok(Tail(want)));
+        }
+        assert!(parse_tail("x").is_err());
+    }
+}

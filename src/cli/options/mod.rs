@@ -1,0 +1,394 @@
+//! The flags of `create` and `run`, and how they become the options of a container's record.
+//!
+//! What docker checks while it reads a flag is a `value_parser` here; what it checks afterwards is in
+//! [`CreateFlags::into_options`]. Messages are docker's.
+
+pub mod mounts;
+pub mod network;
+pub mod ports;
+pub mod resources;
+pub mod security;
+pub mod variables;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+
+use super::flags::parse_integer;
+use crate::base::signal;
+use crate::config::env;
+use crate::oci::platform::Platform;
+use crate::store::options::{ContainerOptions, DeviceOption, MountOption, NetworkMode, Ulimit};
+
+/// Flags that describe a container.
+#[derive(clap::Args)]
+pub struct CreateFlags {
+    /// Add a line to /etc/hosts: name:address, or name:host-gateway
+    #[arg(long, value_name = "host:ip", value_parser = network::extra_host)]
+    add_host: Vec<String>,
+    /// Add an annotation to the container's specification
+    #[arg(long, value_name = "key=value", value_parser = variables::annotation)]
+    annotation: Vec<(String, String)>,
+    /// Add a Linux capability
+    #[arg(long, value_name = "capability")]
+    cap_add: Vec<String>,
+    /// Drop a Linux capability
+    #[arg(long, value_name = "capability")]
+    cap_drop: Vec<String>,
+    /// Write the container's id to a file that must not exist yet
+    #[arg(long, value_name = "file")]
+    pub cidfile: Option<PathBuf>,
+    /// The keys that detach from the container's terminal
+    #[arg(long, value_name = "keys")]
+    detach_keys: Option<String>,
+    /// Make a device of the host available: host[:container[:rwm]]
+    #[arg(long, value_name = "device", value_parser = resources::device)]
+    device: Vec<DeviceOption>,
+    /// Use a name server
+    #[arg(long, value_name = "ip", value_parser = network::address)]
+    dns: Vec<IpAddr>,
+    /// Set an option of the resolver
+    #[arg(long, value_name = "option", visible_alias = "dns-opt")]
+    dns_option: Vec<String>,
+    /// Search a domain for short host names
+    #[arg(long, value_name = "domain")]
+    dns_search: Vec<String>,
+    /// The container's NIS domain name
+    #[arg(long, value_name = "name")]
+    domainname: Option<String>,
+    /// Run this instead of the image's entry point; an empty one clears it
+    #[arg(long, value_name = "program")]
+    entrypoint: Option<String>,
+    /// Set a variable; without a value, pass ours on
+    #[arg(long, short, value_name = "name=value", value_parser = variables::variable)]
+    env: Vec<String>,
+    /// Read variables from a file
+    #[arg(long, value_name = "file")]
+    env_file: Vec<PathBuf>,
+    /// Note that the container listens on a port or a range of ports
+    #[arg(long, value_name = "port")]
+    expose: Vec<String>,
+    /// Add a supplementary group
+    #[arg(long, value_name = "group")]
+    group_add: Vec<String>,
+    /// The container's host name
+    #[arg(long, short = 'h', value_name = "name")]
+    hostname: Option<String>,
+    /// Run a small init inside, which passes signals on and reaps processes
+    #[arg(long)]
+    init: bool,
+    /// Keep standard input open
+    #[arg(long, short)]
+    interactive: bool,
+    /// Set a label
+    #[arg(long, short, value_name = "key=value", value_parser = variables::label)]
+    label: Vec<String>,
+    /// Read labels from a file
+    #[arg(long, value_name = "file")]
+    label_file: Vec<PathBuf>,
+    /// Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]
+    #[arg(long, value_name = "mount", value_parser = mounts::mount)]
+    mount: Vec<MountOption>,
+    /// The container's name
+    #[arg(long, value_name = "name")]
+    pub name: Option<String>,
+    /// The container's network: none, host, slirp4netns[:options] or container:NAME
+    #[arg(long, value_name = "network", visible_alias = "net")]
+    network: Option<String>,
+    /// How readily the kernel kills the container when memory is short, -1000 to 1000
+    #[arg(long, value_name = "n", value_parser = parse_integer)]
+    oom_score_adj: Option<i64>,
+    /// The platform of the image: os[/architecture[/variant]]
+    #[arg(long, value_name = "platform")]
+    pub platform: Option<String>,
+    /// Give every privilege that the user has
+    #[arg(long)]
+    privileged: bool,
+    /// Publish a port: [[ip:]host:]container[/protocol], also ranges
+    #[arg(long, short, value_name = "ports")]
+    publish: Vec<String>,
+    /// Pull the image before: always, missing or never
+    #[arg(long, value_name = "policy", default_value = "missing")]
+    pub pull: String,
+    /// Do not show how the pull goes on
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Mount the root filesystem read-only
+    #[arg(long)]
+    read_only: bool,
+    /// Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed
+    #[arg(long)]
+    rm: bool,
+    /// Take a directory as the root filesystem, instead of an image
+    #[arg(long)]
+    rootfs: bool,
+    /// Change the isolation: seccomp=, apparmor=, no-new-privileges, mask=, unmask=, systempaths=
+    #[arg(long, value_name = "option")]
+    security_opt: Vec<String>,
+    /// The size of /dev/shm
+    #[arg(long, value_name = "bytes", value_parser = resources::bytes)]
+    shm_size: Option<u64>,
+    /// The signal that stops the container
+    #[arg(long, value_name = "signal")]
+    stop_signal: Option<String>,
+    /// Seconds to wait after that before the container is killed
+    #[arg(long, value_name = "seconds", value_parser = parse_integer)]
+    stop_timeout: Option<i64>,
+    /// Set a kernel parameter of the container's namespaces
+    #[arg(long, value_name = "name=value", value_parser = resources::sysctl)]
+    sysctl: Vec<(String, String)>,
+    /// Check the registry's certificate (default true)
+    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
+    pub tls_verify: bool,
+    /// Mount a tmpfs: target[:options]
+    #[arg(long, value_name = "target")]
+    tmpfs: Vec<String>,
+    /// Give the container a terminal
+    #[arg(long, short)]
+    tty: bool,
+    /// Set a limit of the container's processes: name=soft[:hard]
+    #[arg(long, value_name = "limit", value_parser = resources::ulimit)]
+    ulimit: Vec<Ulimit>,
+    /// The user, and the group: name|uid[:group|gid]
+    #[arg(long, short, value_name = "user")]
+    user: Option<String>,
+    /// Mount a directory of the host or a volume: [source:]target[:ro]
+    #[arg(long, short, value_name = "volume")]
+    volume: Vec<String>,
+    /// The directory that the program starts in
+    #[arg(long, short, value_name = "directory")]
+    workdir: Option<String>,
+}
+
+/// `--pull`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PullPolicy {
+    Always,
+    Missing,
+    Never,
+}
+
+impl CreateFlags {
+    /// Whether standard input is kept open, and whether there is a terminal.
+    pub fn terminal(&self) -> (bool, bool) {
+        (self.interactive, self.tty)
+    }
+
+    /// `--detach-keys`, as written.
+    pub fn detach_keys(&self) -> Option<&str> {
+        self.detach_keys.as_deref()
+    }
+
+    /// The value of `--pull`.
+    pub fn pull_policy(&self) -> Result<PullPolicy> {
+        match self.pull.as_str() {
+            "always" => Ok(PullPolicy::Always),
+            "missing" | "" => Ok(PullPolicy::Missing),
+            "never" => Ok(PullPolicy::Never),
+            other => {
+                bail!("invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\"")
+            }
+        }
+    }
+
+    /// Checks the flags against each other and resolves what they name; `operands` are the image, or the
+    /// directory of `--rootfs`, and the command.
+    pub fn into_options(self, operands: Vec<String>) -> Result<ContainerOptions> {
+        let mut operands = operands.into_iter();
+        let image = operands.next().unwrap_or_default();
+        let mounts = self.mounts()?;
+        let network = self.network()?;
+        let oom_score_adj = self.oom_score_adj.map(oom_score).transpose()?;
+        self.check_platform()?;
+        let stop_signal = self.stop_signal;
+        if let Some(name) = &stop_signal {
+            signal::parse(name)?;
+        }
+        let workdir = self.workdir.filter(|path| !path.is_empty());
+        if let Some(path) = workdir.as_ref().filter(|path| !path.starts_with('/')) {
+            bail!("the working directory '{path}' is invalid, it needs to be an absolute path");
+        }
+        let publish = each(&self.publish, ports::publish)?;
+        let (image, rootfs) = if self.rootfs { (String::new(), Some(image.into())) } else { (image, None) };
+        Ok(ContainerOptions {
+            image,
+            rootfs,
+            command: operands.collect(),
+            entrypoint: self
+                .entrypoint
+                .map(|program| if program.is_empty() { vec![] } else { vec![program] }),
+            env: variables::environment(&self.env_file, &self.env, env::passed_on)?,
+            hostname: self.hostname.filter(|name| !name.is_empty()),
+            domainname: self.domainname.filter(|name| !name.is_empty()),
+            user: self.user.filter(|user| !user.is_empty()),
+            group_add: self.group_add,
+            workdir,
+            tty: self.tty,
+            stdin_open: self.interactive,
+            auto_remove: self.rm,
+            init: self.init,
+            read_only: self.read_only,
+            privileged: self.privileged,
+            cap_add: security::capabilities(&self.cap_add, "CapAdd")?,
+            cap_drop: security::capabilities(&self.cap_drop, "CapDrop")?,
+            security: security::options(&self.security_opt)?,
+            mounts,
+            network,
+            dns: self.dns,
+            dns_search: self.dns_search,
+            dns_options: self.dns_option,
+            extra_hosts: self.add_host,
+            publish,
+            expose: each(&self.expose, ports::expose)?,
+            labels: variables::labels(&self.label_file, &self.label)?,
+            annotations: self.annotation.into_iter().collect(),
+            stop_signal,
+            stop_timeout: self.stop_timeout,
+            sysctls: self.sysctl.into_iter().collect(),
+            ulimits: last_of_each(self.ulimit),
+            shm_size: self.shm_size.filter(|size| *size > 0),
+            oom_score_adj,
+            devices: self.device,
+            platform: self.platform.filter(|platform| !platform.is_empty()),
+            cidfile: self.cidfile,
+            detach_keys: self.detach_keys,
+        })
+    }
+
+    /// `-v`, `--mount` and `--tmpfs` together; no two at the same place.
+    fn mounts(&self) -> Result<Vec<MountOption>> {
+        let base = std::env::current_dir().unwrap_or_default();
+        let mut mounts = Vec::new();
+        for text in &self.volume {
+            mounts.push(mounts::volume(text, &base).map_err(anyhow::Error::msg)?);
+        }
+        mounts.extend_from_slice(&self.mount);
+        for text in &self.tmpfs {
+            mounts.push(mounts::tmpfs(text).map_err(anyhow::Error::msg)?);
+        }
+        for (index, mount) in mounts.iter().enumerate() {
+            if mounts[..index].iter().any(|other| other.target == mount.target) {
+                bail!("Duplicate mount point: {}", mount.target);
+            }
+        }
+        Ok(mounts)
+    }
+
+    /// The network, and what cannot be asked of it.
+    fn network(&self) -> Result<NetworkMode> {
+        let Some(text) = &self.network else { return Ok(NetworkMode::Default) };
+        let mode = network::mode(text).map_err(anyhow::Error::msg)?;
+        if matches!(mode, NetworkMode::Container { .. }) {
+            let conflicts = [
+                (self.hostname.is_some(), "hostname and the network mode"),
+                (!self.dns.is_empty(), "dns and the network mode"),
+                (!self.add_host.is_empty(), "custom host-to-IP mapping and the network mode"),
+                (!self.publish.is_empty(), "port publishing and the container type network mode"),
+                (!self.expose.is_empty(), "port exposing and the container type network mode"),
+            ];
+            if let Some((_, what)) = conflicts.iter().find(|(conflict, _)| *conflict) {
+                bail!("conflicting options: {what}");
+            }
+        }
+        Ok(mode)
+    }
+
+    fn check_platform(&self) -> Result<()> {
+        if let Some(text) = self.platform.as_ref().filter(|text| !text.is_empty()) {
+            text.parse::<Platform>().map_err(|error| anyhow!("error parsing specified platform: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The values of a flag that may stand for several things each.
+fn each<T>(texts: &[String], parse: fn(&str) -> Result<Vec<T>, String>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    for text in texts {
+        all.extend(parse(text).map_err(anyhow::Error::msg)?);
+    }
+    Ok(all)
+}
+
+fn oom_score(score: i64) -> Result<i32> {
+    let in_range = i32::try_from(score).ok().filter(|score| (-1000..=1000).contains(score));
+    in_range.ok_or_else(|| anyhow!("Invalid value {score}, range for oom score adj is [-1000, 1000]"))
+}
+
+/// Of two limits of one name the last one counts; they are kept by name.
+fn last_of_each(ulimits: Vec<Ulimit>) -> Vec<Ulimit> {
+    let by_name: std::collections::BTreeMap<_, _> =
+        ulimits.into_iter().map(|ulimit| (ulimit.name.clone(), ulimit)).collect();
+    by_name.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command, FromArgMatches};
+
+    fn options(flags: &str, operands: &[&str]) -> Result<ContainerOptions> {
+        let command =
+            CreateFlags::augment_args(Command::new("run").disable_help_flag(true).no_binary_name(true));
+        let matches = command.try_get_matches_from(flags.split_whitespace())?;
+        let operands = operands.iter().map(|operand| (*operand).to_owned()).collect();
+        CreateFlags::from_arg_matches(&matches)?.into_options(operands)
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_kept() {
+        let want = ContainerOptions { image: "busybox".to_owned(), ..ContainerOptions::default() };
+        assert_eq!(options("", &["busybox"]).unwrap(), want);
+    }
+
+    #[test]
+    fn flags_become_options() {
+        let got = options(
+            "-it --rm --init --name x -e A=1 -u 1:2 -w /w -h box --net none --shm-size 64m --cap-add net_admin \
+             --stop-signal term --ulimit nofile=1:2 --ulimit nofile=3 --entrypoint=",
+            &["busybox", "sh", "-c", "-x"],
+        )
+        .unwrap();
+        let want = ContainerOptions {
+            image: "busybox".to_owned(),
+            command: ["sh", "-c", "-x"].map(str::to_owned).to_vec(),
+            entrypoint: Some(Vec::new()),
+            env: vec!["A=1".to_owned()],
+            hostname: Some("box".to_owned()),
+            user: Some("1:2".to_owned()),
+            workdir: Some("/w".to_owned()),
+            tty: true,
+            stdin_open: true,
+            auto_remove: true,
+            init: true,
+            cap_add: vec!["NET_ADMIN".to_owned()],
+            network: NetworkMode::None,
+            stop_signal: Some("term".to_owned()),
+            ulimits: vec![Ulimit { name: "nofile".to_owned(), soft: 3, hard: 3 }],
+            shm_size: Some(64 << 20),
+            ..ContainerOptions::default()
+        };
+        assert_eq!(got, want);
+        let directory = options("--rootfs", &["/srv/root", "sh"]).unwrap();
+        assert_eq!((directory.image.as_str(), directory.rootfs), ("", Some("/srv/root".into())));
+    }
+
+    #[test]
+    fn flags_that_do_not_go_together() {
+        for (flags, want) in [
+            (
+                "--network container:a -p 1:1",
+                "conflicting options: port publishing and the container type network mode",
+            ),
+            ("--network container:a -h x", "conflicting options: hostname and the network mode"),
+            ("-v /a:/x --tmpfs /x/", "Duplicate mount point: /x"),
+            ("-w foo", "the working directory 'foo' is invalid, it needs to be an absolute path"),
+            ("--oom-score-adj=2000", "Invalid value 2000, range for oom score adj is [-1000, 1000]"),
+            ("--stop-signal foo", "invalid signal: foo"),
+            ("-p x", "invalid containerPort: x"),
+        ] {
+            assert_eq!(options(flags, &["a"]).unwrap_err().to_string(), want);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `--network`, `--dns` and `--add-host`.
+
+use std::net::IpAddr;
+
+use crate::store::options::NetworkMode;
+
+/// The address that stands for the host, filled in when the container is made.
+const HOST_GATEWAY: &str = "host-gateway";
+
+/// Reads `--network`; the container of `container:X` is still as written.
+pub fn mode(text: &str) -> Result<NetworkMode, String> {
+    let (word, rest) = text.split_once(':').map_or((text, None), |(word, rest)| (word, Some(rest)));
+    match (word, rest) {
+        ("", _) => Err("no name set for network".to_owned()),
+        ("default", None) => Ok(NetworkMode::Default),
+        ("none", None) => Ok(NetworkMode::None),
+        ("host", None) => Ok(NetworkMode::Host),
+        ("slirp4netns", rest) => {
+            let options = rest.unwrap_or_default().split(',').filter(|option| !option.is_empty());
+            Ok(NetworkMode::Slirp4netns { options: options.map(str::to_owned).collect() })
+        }
+        ("container", Some(id)) if !id.is_empty() => Ok(NetworkMode::Container { id: id.to_owned() }),
+        ("container", _) => Err("invalid container format container:<name|id>".to_owned()),
+        _ => Err(format!(
+            "--network {text} is not supported yet: there are none, host, slirp4netns and container:NAME"
+        )),
+    }
+}
+
+/// Checks an address of `--dns`.
+pub fn address(text: &str) -> Result<IpAddr, String> {
+    text.trim().parse().map_err(|_| format!("IP address is not correctly formatted: {text}"))
+}
+
+/// Reads `--add-host NAME:ADDRESS` or `NAME=ADDRESS`, the address also in brackets; gives `NAME:ADDRESS`.
+pub fn extra_host(text: &str) -> Result<String, String> {
+    let bad = || format!("bad format for add-host: \"{text}\"");
+    let at = text.find([':', '=']).ok_or_else(bad)?;
+    let (name, address) = (&text[..at], &text[at + 1..]);
+    if name.is_empty() {
+        return Err(bad());
+    }
+    let bare = address.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(address);
+    if bare != HOST_GATEWAY && bare.parse::<IpAddr>().is_err() {
+        return Err(format!("invalid IP address in add-host: \"{address}\""));
+    }
+    Ok(format!("{name}:{bare}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes() {
+        for (text, want) in [
+            ("none", NetworkMode::None),
+            ("host", NetworkMode::Host),
+            ("default", NetworkMode::Default),
+            ("slirp4netns", NetworkMode::Slirp4netns { options: Vec::new() }),
+            (
+                "slirp4netns:mtu=1500,enable_ipv6=true",
+                NetworkMode::Slirp4netns {
+                    options: vec!["mtu=1500".to_owned(), "enable_ipv6=true".to_owned()],
+                },
+            ),
+            ("container:web", NetworkMode::Container { id: "web".to_owned() }),
+        ] {
+            assert_eq!(mode(text).unwrap(), want, "{text}");
+        }
+        for (text, want) in [
+            ("", "no name set for network"),
+            ("container:", "invalid container format container:<name|id>"),
+            ("container", "invalid container format container:<name|id>"),
+            (
+                "frontend",
+                "--network frontend is not supported yet: there are none, host, slirp4netns and container:NAME",
+            ),
+        ] {
+            assert_eq!(mode(text).unwrap_err(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        for (text, want) in [
+            ("a:1.2.3.4", "a:1.2.3.4"),
+            ("a=::1", "a:::1"),
+            ("a:[::1]", "a:::1"),
+            ("b:host-gateway", "b:host-gateway"),
+        ] {
+            assert_eq!(extra_host(text).unwrap(), want);
+        }
+        for (text, want) in [
+            ("x", "bad format for add-host: \"x\""),
+            (":1.2.3.4", "bad format for add-host: \":1.2.3.4\""),
+            ("x:y", "invalid IP address in add-host: \"y\""),
+        ] {
+            assert_eq!(extra_host(text).unwrap_err(), want);
+        }
+        assert_eq!(address("x").unwrap_err(), "IP address is not correctly formatted: x");
+    }
+}

@@ -1,0 +1,184 @@
+//! `ps`: lists containers.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::escape::quote;
+use super::flags::{parse_filter, parse_integer};
+use super::listing::{self, Field, Format, View};
+use super::out;
+use super::verb::{Action, Operands, Session};
+use crate::base::time;
+use crate::engine::filter::Filters;
+use crate::engine::list::{self, Listed};
+use crate::store::containers::Status;
+
+/// The longest command that is shown whole.
+const COMMAND_WIDTH: usize = 20;
+/// The longest name of a mount that is shown whole.
+const MOUNT_WIDTH: usize = 15;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Show all containers, not only those that run
+    #[arg(long, short)]
+    all: bool,
+    /// Show only containers that meet a condition: name=web, status=exited, label=a=b
+    #[arg(long, short, value_name = "key=value", value_parser = parse_filter)]
+    filter: Vec<(String, String)>,
+    /// Print in another form: 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "format")]
+    format: Option<String>,
+    /// Show the n newest containers, also those that do not run
+    #[arg(long, short = 'n', value_name = "n", value_parser = parse_integer)]
+    last: Option<i64>,
+    /// Show the newest container, also if it does not run
+    #[arg(long, short)]
+    latest: bool,
+    /// Show ids, commands and mounts in full
+    #[arg(long)]
+    no_trunc: bool,
+    /// Print ids only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// A container, and what its row depends on.
+struct Row {
+    container: Listed,
+    whole: bool,
+    now: Timestamp,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "List containers";
+    const USAGE: &'static str = "[OPTIONS]";
+    const OPERANDS: Operands = Operands::None;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("Containers that run, and all of them", "coracle ps; coracle ps -a"),
+        ("Remove what has ended", "coracle rm $(coracle ps -aq --filter status=exited)"),
+        ("Choose the columns", "coracle ps --format 'table {{.Names}}\\t{{.Status}}'"),
+    ];
+
+    fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
+        let filters = Filters::new(&self.filter)?;
+        let details = filters.need_details() || DETAILS.iter().any(|name| format.names(name, COLUMNS));
+        let listing = list::list(&session.layout()?, details)?;
+        for (id, reason) in &listing.broken {
+            out::error_line(&format!("WARNING: container {}: read its record: {reason}", &id[..12]));
+            out::error_line(&format!("hint: remove the container with: coracle rm -f {}", &id[..12]));
+        }
+        let mut containers = listing.containers;
+        filters.apply(&mut containers)?;
+        self.choose(&mut containers, filters.imply_all());
+        let (whole, now) = (self.no_trunc, Timestamp::now());
+        let rows: Vec<_> = containers.into_iter().map(|container| Row { container, whole, now }).collect();
+        listing::print(&VIEW, &rows, &format, COLUMNS)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Args {
+    /// Leaves out what does not run, unless more was asked for, and all but the newest.
+    fn choose(&self, containers: &mut Vec<Listed>, every_status: bool) {
+        let last = if self.latest { Some(1) } else { self.last };
+        let last = last.and_then(|last| usize::try_from(last).ok()).filter(|last| *last > 0);
+        if !self.all && last.is_none() && !every_status {
+            containers.retain(|container| container.state.status == Status::Running);
+        }
+        containers.truncate(last.unwrap_or(usize::MAX));
+    }
+}
+
+const COLUMNS: &[&str] = &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+/// Fields that need the flags of a container.
+const DETAILS: &[&str] = &["Label", "Mounts", "LocalVolumes", "Networks"];
+
+const VIEW: View<Row> = View {
+    kind: "ContainerContext",
+    labels: |row| row.container.details.labels.clone(),
+    raw: "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n\
+          state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n\
+          labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n",
+    fields: &[
+        Field {
+            name: "Command",
+            header: "COMMAND",
+            show: |row| Some(quote(&row.cut(&row.container.command, COMMAND_WIDTH))),
+        },
+        Field {
+            name: "CreatedAt",
+            header: "CREATED AT",
+            show: |row| Some(time::local(row.container.created)),
+        },
+        Field { name: "ID", header: "CONTAINER ID", show: |row| Some(row.id()) },
+        Field { name: "Image", header: "IMAGE", show: |row| Some(row.image()) },
+        Field { name: "Labels", header: "LABELS", show: |row| Some(joined(&row.container.details.labels)) },
+        Field {
+            name: "LocalVolumes",
+            header: "LOCAL VOLUMES",
+            show: |row| Some(row.container.volume_count().to_string()),
+        },
+        Field { name: "Mounts", header: "MOUNTS", show: |row| Some(row.mounts()) },
+        Field { name: "Names", header: "NAMES", show: |row| Some(row.container.name.clone()) },
+        Field {
+            name: "Networks",
+            header: "NETWORKS",
+            show: |row| Some(list::network_name(&row.container.details.network)),
+        },
+        Field { name: "Platform", header: "PLATFORM", show: |_| None },
+        Field {
+            name: "Ports",
+            header: "PORTS",
+            show: |row| Some(list::ports_line(&row.container.ports, &row.container.exposed)),
+        },
+        Field {
+            name: "RunningFor",
+            header: "CREATED",
+            show: |row| Some(time::ago(row.container.created, row.now)),
+        },
+        // What docker shows unless sizes were asked for, which cannot be done yet.
+        Field { name: "Size", header: "SIZE", show: |_| Some("0B".to_owned()) },
+        Field {
+            name: "State",
+            header: "STATE",
+            show: |row| Some(row.container.state.status.as_str().to_owned()),
+        },
+        Field { name: "Status", header: "STATUS", show: |row| Some(row.container.status(row.now)) },
+    ],
+};
+
+impl Row {
+    fn id(&self) -> String {
+        let id = &self.container.id;
+        if self.whole { id.clone() } else { id.chars().take(12).collect() }
+    }
+
+    /// The name it was made by; the short id where that was a digest; docker's words for `--rootfs`.
+    fn image(&self) -> String {
+        let image = self.container.image.as_str();
+        match image.strip_prefix("sha256:").filter(|_| !self.whole) {
+            _ if image.is_empty() => "<no image>".to_owned(),
+            Some(hex) => hex.chars().take(12).collect(),
+            None => image.to_owned(),
+        }
+    }
+
+    fn mounts(&self) -> String {
+        let names = self.container.mount_names();
+        names.iter().map(|name| self.cut(name, MOUNT_WIDTH)).collect::<Vec<_>>().join(",")
+    }
+
+    fn cut(&self, text: &str, width: usize) -> String {
+        if self.whole { text.to_owned() } else { listing::ellipsis(text, width) }
+    }
+}
+
+/// `a=1,b=2`, by key.
+fn joined(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,51 @@
+//! `rmi`: takes names of images away, and images with their last name.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::verb::{Action, Operands, Session};
+use super::{out, report};
+use crate::engine::rmi::{self, Removal};
+use crate::store::images::ImageLookup;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Remove an image that ended containers refer to; one that is not there is no failure
+    #[arg(long, short)]
+    force: bool,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Remove one or more images";
+    const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("One name", "coracle rmi alpine:3.20"),
+        ("Images that lost their names", "coracle rmi $(coracle images -q --filter dangling=true)"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        let mut deleted = false;
+        let removed =
+            report::each(&operands, &session.path, |name| match rmi::remove(&engine, name, self.force) {
+                Ok(removals) => removals.iter().try_for_each(|removal| match removal {
+                    Removal::Untagged(name) => out::line(&format!("Untagged: {name}")),
+                    Removal::Deleted(id) => {
+                        deleted = true;
+                        out::line(&format!("Deleted: {id}"))
+                    }
+                }),
+                Err(error) if self.force && error.is::<ImageLookup>() => {
+                    report::print(&error, &session.path);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            });
+        if deleted {
+            rmi::collect(&engine)?;
+        }
+        removed
+    }
+}

@@ -1,0 +1,132 @@
+//! `run`: makes a container of an image and starts it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::acquire::Acquire;
+use super::create::{self, write_cidfile};
+use super::options::CreateFlags;
+use super::report::UsageError;
+use super::verb::{Action, Operands, Session};
+use super::{detach, out};
+use crate::engine::attach::{Outcome, Streams};
+use crate::engine::run;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    create: CreateFlags,
+    /// Attach to a stream: stdin, stdout or stderr
+    #[arg(long, short, value_name = "stream", value_parser = parse_stream)]
+    attach: Vec<Stream>,
+    /// Run in the background and print the container's id
+    #[arg(long, short)]
+    detach: bool,
+    /// Pass signals on to the program (default true)
+    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
+    sig_proxy: bool,
+}
+
+/// A stream of `--attach`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stream {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
+/// Reads `--attach`.
+pub fn parse_stream(text: &str) -> Result<Stream, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "stdin" => Ok(Stream::Stdin),
+        "stdout" => Ok(Stream::Stdout),
+        "stderr" => Ok(Stream::Stderr),
+        _ => Err("valid streams are STDIN, STDOUT and STDERR".to_owned()),
+    }
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Create and run a new container from an image";
+    const USAGE: &'static str = "[OPTIONS] IMAGE [COMMAND] [ARG...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const FLAGS_FIRST: bool = true;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("A first container, without any network", "coracle run --rm builtin:hello"),
+        ("A shell", "coracle run --rm -it alpine"),
+        ("A web server in the background, on port 8080", "coracle run -d --name web -p 8080:80 nginx"),
+        ("A program on the files of this directory", "coracle run --rm -v .:/src -w /src golang go build"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        if self.detach && !self.attach.is_empty() {
+            bail!("conflicting options: cannot specify both --attach and --detach");
+        }
+        let acquire = Acquire::new(&self.create)?;
+        let streams = self.streams()?;
+        let attached = streams.as_ref().is_some_and(|streams| streams.stdout || streams.stderr);
+        let (name, cidfile) = (self.create.name.clone(), self.create.cidfile.clone());
+        let options = self.create.into_options(operands)?;
+        create::check_cidfile(cidfile.as_deref())?;
+        let engine = session.engine()?;
+        let mut id = String::new();
+        let outcome = acquire.with_image(&engine, &options, |options| {
+            run::run(&engine, options, name.as_deref(), streams.clone(), &mut |made| {
+                write_cidfile(cidfile.as_deref(), made)?;
+                made.clone_into(&mut id);
+                Ok(())
+            })
+        })?;
+        if !attached {
+            out::line(&id)?;
+        }
+        Ok(exit_code(outcome))
+    }
+}
+
+impl Args {
+    /// Which of our streams take part; none in the background.
+    fn streams(&self) -> Result<Option<Streams>> {
+        if self.detach {
+            return Ok(None);
+        }
+        let (interactive, tty) = self.create.terminal();
+        let wants = |stream| self.attach.contains(&stream);
+        let all = self.attach.is_empty();
+        let streams = Streams {
+            stdin: if all { interactive } else { wants(Stream::Stdin) },
+            stdout: all || wants(Stream::Stdout),
+            stderr: all || wants(Stream::Stderr),
+            tty,
+            detach_keys: detach::keys(self.create.detach_keys())?,
+            sig_proxy: self.sig_proxy,
+        };
+        check_terminal(&streams)?;
+        Ok(Some(streams))
+    }
+}
+
+/// A terminal inside needs one here to type at; docker's exit code for that is 1 on every command.
+pub fn check_terminal(streams: &Streams) -> Result<()> {
+    streams.check().map_err(|error| UsageError { text: error.to_string(), code: 1 }.into())
+}
+
+/// The exit code for what a program came to; one that was left alone did no wrong.
+pub fn exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Exited(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(u8::MAX)),
+        Outcome::Detached | Outcome::Started => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_by_name() {
+        assert_eq!(parse_stream("STDIN"), Ok(Stream::Stdin));
+        assert_eq!(parse_stream("stderr"), Ok(Stream::Stderr));
+        assert_eq!(parse_stream("x").unwrap_err(), "valid streams are STDIN, STDOUT and STDERR");
+    }
+}

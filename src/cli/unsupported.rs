@@ -1,0 +1,437 @@
+//! Flags and commands of docker and podman that coracle knows but does not have yet.
+//!
+//! They are refused by name: never taken for a typing mistake, never accepted and ignored.
+
+use anyhow::anyhow;
+
+use super::flags::BAD_FLAG;
+use super::report::{self, UsageError};
+use crate::base::hint::Hinted;
+use crate::engine::info;
+
+/// A flag that is known and refused.
+#[derive(Debug, PartialEq)]
+pub struct Known {
+    /// With its two dashes.
+    long: &'static str,
+    kind: Kind,
+}
+
+/// Why it is refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// Not built yet.
+    Missing,
+    /// A limit on resources: needs control groups, which the host may not offer at all.
+    Limit,
+    /// Only means something on Windows.
+    Windows,
+}
+
+/// `run` and `create`, as docker 28 and podman 5 have them.
+const CREATE: &[(&str, Option<char>, Kind)] = &[
+    ("--blkio-weight", None, Kind::Limit),
+    ("--blkio-weight-device", None, Kind::Limit),
+    ("--cgroup-conf", None, Kind::Limit),
+    ("--cgroup-parent", None, Kind::Limit),
+    ("--cpu-period", None, Kind::Limit),
+    ("--cpu-quota", None, Kind::Limit),
+    ("--cpu-rt-period", None, Kind::Limit),
+    ("--cpu-rt-runtime", None, Kind::Limit),
+    ("--cpu-shares", Some('c'), Kind::Limit),
+    ("--cpus", None, Kind::Limit),
+    ("--cpuset-cpus", None, Kind::Limit),
+    ("--cpuset-mems", None, Kind::Limit),
+    ("--device-cgroup-rule", None, Kind::Limit),
+    ("--device-read-bps", None, Kind::Limit),
+    ("--device-read-iops", None, Kind::Limit),
+    ("--device-write-bps", None, Kind::Limit),
+    ("--device-write-iops", None, Kind::Limit),
+    ("--kernel-memory", None, Kind::Limit),
+    ("--memory", Some('m'), Kind::Limit),
+    ("--memory-reservation", None, Kind::Limit),
+    ("--memory-swap", None, Kind::Limit),
+    ("--memory-swappiness", None, Kind::Limit),
+    ("--oom-kill-disable", None, Kind::Limit),
+    ("--pids-limit", None, Kind::Limit),
+    ("--cpu-count", None, Kind::Windows),
+    ("--cpu-percent", None, Kind::Windows),
+    ("--io-maxbandwidth", None, Kind::Windows),
+    ("--io-maxiops", None, Kind::Windows),
+    ("--isolation", None, Kind::Windows),
+    ("--arch", None, Kind::Missing),
+    ("--authfile", None, Kind::Missing),
+    ("--cert-dir", None, Kind::Missing),
+    ("--cgroupns", None, Kind::Missing),
+    ("--cgroups", None, Kind::Missing),
+    ("--chrootdirs", None, Kind::Missing),
+    ("--conmon-pidfile", None, Kind::Missing),
+    ("--creds", None, Kind::Missing),
+    ("--decryption-key", None, Kind::Missing),
+    ("--disable-content-trust", None, Kind::Missing),
+    ("--env-host", None, Kind::Missing),
+    ("--env-merge", None, Kind::Missing),
+    ("--gidmap", None, Kind::Missing),
+    ("--gpus", None, Kind::Missing),
+    ("--group-entry", None, Kind::Missing),
+    ("--health-cmd", None, Kind::Missing),
+    ("--health-interval", None, Kind::Missing),
+    ("--health-log-destination", None, Kind::Missing),
+    ("--health-max-log-count", None, Kind::Missing),
+    ("--health-max-log-size", None, Kind::Missing),
+    ("--health-on-failure", None, Kind::Missing),
+    ("--health-retries", None, Kind::Missing),
+    ("--health-start-interval", None, Kind::Missing),
+    ("--health-start-period", None, Kind::Missing),
+    ("--health-startup-cmd", None, Kind::Missing),
+    ("--health-startup-interval", None, Kind::Missing),
+    ("--health-startup-retries", None, Kind::Missing),
+    ("--health-startup-success", None, Kind::Missing),
+    ("--health-startup-timeout", None, Kind::Missing),
+    ("--health-timeout", None, Kind::Missing),
+    ("--hosts-file", None, Kind::Missing),
+    ("--hostuser", None, Kind::Missing),
+    ("--http-proxy", None, Kind::Missing),
+    ("--image-volume", None, Kind::Missing),
+    ("--init-ctr", None, Kind::Missing),
+    ("--init-path", None, Kind::Missing),
+    ("--ip", None, Kind::Missing),
+    ("--ip6", None, Kind::Missing),
+    ("--ipc", None, Kind::Missing),
+    ("--link", None, Kind::Missing),
+    ("--link-local-ip", None, Kind::Missing),
+    ("--log-driver", None, Kind::Missing),
+    ("--log-opt", None, Kind::Missing),
+    ("--mac-address", None, Kind::Missing),
+    ("--network-alias", None, Kind::Missing),
+    ("--no-healthcheck", None, Kind::Missing),
+    ("--no-hostname", None, Kind::Missing),
+    ("--no-hosts", None, Kind::Missing),
+    ("--os", None, Kind::Missing),
+    ("--passwd", None, Kind::Missing),
+    ("--passwd-entry", None, Kind::Missing),
+    ("--personality", None, Kind::Missing),
+    ("--pid", None, Kind::Missing),
+    ("--pidfile", None, Kind::Missing),
+    ("--pod", None, Kind::Missing),
+    ("--pod-id-file", None, Kind::Missing),
+    ("--preserve-fd", None, Kind::Missing),
+    ("--preserve-fds", None, Kind::Missing),
+    ("--publish-all", Some('P'), Kind::Missing),
+    ("--rdt-class", None, Kind::Missing),
+    ("--read-only-tmpfs", None, Kind::Missing),
+    ("--replace", None, Kind::Missing),
+    ("--requires", None, Kind::Missing),
+    ("--restart", None, Kind::Missing),
+    ("--retry", None, Kind::Missing),
+    ("--retry-delay", None, Kind::Missing),
+    ("--rmi", None, Kind::Missing),
+    ("--runtime", None, Kind::Missing),
+    ("--sdnotify", None, Kind::Missing),
+    ("--seccomp-policy", None, Kind::Missing),
+    ("--secret", None, Kind::Missing),
+    ("--shm-size-systemd", None, Kind::Missing),
+    ("--storage-opt", None, Kind::Missing),
+    ("--subgidname", None, Kind::Missing),
+    ("--subuidname", None, Kind::Missing),
+    ("--systemd", None, Kind::Missing),
+    ("--timeout", None, Kind::Missing),
+    ("--tz", None, Kind::Missing),
+    ("--uidmap", None, Kind::Missing),
+    ("--umask", None, Kind::Missing),
+    ("--unsetenv", None, Kind::Missing),
+    ("--unsetenv-all", None, Kind::Missing),
+    ("--use-api-socket", None, Kind::Missing),
+    ("--userns", None, Kind::Missing),
+    ("--uts", None, Kind::Missing),
+    ("--variant", None, Kind::Missing),
+    ("--volume-driver", None, Kind::Missing),
+    ("--volumes-from", None, Kind::Missing),
+];
+
+/// A flag by its two names.
+type Names = (&'static str, Option<char>);
+
+/// The other verbs, by their short name.
+const OTHERS: &[(&str, &[Names])] = &[
+    ("attach", &[("--latest", Some('l'))]),
+    (
+        "exec",
+        &[("--cidfile", None), ("--latest", Some('l')), ("--preserve-fd", None), ("--preserve-fds", None)],
+    ),
+    ("history", &[("--platform", None)]),
+    ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
+    ("inspect", &[("--latest", Some('l')), ("--size", Some('s'))]),
+    ("container inspect", &[("--latest", Some('l')), ("--size", Some('s'))]),
+    ("image inspect", &[("--platform", None)]),
+    ("kill", &[("--all", Some('a')), ("--cidfile", None), ("--latest", Some('l'))]),
+    ("logs", &[("--color", None), ("--details", None), ("--latest", Some('l')), ("--names", None)]),
+    (
+        "ps",
+        &[
+            ("--external", None),
+            ("--noheading", None),
+            ("--ns", None),
+            ("--pod", Some('p')),
+            ("--size", Some('s')),
+            ("--sort", None),
+            ("--sync", None),
+            ("--watch", Some('w')),
+        ],
+    ),
+    (
+        "pull",
+        &[
+            ("--all-tags", Some('a')),
+            ("--arch", None),
+            ("--authfile", None),
+            ("--cert-dir", None),
+            ("--creds", None),
+            ("--decryption-key", None),
+            ("--disable-content-trust", None),
+            ("--os", None),
+            ("--retry", None),
+            ("--retry-delay", None),
+            ("--variant", None),
+        ],
+    ),
+    (
+        "rm",
+        &[
+            ("--all", Some('a')),
+            ("--cidfile", None),
+            ("--depend", None),
+            ("--filter", None),
+            ("--ignore", Some('i')),
+            ("--latest", None),
+            ("--link", Some('l')),
+            ("--time", Some('t')),
+        ],
+    ),
+    ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None), ("--platform", None)]),
+    (
+        "start",
+        &[
+            ("--all", None),
+            ("--checkpoint", None),
+            ("--checkpoint-dir", None),
+            ("--filter", Some('f')),
+            ("--latest", Some('l')),
+        ],
+    ),
+    (
+        "stop",
+        &[
+            ("--all", Some('a')),
+            ("--cidfile", None),
+            ("--filter", Some('f')),
+            ("--ignore", Some('i')),
+            ("--latest", Some('l')),
+        ],
+    ),
+    (
+        "wait",
+        &[("--condition", None), ("--ignore", None), ("--interval", Some('i')), ("--latest", Some('l'))],
+    ),
+];
+
+/// Options before the verb.
+const GLOBAL: &[Names] = &[
+    ("--cgroup-manager", None),
+    ("--config", None),
+    ("--conmon", None),
+    ("--connection", None),
+    ("--context", Some('c')),
+    ("--debug", Some('D')),
+    ("--events-backend", None),
+    ("--hooks-dir", None),
+    ("--host", Some('H')),
+    ("--identity", None),
+    ("--imagestore", None),
+    ("--log-level", Some('l')),
+    ("--module", None),
+    ("--network-cmd-path", None),
+    ("--network-config-dir", None),
+    ("--noout", None),
+    ("--out", None),
+    ("--remote", Some('r')),
+    ("--runtime", None),
+    ("--runtime-flag", None),
+    ("--ssh", None),
+    ("--storage-driver", None),
+    ("--storage-opt", None),
+    ("--syslog", None),
+    ("--tls", None),
+    ("--tlscacert", None),
+    ("--tlscert", None),
+    ("--tlskey", None),
+    ("--tlsverify", None),
+    ("--tmpdir", None),
+    ("--transient-store", None),
+    ("--url", None),
+    ("--volumepath", None),
+];
+
+/// Commands, also beneath a noun.
+const COMMANDS: &[&str] = &[
+    "build",
+    "builder",
+    "buildx",
+    "checkpoint",
+    "commit",
+    "compose",
+    "config",
+    "container checkpoint",
+    "container cleanup",
+    "container commit",
+    "container cp",
+    "container diff",
+    "container exists",
+    "container export",
+    "container mount",
+    "container pause",
+    "container port",
+    "container prune",
+    "container rename",
+    "container restart",
+    "container restore",
+    "container stats",
+    "container top",
+    "container unmount",
+    "container unpause",
+    "container update",
+    "context",
+    "cp",
+    "diff",
+    "events",
+    "export",
+    "generate",
+    "healthcheck",
+    "image build",
+    "image exists",
+    "image import",
+    "image load",
+    "image prune",
+    "image push",
+    "image save",
+    "import",
+    "kube",
+    "load",
+    "login",
+    "logout",
+    "manifest",
+    "mount",
+    "network",
+    "node",
+    "pause",
+    "plugin",
+    "pod",
+    "port",
+    "push",
+    "rename",
+    "restart",
+    "save",
+    "search",
+    "secret",
+    "service",
+    "stack",
+    "stats",
+    "swarm",
+    "system df",
+    "system events",
+    "system prune",
+    "top",
+    "trust",
+    "unmount",
+    "unpause",
+    "unshare",
+    "update",
+    "volume",
+];
+
+/// Looks a flag up among those that `verb` (its short name) lacks; `flag` is `--long` or `-s`.
+pub fn of_verb(verb: &str, flag: &str) -> Option<Known> {
+    if matches!(verb, "run" | "create") {
+        let (long, _, kind) = CREATE.iter().find(|(long, short, _)| is_flag(flag, long, *short))?;
+        return Some(Known { long, kind: *kind });
+    }
+    let (_, flags) = OTHERS.iter().find(|(name, _)| *name == verb)?;
+    let (long, _) = flags.iter().find(|(long, short)| is_flag(flag, long, *short))?;
+    Some(Known { long, kind: Kind::Missing })
+}
+
+/// Looks an option before the verb up.
+pub fn global(flag: &str) -> Option<Known> {
+    let (long, _) = GLOBAL.iter().find(|(long, short)| is_flag(flag, long, *short))?;
+    Some(Known { long, kind: Kind::Missing })
+}
+
+/// Whether a command, `build` or `container cp`, is known and missing.
+pub fn is_command(path: &str) -> bool {
+    COMMANDS.contains(&path)
+}
+
+fn is_flag(flag: &str, long: &str, short: Option<char>) -> bool {
+    match flag.starts_with("--") {
+        true => flag == long,
+        // `-m1g` and `-m=1g` name `-m`.
+        false => short.is_some() && flag.chars().nth(1) == short,
+    }
+}
+
+/// The error for a flag that is known to the command `path`.
+pub fn refuse(known: &Known, path: &str) -> anyhow::Error {
+    let long = known.long;
+    let error = match known.kind {
+        Kind::Missing => anyhow!("{long} is not supported yet"),
+        Kind::Windows => anyhow!("{long} is for Windows containers only"),
+        Kind::Limit => refuse_limit(long),
+    };
+    // The flag is what is wrong, whichever the command.
+    UsageError { text: report::lines(&error, path).join("\n"), code: BAD_FLAG }.into()
+}
+
+/// A limit is refused for want of the host's control groups first: that is what the user can mend.
+fn refuse_limit(long: &str) -> anyhow::Error {
+    let reason = match info::cgroup_version() {
+        Some(2) => return anyhow!("{long} is not supported yet"),
+        Some(_) => "this host uses control groups version 1, which an ordinary user cannot be given",
+        None => "this host has no control groups mounted at /sys/fs/cgroup",
+    };
+    let error = anyhow!("{long} needs control groups version 2: {reason}");
+    let hint = "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line, then try again";
+    Hinted::new(error, hint).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_found_by_both_names() {
+        for (verb, flag, long) in [
+            ("run", "--restart", "--restart"),
+            ("create", "-m", "--memory"),
+            ("create", "-c", "--cpu-shares"),
+            ("run", "-P", "--publish-all"),
+            ("exec", "--preserve-fds", "--preserve-fds"),
+            ("pull", "-a", "--all-tags"),
+        ] {
+            assert_eq!(of_verb(verb, flag).unwrap().long, long);
+        }
+        for (verb, flag) in [("run", "--foo"), ("run", "-M"), ("ps", "--memory"), ("tag", "-a")] {
+            assert_eq!(of_verb(verb, flag), None, "{verb} {flag}");
+        }
+    }
+
+    #[test]
+    fn a_missing_flag_is_named() {
+        let error = refuse(&of_verb("run", "--restart").unwrap(), "run");
+        let usage = error.downcast_ref::<UsageError>().unwrap();
+        assert_eq!(usage.code, 125);
+        assert!(usage.text.starts_with("coracle: --restart is not supported yet\n"));
+        let error = refuse(&of_verb("ps", "--sort").unwrap(), "ps");
+        assert_eq!(error.to_string(), "Error: --sort is not supported yet");
+        assert!(refuse(&of_verb("run", "-m").unwrap(), "run").to_string().starts_with("coracle: --memory "));
+    }
+}

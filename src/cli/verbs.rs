@@ -1,0 +1,175 @@
+//! The table of verbs, and how what was typed finds its row.
+
+use anyhow::Result;
+
+use super::report::UsageError;
+use super::unsupported;
+use super::verb::Verb;
+use super::{
+    attach, completion, create, exec, generate, history, images, info, inspect, kill, logs, ps, pull, rm,
+    rmi, run, start, stop, tag, version, wait,
+};
+
+/// Docker's exit code for a command that does not exist.
+const UNKNOWN_COMMAND: u8 = 1;
+
+/// Every verb, in the order of lists.
+pub static VERBS: &[Verb] = &[
+    Verb::of::<attach::Args>(&["attach", "container attach"]),
+    Verb::of::<completion::Args>(&["completion"]),
+    Verb::of::<create::Args>(&["create", "container create"]),
+    Verb::of::<exec::Args>(&["exec", "container exec"]),
+    Verb::hidden::<generate::Args>(&["generate"]),
+    Verb::of::<history::Args>(&["history", "image history"]),
+    Verb::of::<images::Args>(&["images", "image ls", "image list"]),
+    Verb::of::<info::Args>(&["info", "system info"]),
+    Verb::of::<inspect::Args>(&["inspect"]),
+    Verb::of::<inspect::ContainerArgs>(&["container inspect"]),
+    Verb::of::<inspect::ImageArgs>(&["image inspect"]),
+    Verb::of::<kill::Args>(&["kill", "container kill"]),
+    Verb::of::<logs::Args>(&["logs", "container logs"]),
+    Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
+    Verb::of::<pull::Args>(&["pull", "image pull"]),
+    Verb::of::<rm::Args>(&["rm", "container rm", "container remove"]),
+    Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
+    Verb::of::<run::Args>(&["run", "container run"]),
+    Verb::of::<start::Args>(&["start", "container start"]),
+    Verb::of::<stop::Args>(&["stop", "container stop"]),
+    Verb::of::<tag::Args>(&["tag", "image tag"]),
+    Verb::of::<version::Args>(&["version"]),
+    Verb::of::<wait::Args>(&["wait", "container wait"]),
+];
+
+/// Commands that only gather others.
+pub const NOUNS: &[(&str, &str)] =
+    &[("container", "Manage containers"), ("image", "Manage images"), ("system", "Manage coracle")];
+
+/// What the arguments after the global options begin with.
+pub enum Found<'a> {
+    /// Nothing: the list of commands is shown.
+    Root,
+    /// A noun alone, or with `--help`.
+    Noun(&'static str),
+    /// A verb, the path that docker names it by, and what follows.
+    Verb { verb: &'static Verb, path: &'static str, arguments: &'a [String] },
+}
+
+/// Finds the verb that `arguments` begin with.
+pub fn find(arguments: &[String]) -> Result<Found<'_>> {
+    let Some((first, rest)) = arguments.split_first() else { return Ok(Found::Root) };
+    if let Some((noun, _)) = NOUNS.iter().find(|(noun, _)| noun == first) {
+        return find_beneath(noun, rest);
+    }
+    match by_path(first) {
+        Some((verb, path)) => Ok(Found::Verb { verb, path, arguments: rest }),
+        None => Err(unknown(first, "", "coracle --help")),
+    }
+}
+
+fn find_beneath<'a>(noun: &'static str, arguments: &'a [String]) -> Result<Found<'a>> {
+    let Some((word, rest)) = arguments.split_first() else { return Ok(Found::Noun(noun)) };
+    if word == "--help" || word == "-h" {
+        return Ok(Found::Noun(noun));
+    }
+    let typed = format!("{noun} {word}");
+    match by_path(&typed) {
+        Some((verb, path)) => Ok(Found::Verb { verb, path, arguments: rest }),
+        None => {
+            Err(unknown(&typed, &format!("Usage:  coracle {noun}\n\n"), &format!("coracle {noun} --help")))
+        }
+    }
+}
+
+/// The verb typed as `typed`, and its first path beneath the same noun: an alias is named by what it
+/// stands for.
+fn by_path(typed: &str) -> Option<(&'static Verb, &'static str)> {
+    let verb = VERBS.iter().find(|verb| verb.paths.contains(&typed))?;
+    let noun = |path: &str| path.split_once(' ').map(|(noun, _)| noun.to_owned());
+    let path = verb.paths.iter().find(|path| noun(path) == noun(typed))?;
+    Some((verb, path))
+}
+
+fn unknown(typed: &str, usage: &str, help: &str) -> anyhow::Error {
+    let mut text = match unsupported::is_command(typed) {
+        true => format!("coracle: the command {typed} is not supported yet\n\n"),
+        false => format!("coracle: unknown command: coracle {typed}\n\n"),
+    };
+    text.push_str(&format!("{usage}Run '{help}' for more information"));
+    if let Some(near) = nearest(typed) {
+        text.push_str(&format!("\nhint: did you mean 'coracle {near}'?"));
+    }
+    UsageError { text, code: UNKNOWN_COMMAND }.into()
+}
+
+/// The command that is one or two slips of the finger away.
+fn nearest(typed: &str) -> Option<&'static str> {
+    let paths = VERBS.iter().filter(|verb| !verb.hidden).flat_map(|verb| verb.paths.iter().copied());
+    let (distance, path) = paths.map(|path| (distance(typed, path), path)).min()?;
+    // A short word is near everything.
+    (distance <= 2 && distance * 2 < typed.len()).then_some(path)
+}
+
+/// The least number of letters to insert, remove, replace or swap with the next (Damerau and Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn aliases_take_the_name_of_what_they_stand_for() {
+        for (typed, want) in [
+            ("ps -a", "ps"),
+            ("container ps", "container ls"),
+            ("image list -q", "image ls"),
+            ("images", "images"),
+        ] {
+            let arguments = words(typed);
+            let Ok(Found::Verb { path, .. }) = find(&arguments) else { panic!("{typed}") };
+            assert_eq!(path, want);
+        }
+    }
+
+    #[test]
+    fn unknown_commands() {
+        for (typed, first, last) in [
+            ("pss", "coracle: unknown command: coracle pss", "hint: did you mean 'coracle ps'?"),
+            ("zzzzz", "coracle: unknown command: coracle zzzzz", "Run 'coracle --help' for more information"),
+            (
+                "build .",
+                "coracle: the command build is not supported yet",
+                "Run 'coracle --help' for more information",
+            ),
+            (
+                "container foo",
+                "coracle: unknown command: coracle container foo",
+                "Run 'coracle container --help' for more information",
+            ),
+        ] {
+            let arguments = words(typed);
+            let Err(error) = find(&arguments) else { panic!("{typed}") };
+            let text = error.to_string();
+            assert_eq!((text.lines().next(), text.lines().last()), (Some(first), Some(last)));
+        }
+    }
+}
