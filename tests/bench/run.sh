@@ -1,0 +1,490 @@
+#!/bin/sh
+# Measures coracle against what is installed beside it, each pair in alternating rounds of one run, as an
+# unprivileged user, and prints one table. Nothing is asserted: a machine that is busy says so in its figures.
+set -eu
+
+user=${CORACLE_TEST_USER:-coracle-test}
+cache=/var/tmp/coracle-bench
+rounds=5
+all_rows="start exec ps memory pull"
+
+usage() {
+	cat <<'USAGE'
+Usage: sh tests/bench/run.sh [--rounds N] [ROW...]
+
+Rows:
+  start   run --rm --network none IMAGE true, against bwrap, crun and podman
+  exec    exec C true, against bwrap and podman
+  ps      ps -a with 0, 100 and 1,000 containers, against podman with 0 and 100
+  memory  resident memory of our processes per detached container, 10 running, against podman's conmon
+  pull    an image of about 500 MB in 4 gzip layers from a registry on loopback, against
+          curl | gunzip | tar x of the same layers side by side, and against podman
+
+Without a row all of them are measured. CORACLE names the binary; otherwise a release build of this tree is
+taken, then the coracle on PATH.
+USAGE
+}
+
+say() { printf '%s\n' "=> $*" >&2; }
+die() {
+	printf '%s\n' "error: $*" >&2
+	exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+rows=
+while [ $# -gt 0 ]; do
+	case "$1" in
+	--rounds)
+		[ $# -ge 2 ] || die "--rounds needs a number"
+		rounds=$2
+		shift
+		;;
+	-h | --help)
+		usage
+		exit 0
+		;;
+	start | exec | ps | memory | pull) rows="$rows $1" ;;
+	*) die "unknown row: $1 (see --help)" ;;
+	esac
+	shift
+done
+rows=${rows:-$all_rows}
+
+# --- As root: tools, a user, and then the same script again as that user ------------------------------
+
+install_tools() {
+	missing=
+	while read -r tool package; do
+		have "$tool" || [ -x "/usr/sbin/$tool" ] || missing="$missing $package"
+	done <<'TOOLS'
+hyperfine hyperfine
+jq jq
+bwrap bubblewrap
+crun crun
+runc runc
+podman podman
+skopeo skopeo
+docker-registry docker-registry
+curl curl
+busybox busybox-static
+newuidmap uidmap
+TOOLS
+	[ -n "$missing" ] || return 0
+	have apt-get || die "install these first: $missing"
+	say "installing:$missing"
+	# shellcheck disable=SC2086 # a list of package names
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+find_binary() {
+	for candidate in "${CORACLE:-}" "$tree"/target/*-linux-*/release/coracle "$tree/target/release/coracle" \
+		"$(command -v coracle || true)"; do
+		if [ -x "$candidate" ]; then
+			echo "$candidate"
+			return
+		fi
+	done
+}
+
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+binary=$(find_binary)
+[ -n "$binary" ] || die "there is no release build; sh packaging/install.sh makes one, or set CORACLE"
+
+if is_root; then
+	install_tools
+	if ! id "$user" >/dev/null 2>&1; then useradd --create-home --shell /bin/sh "$user"; fi
+	sh "$tree/packaging/install.sh" --subids "$user" >&2
+	install -d -o "$user" -g "$user" -m 0700 "$cache"
+	# The user may not be able to look into this tree.
+	install -m 0755 "$binary" "$cache/coracle"
+	install -m 0755 "$0" "$cache/run.sh"
+	# shellcheck disable=SC2086 # a list of rows
+	exec setpriv --reuid "$user" --regid "$user" --init-groups env -i PATH="$PATH" \
+		HOME="$(getent passwd "$user" | cut -d: -f6)" CORACLE="$cache/coracle" LANG=C.UTF-8 TZ=UTC \
+		sh "$cache/run.sh" --rounds "$rounds" $rows
+fi
+
+# --- As the user --------------------------------------------------------------------------------------
+
+for tool in hyperfine jq busybox; do
+	have "$tool" || die "$tool is not installed; run this once as root, or install it"
+done
+PATH="$PATH:/usr/sbin:/sbin"
+mkdir -p "$cache"
+# Lower case: podman makes an image's name of it.
+work=/var/tmp/coracle-bench.$$
+mkdir -m 0700 "$work" "$work/home" "$work/run" "$work/times"
+export HOME="$work/home" XDG_RUNTIME_DIR="$work/run"
+unset XDG_DATA_HOME XDG_CONFIG_HOME CORACLE_ROOT CORACLE_RUNROOT
+registry_pid=
+
+cleanup() {
+	status=$?
+	[ -z "$registry_pid" ] || kill "$registry_pid" 2>/dev/null || true
+	"$binary" ps -a -q 2>/dev/null | xargs -r "$binary" rm -f >/dev/null 2>&1 || true
+	if have podman; then
+		podman_ rm -fa >/dev/null 2>&1 || true
+		pause=$XDG_RUNTIME_DIR/libpod/tmp/pause.pid
+		[ ! -s "$pause" ] || kill "$(cat "$pause")" 2>/dev/null || true
+	fi
+	unshare --map-root-user --map-auto rm -rf "$work" 2>/dev/null || rm -rf "$work" 2>/dev/null || true
+	exit "$status"
+}
+trap cleanup EXIT INT TERM
+
+# podman of Debian 12 needs runc where version 1 of control groups is mounted beside version 2.
+podman_flags="--root $work/podman --runroot $work/podman-run --cgroup-manager cgroupfs"
+[ -e /sys/fs/cgroup/cgroup.controllers ] || podman_flags="$podman_flags --runtime runc"
+podman_() {
+	# shellcheck disable=SC2086 # a list of flags
+	podman $podman_flags "$@"
+}
+
+header() {
+	printf '%-44s %10s   %-12s %10s   %7s   %s\n' work coracle peer "" ratio limit
+}
+
+# row WORK COMMAND_MS PEER PEER_MS LIMIT
+row() {
+	printf '%s\t%s\t%s\t%s\t%s\n' "$@" | awk -F '\t' '{
+		unit = $1 ~ /memory/ ? "kB" : "ms"
+		if ($4 == "") printf "%-44s %7.1f %s   %-12s %10s   %7s   %s\n", $1, $2, unit, "", "", "", $5
+		else printf "%-44s %7.1f %s   %-12s %7.1f %s   %7.2f   %s\n", $1, $2, unit, $3, $4, unit, $2 / $4, $5
+	}'
+}
+
+# alternate NAME RUNS [LABEL COMMAND PREPARE]...: in every round each command in turn.
+alternate() {
+	name=$1
+	runs=$2
+	shift 2
+	round=1
+	while [ "$round" -le "$rounds" ]; do
+		index=0
+		for argument in "$@"; do
+			case $((index % 3)) in
+			0) label=$argument ;;
+			1) command=$argument ;;
+			2)
+				hyperfine --shell=none --style=none --warmup "$([ "$runs" -gt 1 ] && echo 2 || echo 0)" \
+					--runs "$runs" ${argument:+--prepare "$argument"} \
+					--export-json "$work/times/$name.$label.$round.json" "$command" >/dev/null 2>"$work/error" ||
+					{ cat "$work/error" >&2; say "$name: $label did not work: $command"; }
+				;;
+			esac
+			index=$((index + 1))
+		done
+		round=$((round + 1))
+	done
+}
+
+# The median of all rounds, in milliseconds; nothing if it could not be measured.
+median() {
+	find "$work/times" -name "$1.$2.*.json" -size +0 -exec cat {} + |
+		jq -s -r '[.[].results[].times[]] | sort | if length == 0 then "" else .[(length / 2 | floor)] * 1000 end'
+}
+
+# compare WORK NAME LIMIT PEER...: one line of the table for each peer that could be measured.
+compare() {
+	work_text=$1
+	name=$2
+	limit=$3
+	shift 3
+	own=$(median "$name" coracle)
+	[ -n "$own" ] || { say "$name: no figure for coracle"; return 0; }
+	for peer in "$@"; do
+		other=$(median "$name" "$peer")
+		[ -z "$other" ] || row "$work_text" "$own" "$peer" "$other" "$limit"
+		limit=
+	done
+	[ $# -gt 0 ] || row "$work_text" "$own" "" "" "$limit"
+}
+
+digest_of() { sha256sum "$1" | cut -d' ' -f1; }
+
+# add_blob LAYOUT FILE: moves a file to its place and says its digest.
+add_blob() {
+	digest=$(digest_of "$2")
+	mkdir -p "$1/blobs/sha256"
+	mv "$2" "$1/blobs/sha256/$digest"
+	echo "$digest"
+}
+
+# finish_layout LAYOUT DIFF_IDS LAYERS: configuration, manifest and index, from two JSON arrays.
+finish_layout() {
+	case "$(uname -m)" in
+	x86_64) architecture=amd64 ;;
+	aarch64) architecture=arm64 ;;
+	*) architecture=$(uname -m) ;;
+	esac
+	jq -n -c --arg architecture "$architecture" --argjson ids "$2" \
+		'{created: "2024-01-01T00:00:00Z", architecture: $architecture, os: "linux",
+		  config: {Cmd: ["true"], Env: ["PATH=/bin"]}, rootfs: {type: "layers", diff_ids: $ids}}' >"$1/config"
+	size=$(wc -c <"$1/config")
+	config=$(add_blob "$1" "$1/config")
+	jq -n -c --arg config "sha256:$config" --argjson size "$size" --argjson layers "$3" \
+		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json",
+		  config: {mediaType: "application/vnd.oci.image.config.v1+json", digest: $config, size: $size},
+		  layers: $layers}' >"$1/manifest"
+	size=$(wc -c <"$1/manifest")
+	manifest=$(add_blob "$1" "$1/manifest")
+	jq -n -c --arg manifest "sha256:$manifest" --argjson size "$size" \
+		'{schemaVersion: 2, manifests: [{mediaType: "application/vnd.oci.image.manifest.v1+json",
+		  digest: $manifest, size: $size, annotations: {"org.opencontainers.image.ref.name": "latest"}}]}' \
+		>"$1/index.json"
+	echo '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
+}
+
+# descriptor DIGEST SIZE, of a gzip layer.
+descriptor() {
+	jq -n -c --arg digest "sha256:$1" --argjson size "$2" \
+		'{mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: $digest, size: $size}'
+}
+
+# An image of busybox alone, and the same files as a directory for bwrap and crun.
+make_small_image() {
+	layout=$work/small
+	rootfs=$work/rootfs
+	mkdir -p "$layout" "$rootfs/bin" "$rootfs/proc" "$rootfs/dev" "$rootfs/sys" "$rootfs/tmp" "$rootfs/etc"
+	cp "$(command -v busybox)" "$rootfs/bin/busybox"
+	for applet in sh true sleep cat; do ln -sf busybox "$rootfs/bin/$applet"; done
+	tar -C "$rootfs" --owner=0 --group=0 --numeric-owner -cf "$layout/layer" .
+	id=$(digest_of "$layout/layer")
+	gzip -n "$layout/layer"
+	size=$(wc -c <"$layout/layer.gz")
+	layer=$(add_blob "$layout" "$layout/layer.gz")
+	finish_layout "$layout" "[\"sha256:$id\"]" "[$(descriptor "$layer" "$size")]"
+	"$binary" pull -q "oci:$layout:latest" >/dev/null
+	"$binary" tag "$("$binary" images -q | head -n 1)" bench
+	if have podman; then
+		if podman_ pull -q "oci:$layout:latest" >"$work/podman-id" 2>"$work/error"; then
+			podman_ tag "$(cat "$work/podman-id")" localhost/bench
+		else
+			say "podman does not work here: $(tail -n 1 "$work/error")"
+			podman_works=no
+		fi
+	fi
+}
+
+small_image_made=no
+podman_works=yes
+have podman || podman_works=no
+need_small_image() {
+	[ "$small_image_made" = yes ] || make_small_image
+	small_image_made=yes
+}
+
+bwrap_true="bwrap --unshare-all --ro-bind $work/rootfs / --proc /proc --dev /dev --tmpfs /tmp true"
+
+# crun alone, with the bundle that it writes itself, but for control groups, which it refuses on hybrid hosts.
+crun_true() {
+	mkdir -p "$work/bundle"
+	[ -e "$work/bundle/config.json" ] || (cd "$work/bundle" && crun spec --rootless)
+	jq --arg root "$work/rootfs" '.process.args = ["true"] | .process.terminal = false | .root.path = $root
+		| .process.env = ["PATH=/bin"] | .root.readonly = true | .mounts |= map(select(.type != "cgroup"))' "$work/bundle/config.json" >"$work/bundle/new"
+	mv "$work/bundle/new" "$work/bundle/config.json"
+	echo "crun --root $work/crun --cgroup-manager disabled run --bundle $work/bundle bench"
+}
+
+row_start() {
+	need_small_image
+	set -- coracle "$binary run --rm --network none bench true" ""
+	! have bwrap || set -- "$@" bwrap "$bwrap_true" ""
+	if have crun; then
+		crun_command=$(crun_true)
+		if $crun_command >"$work/error" 2>&1; then
+			set -- "$@" crun "$crun_command" ""
+		else
+			say "crun does not work here: $(tail -n 1 "$work/error")"
+		fi
+	fi
+	[ "$podman_works" = no ] ||
+		set -- "$@" podman "podman $podman_flags run --rm --network none localhost/bench true" ""
+	alternate start 20 "$@"
+	compare "run --rm --network none IMAGE true" start "<= 2.5 x bwrap" bwrap crun podman
+}
+
+row_exec() {
+	need_small_image
+	"$binary" run -d --network none --name bench-exec bench sleep 100000 >/dev/null
+	set -- coracle "$binary exec bench-exec true" ""
+	! have bwrap || set -- "$@" bwrap "$bwrap_true" ""
+	if [ "$podman_works" = yes ]; then
+		podman_ run -d --network none --name bench-exec localhost/bench sleep 100000 >/dev/null
+		set -- "$@" podman "podman $podman_flags exec bench-exec true" ""
+	fi
+	alternate exec 20 "$@"
+	compare "exec C true" exec "<= 2 x bwrap" bwrap podman
+	"$binary" rm -f bench-exec >/dev/null
+	[ "$podman_works" = no ] || podman_ rm -f bench-exec >/dev/null
+}
+
+row_ps() {
+	need_small_image
+	made=0
+	for count in 0 100 1000; do
+		say "making $((count - made)) containers"
+		while [ "$made" -lt "$count" ]; do
+			"$binary" create bench true >/dev/null
+			[ "$podman_works" = no ] || [ "$count" -gt 100 ] || podman_ create localhost/bench true >/dev/null
+			made=$((made + 1))
+		done
+		set -- coracle "$binary ps -a" ""
+		if [ "$podman_works" = yes ] && [ "$count" -le 100 ]; then
+			set -- "$@" podman "podman $podman_flags ps -a" ""
+		fi
+		alternate "ps$count" 20 "$@"
+		limit=
+		[ "$count" -lt 1000 ] || limit="<= 10 ms"
+		if [ $# -gt 3 ]; then peers=podman; else peers=; fi
+		# shellcheck disable=SC2086 # no peer or one
+		compare "ps -a, $count containers" "ps$count" "$limit" $peers
+	done
+	"$binary" ps -a -q | xargs -r "$binary" rm >/dev/null
+	[ "$podman_works" = no ] || podman_ rm -fa >/dev/null
+}
+
+# The proportional share, in kB, of all processes of this user whose executable is $1.
+pss_of() {
+	for process in /proc/[0-9]*; do
+		[ "$(readlink "$process/exe" 2>/dev/null)" = "$1" ] || continue
+		sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "$process/smaps_rollup" 2>/dev/null || true
+	done | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+row_memory() {
+	need_small_image
+	number=0
+	while [ "$number" -lt 10 ]; do
+		"$binary" run -d --network none --name "bench-$number" bench sleep 100000 >/dev/null
+		[ "$podman_works" = no ] ||
+			podman_ run -d --network none --name "bench-$number" localhost/bench sleep 100000 >/dev/null
+		number=$((number + 1))
+	done
+	sleep 1
+	own=$(pss_of "$(readlink -f "$binary")")
+	[ "$own" -gt 0 ] || { say "memory: the supervisors could not be read"; return 0; }
+	per_container=$(echo "$own" | awk '{ print $1 / 10 }')
+	if [ "$podman_works" = yes ]; then
+		peer=$(pss_of "$(readlink -f "$(command -v conmon || echo /usr/bin/conmon)")" | awk '{ print $1 / 10 }')
+		row "memory per detached container (PSS)" "$per_container" conmon "$peer" "<= 500 kB"
+		podman_ rm -fa >/dev/null
+	else
+		row "memory per detached container (PSS)" "$per_container" "" "" "<= 500 kB"
+	fi
+	"$binary" ps -a -q | xargs -r "$binary" rm -f >/dev/null
+}
+
+# An image of 22,600 files of this host's /usr in 4 layers, about 500 MB after gzip; made once.
+make_large_image() {
+	layout=$cache/large
+	[ ! -e "$layout/index.json" ] || return 0
+	say "making an image of 22,600 files (once, some minutes)"
+	rm -rf "$layout"
+	mkdir -p "$layout"
+	# Readable files up to 16 MB, the largest first: so many of the largest, and the others thinned out evenly
+	# to 22,600, that all of them together hold 1.4 GB, which gzip makes about 500 MB of.
+	find /usr -xdev -type f -readable -size -16384k -printf '%s %P\n' 2>/dev/null |
+		LC_ALL=C sort -k1,1nr -k2 >"$work/every"
+	total=$(wc -l <"$work/every")
+	[ "$total" -ge 22600 ] || say "only $total files in /usr: the image is smaller than it should be"
+	awk -v want=22600 -v bytes=1400000000 '
+		function taken(line, largest) {
+			if (line <= largest || NR <= want) return 1
+			share = (want - largest) / (NR - largest)
+			return int((line - largest) * share) != int((line - largest - 1) * share)
+		}
+		{ size[NR] = $1; sub(/^[0-9]+ /, ""); name[NR] = $0 }
+		END {
+			low = 0; high = want
+			while (low < high) {
+				middle = int((low + high) / 2); sum = 0
+				for (line = 1; line <= NR; line++) if (taken(line, middle)) sum += size[line]
+				if (sum < bytes) low = middle + 1; else high = middle
+			}
+			for (line = 1; line <= NR; line++) if (taken(line, low)) print name[line]
+		}' "$work/every" >"$work/chosen"
+	ids=
+	layers=
+	for number in 0 1 2 3; do
+		awk -v number="$number" 'NR % 4 == number' "$work/chosen" >"$work/list"
+		tar -C /usr --owner=0 --group=0 --numeric-owner --no-acls --no-xattrs --sort=name \
+			-cf "$work/layer" -T "$work/list"
+		id=$(digest_of "$work/layer")
+		gzip -n -6 "$work/layer"
+		size=$(wc -c <"$work/layer.gz")
+		layer=$(add_blob "$layout" "$work/layer.gz")
+		ids="$ids${ids:+,}\"sha256:$id\""
+		layers="$layers${layers:+,}$(descriptor "$layer" "$size")"
+	done
+	finish_layout "$layout" "[$ids]" "[$layers]"
+}
+
+start_registry() {
+	port=5077
+	cat >"$work/registry.yml" <<CONFIG
+version: 0.1
+log: { level: error, accesslog: { disabled: true } }
+storage: { filesystem: { rootdirectory: $work/registry } }
+http: { addr: 127.0.0.1:$port, secret: not-secret }
+CONFIG
+	docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+	registry_pid=$!
+	tries=0
+	until curl -s -o /dev/null "http://127.0.0.1:$port/v2/"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || die "the registry does not answer: $(tail -n 1 "$work/registry.log")"
+		sleep 0.1
+	done
+	skopeo copy -q --insecure-policy --preserve-digests --dest-tls-verify=false "oci:$cache/large:latest" \
+		"docker://127.0.0.1:$port/bench/large:latest"
+}
+
+# What a user would write by hand: every layer fetched, inflated and unpacked at the same time.
+write_pipeline() {
+	manifest=$(jq -r '.manifests[0].digest' "$cache/large/index.json")
+	{
+		echo "#!/bin/sh"
+		number=0
+		for layer in $(jq -r '.layers[].digest' "$cache/large/blobs/sha256/${manifest#sha256:}"); do
+			echo "mkdir -p $work/piped/$number"
+			echo "{ curl -s http://127.0.0.1:$port/v2/bench/large/blobs/$layer | gunzip | tar x -C $work/piped/$number; } &"
+			number=$((number + 1))
+		done
+		echo wait
+	} >"$work/pipeline"
+	chmod +x "$work/pipeline"
+}
+
+row_pull() {
+	for tool in docker-registry skopeo curl; do
+		have "$tool" || { say "pull: $tool is not installed"; return 0; }
+	done
+	make_large_image
+	start_registry
+	write_pipeline
+	image=127.0.0.1:$port/bench/large
+	printf '#!/bin/sh\n%s rmi -f %s >/dev/null 2>&1\nsync\n' "$binary" "$image" >"$work/forget"
+	printf '#!/bin/sh\nrm -rf %s/piped\nsync\n' "$work" >"$work/forget-piped"
+	printf '#!/bin/sh\npodman %s rmi -f %s >/dev/null 2>&1\nsync\n' "$podman_flags" "$image" >"$work/forget-podman"
+	chmod +x "$work/forget" "$work/forget-piped" "$work/forget-podman"
+	set -- coracle "$binary pull -q $image" "$work/forget" pipeline "$work/pipeline" "$work/forget-piped"
+	[ "$podman_works" = no ] || set -- "$@" \
+		podman "podman $podman_flags pull -q --tls-verify=false $image" "$work/forget-podman"
+	kept=$rounds
+	[ "$rounds" -le 3 ] || rounds=3
+	alternate pull 1 "$@"
+	rounds=$kept
+	megabytes=$(du -sm "$cache/large" | cut -f1)
+	compare "pull, $megabytes MB in 4 gzip layers" pull "<= 1.0 x, <= 0.33 x" pipeline podman
+	kill "$registry_pid"
+	registry_pid=
+}
+
+say "$("$binary" --version), $(uname -sr), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)"
+header
+for name in $rows; do
+	"row_$name"
+done

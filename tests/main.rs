@@ -1,0 +1,14 @@
+//! Tests of the real binary, one file for each kind of behaviour. They run as an unprivileged user, against
+//! real registries on loopback; `tests/run.sh` prepares the machine.
+
+mod bad_input;
+mod cli;
+mod fixtures;
+mod images;
+mod isolation;
+mod lifecycle;
+mod network;
+mod pull;
+mod run;
+mod support;
+mod terminal;
