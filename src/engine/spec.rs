@@ -253,7 +253,11 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
     let mut volumes = around.volumes.iter();
     for wanted in &options.mounts {
         let made = user_mount(wanted, &mut volumes)?;
-        all.retain(|other| other.destination() != made.destination());
+        // Except for /proc, on which the runtime lets nothing be mounted.
+        let is_replaced = |other: &Mount| {
+            other.destination() == made.destination() && other.typ().as_deref() != Some("proc")
+        };
+        all.retain(|other| !is_replaced(other));
         all.push(made);
     }
     for device in &options.devices {

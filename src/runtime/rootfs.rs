@@ -158,6 +158,7 @@ fn apply(root: &Dir, step: &MountPlan) -> Result<OwnedFd> {
         copyup::fill(root, &step.target, made.as_fd())?;
     }
     let place = place(root, &step.target, is_directory, strict)?;
+    refuse_procfs(place.as_fd(), &step.target)?;
     mount::attach(made.as_fd(), place.as_fd()).context("attach")?;
     Ok(made)
 }
@@ -248,6 +249,30 @@ fn attach_devices(root: &Dir) -> Result<()> {
 fn empty_file(directory: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
     rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o666))?;
+    Ok(())
+}
+
+/// Files of `/proc` that may be covered: what lxcfs provides, as runc allows.
+const PROC_FILES: [&str; 9] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/slabinfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/uptime",
+    "/proc/net/dev",
+];
+
+/// Refuses a place on procfs, by whatever path it was reached: what is written there later must be the
+/// kernel's and nobody else's (CVE-2019-16884, CVE-2025-52881).
+fn refuse_procfs(place: BorrowedFd<'_>, target: &str) -> Result<()> {
+    /// `PROC_SUPER_MAGIC` of linux/magic.h.
+    const PROCFS: i64 = 0x9fa0;
+    if rustix::fs::fstatfs(place)?.f_type == PROCFS && !PROC_FILES.contains(&target) {
+        bail!("it is inside /proc");
+    }
     Ok(())
 }
 
