@@ -259,7 +259,8 @@ mod tests {
         };
         let diff_id = Digest::of(format!("tar of {name}").as_bytes());
         let staging = layers.stage().unwrap();
-        fs::write(staging.path().join("file"), name).unwrap();
+        let (flags, mode) = (OFlags::CREATE | OFlags::WRONLY, Mode::from_raw_mode(0o644));
+        rustix::io::write(staging.dir().open_file("file", flags, mode).unwrap(), name.as_bytes()).unwrap();
         staging.commit(&diff_id, LayerInfo { size: 1000, entries: 1 }).unwrap();
         let layer = store(&format!("layer of {name}"));
         let config =

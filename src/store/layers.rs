@@ -74,15 +74,7 @@ impl<'a> Layers<'a> {
             anyhow::Ok((parent, dir))
         };
         let (parent, dir) = open().with_context(|| format!("create {}", path.display()))?;
-        Ok(Staging {
-            parent,
-            name,
-            #[cfg(test)]
-            path,
-            dir,
-            layers: self.layout.layers(),
-            committed: false,
-        })
+        Ok(Staging { parent, name, dir, layers: self.layout.layers(), committed: false })
     }
 
     /// Removes a layer: at once for everybody else, and never half of it under its name.
@@ -117,8 +109,6 @@ fn info_path(layers: &Path, diff_id: &Digest) -> PathBuf {
 pub struct Staging {
     parent: Dir,
     name: String,
-    #[cfg(test)]
-    path: PathBuf,
     dir: Dir,
     layers: PathBuf,
     committed: bool,
@@ -128,12 +118,6 @@ impl Staging {
     /// The directory to unpack into.
     pub fn dir(&self) -> &Dir {
         &self.dir
-    }
-
-    /// Where it is for now.
-    #[cfg(test)]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Renames the layer into place; its files must be on the disk. Where another process was faster, that
@@ -178,7 +162,7 @@ mod tests {
         let info = LayerInfo { size: 7, entries: 2 };
         for content in ["first", "second"] {
             let staging = layers.stage().unwrap();
-            fs::write(staging.path().join("file"), content).unwrap();
+            fs::write(scratch.layout.tmp().join(&staging.name).join("file"), content).unwrap();
             staging.commit(&diff_id, info).unwrap();
         }
         assert_eq!(fs::read(layers.path(&diff_id).join("file")).unwrap(), b"first");
