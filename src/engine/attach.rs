@@ -211,7 +211,6 @@ impl Attached {
         let n = match socket::receive(self.client.as_fd(), &mut self.buffer) {
             Ok(n) => n,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             Err(error) => return Err(error).context("hear from the supervisor"),
         };
         match Event::decode(&self.buffer[..n]) {

@@ -112,7 +112,6 @@ pub fn receive(channel: BorrowedFd<'_>) -> Result<(FromChild, Option<OwnedFd>)> 
     let mut buffer = vec![0; 16 << 10];
     match socket::receive_with_fd(channel, &mut buffer) {
         Ok((n, fd)) => Ok((FromChild::decode(&buffer[..n]), fd)),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok((FromChild::Closed, None)),
         Err(error) => Err(error).context("hear from the container"),
     }
 }

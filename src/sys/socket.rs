@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
@@ -36,7 +37,7 @@ pub fn accept(listener: BorrowedFd<'_>, uid: u32) -> io::Result<Option<OwnedFd>>
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let peer = match rustix::net::accept_with(listener, flags) {
         Ok(peer) => peer,
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {
+        Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => {
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
@@ -76,9 +77,15 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
 pub fn receive_with_fd(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let message = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
+    let message = loop {
+        let slice = &mut [IoSliceMut::new(buffer)];
+        match rustix::net::recvmsg(socket, slice, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            // A peer that closed before it had read everything: the kernel says so once, ahead of what that
+            // peer has sent and of the end of file.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
+            result => break result?,
+        }
+    };
     let fd = control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
         _ => None,
@@ -103,4 +110,20 @@ fn with_short_address<T>(
     let directory = rustix::fs::open(directory, flags, Mode::empty())?;
     let number = std::os::fd::AsRawFd::as_raw_fd(&directory.as_fd());
     use_address(&SocketAddrUnix::new(format!("/proc/self/fd/{number}/{name}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_arrives_though_the_peer_closed_without_reading() {
+        let (a, b) = pair().unwrap();
+        send(a.as_fd(), &[IoSlice::new(b"unread")]).unwrap();
+        send(b.as_fd(), &[IoSlice::new(b"last words")]).unwrap();
+        drop(b);
+        let mut buffer = [0; 16];
+        assert_eq!(receive(a.as_fd(), &mut buffer).unwrap(), 10);
+        assert_eq!(receive(a.as_fd(), &mut buffer).unwrap(), 0);
+    }
 }
