@@ -69,6 +69,16 @@ fn the_window_size_is_passed_on() {
 }
 
 #[test]
+fn the_window_has_its_size_before_the_program_starts() {
+    let sandbox = Sandbox::with_busybox();
+    for command in ["run --rm -it busybox stty size", "run --rm -t busybox sh -c 'stty size <&1'"] {
+        let mut terminal = Pty::coracle(&sandbox, command);
+        terminal.expect("24 80");
+        assert_eq!(terminal.exit_code(), 0);
+    }
+}
+
+#[test]
 fn a_program_is_told_of_a_new_size() {
     let sandbox = Sandbox::with_busybox();
     let script = "trap \"stty size\" WINCH; trap \"exit 0\" INT; echo ready; while :; do sleep 0.1; done";

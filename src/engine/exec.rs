@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 use anyhow::{Context, Result, bail};
 use oci_spec::runtime::Spec;
 
-use super::Engine;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
+use super::{Engine, terminal};
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::join::Join;
 use crate::runtime::monitor::{Monitor, Ties};
@@ -39,7 +39,8 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
         bail!("container {} is not running", record.id);
     };
     let spec = start::read_spec(engine, &record.id)?;
-    let process = plan(&spec, options)?;
+    let mut process = plan(&spec, options)?;
+    process.console_size = terminal::size();
     let namespaces = namespaces(&spec, &record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
     let (client, server) = socket::pair().context("make a socket pair")?;

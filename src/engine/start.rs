@@ -21,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, durability, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, files, remove, spec};
+use super::{Engine, files, remove, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -158,11 +158,14 @@ impl Supervisor<'_> {
     }
 
     fn bring_up(&mut self, work: Work, client: BorrowedFd<'_>) -> Result<(Record, Up)> {
+        // While the caller's terminal is still ours.
+        let console_size = terminal::size();
         // The helpers that map ids work while the container is put on disk.
         let opening = namespace::open(self.engine)?;
         leave_the_terminal().context("leave the terminal")?;
         let (record, spec, lock) = self.prepare(work, namespace::max_gid(&opening.maps))?;
-        let plan = Plan::new(&spec, rootfs(self.engine, &record))?;
+        let mut plan = Plan::new(&spec, rootfs(self.engine, &record))?;
+        plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
         let can_set_groups = !opening.maps.is_single();
         let (namespace, network) = self.namespaces(&record, opening)?;

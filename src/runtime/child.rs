@@ -59,7 +59,7 @@ fn prepare(
             exec::set_stdio(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())
                 .context("set the standard streams")?;
         }
-        None => give_terminal(&assembled, parent)?,
+        None => give_terminal(&assembled, plan.process.console_size, parent)?,
     }
     rootfs::enter(&assembled, plan.read_only_root)?;
     wait_for_go(parent)
@@ -77,9 +77,13 @@ fn name_host(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn give_terminal(assembled: &rootfs::Assembled, parent: BorrowedFd<'_>) -> Result<()> {
+fn give_terminal(
+    assembled: &rootfs::Assembled,
+    size: Option<(u16, u16)>,
+    parent: BorrowedFd<'_>,
+) -> Result<()> {
     let terminals = assembled.terminals.as_ref().context("open a terminal: the container has no /dev/pts")?;
-    let (master, terminal) = console::open(terminals.as_fd())?;
+    let (master, terminal) = console::open(terminals.as_fd(), size)?;
     console::attach(&assembled.root, terminal.as_fd())?;
     protocol::send_terminal(parent, master.as_fd()).context("hand over the terminal")?;
     console::control(terminal.as_fd())

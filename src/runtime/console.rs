@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use anyhow::{Context, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
+use rustix::termios::Winsize;
 
 use super::identity;
 use crate::sys::mount;
@@ -14,11 +15,15 @@ use crate::sys::path::Dir;
 /// Makes a pair in the devpts instance behind `terminals`: the master, which the supervisor keeps, and
 /// the terminal itself. Both are reached by descriptor; no name that the container controls is opened
 /// (CVE-2025-52565).
-pub fn open(terminals: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd)> {
+pub fn open(terminals: BorrowedFd<'_>, size: Option<(u16, u16)>) -> Result<(OwnedFd, OwnedFd)> {
     let attempt = || -> io::Result<(OwnedFd, OwnedFd)> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let master = rustix::fs::openat(terminals, "ptmx", flags, Mode::empty())?;
         rustix::pty::unlockpt(&master)?;
+        if let Some((rows, columns)) = size {
+            let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+            rustix::termios::tcsetwinsize(&master, size)?;
+        }
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
         Ok((master, terminal))

@@ -58,14 +58,14 @@ impl Join<'_> {
 }
 
 fn run(process: &ProcessPlan, stdio: Option<&Stdio>, equipment: &Equipment<'_>) -> ! {
-    let error = match prepare(stdio, equipment.report) {
+    let error = match prepare(stdio, process.console_size, equipment.report) {
         Ok(()) => identity::become_program(process, equipment),
         Err(error) => error,
     };
     child::fail(equipment.report, &error)
 }
 
-fn prepare(stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
+fn prepare(stdio: Option<&Stdio>, size: Option<(u16, u16)>, parent: BorrowedFd<'_>) -> Result<()> {
     rustix::process::setsid().context("start a session")?;
     match stdio {
         Some(stdio) => {
@@ -73,7 +73,7 @@ fn prepare(stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
                 .context("set the standard streams")?;
         }
         None => {
-            let (master, terminal) = open_terminal()?;
+            let (master, terminal) = open_terminal(size)?;
             protocol::send_terminal(parent, master.as_fd()).context("hand over the terminal")?;
             console::control(terminal.as_fd())?;
         }
@@ -82,7 +82,7 @@ fn prepare(stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// The container may have mounted or linked anything on `/dev/pts`: what is opened must be a devpts.
-fn open_terminal() -> Result<(OwnedFd, OwnedFd)> {
+fn open_terminal(size: Option<(u16, u16)>) -> Result<(OwnedFd, OwnedFd)> {
     /// `DEVPTS_SUPER_MAGIC` of linux/magic.h.
     const DEVPTS: i64 = 0x1cd1;
     let root = Dir::open(Path::new("/")).context("open the root directory")?;
@@ -92,5 +92,5 @@ fn open_terminal() -> Result<(OwnedFd, OwnedFd)> {
         filesystem.f_type as i64 == DEVPTS,
         "open a terminal: /dev/pts of the container is no devpts"
     );
-    console::open(terminals.as_fd())
+    console::open(terminals.as_fd(), size)
 }

@@ -65,6 +65,8 @@ pub enum MountKind {
 #[derive(Clone, Debug)]
 pub struct ProcessPlan {
     pub terminal: bool,
+    /// Rows and columns of the terminal, where they are known before the program starts.
+    pub console_size: Option<(u16, u16)>,
     /// Start the program as the child of a small init.
     pub init: bool,
     pub cwd: String,
@@ -123,6 +125,9 @@ impl ProcessPlan {
         }
         Ok(Self {
             terminal: process.terminal().unwrap_or(false),
+            console_size: process.console_size().as_ref().and_then(|size| {
+                Some((u16::try_from(size.height()).ok()?, u16::try_from(size.width()).ok()?))
+            }),
             init: annotation(INIT_ANNOTATION).is_some(),
             cwd: process.cwd().to_string_lossy().into_owned(),
             args,
