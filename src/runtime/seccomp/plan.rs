@@ -57,10 +57,11 @@ impl Table {
         Self { abi, calls, newest }
     }
 
-    /// The same, where the profile also knows calls that it leaves to the default.
+    /// The same, where the profile names these: some of them it leaves to the default, and a multiplexer that
+    /// stands for a call that it names is not one of them.
     pub fn knowing(self, names: impl Iterator<Item = u32>) -> Self {
         let known = names.filter(|number| is_numbered_by_age(self.abi, *number)).max();
-        Self { newest: self.newest.max(known), ..self }
+        Self { newest: known, ..self }
     }
 }
 

@@ -126,6 +126,8 @@ impl<'a> Oracle<'a> {
         let named = self.named.get(&(data.audit, data.number)).unwrap_or(&none);
         let mut ours = named.iter().filter(|(index, _)| action(*index) != self.default);
         let arguments = |index: usize| entries[index].args().as_deref().unwrap_or_default();
+        // What is listed, a multiplexer too, is not newer than the profile.
+        let is_listed = ours.clone().next().is_some();
         let bare = ours.clone().find(|(index, selector)| selector.is_none() && arguments(*index).is_empty());
         let fits = |index: usize, selector: Option<u64>| match selector {
             Some(selector) => data.args[0] == selector,
@@ -134,7 +136,7 @@ impl<'a> Oracle<'a> {
         let chosen = bare.or_else(|| ours.find(|(index, selector)| fits(*index, *selector)));
         match chosen {
             Some((index, _)) => action(*index),
-            None if self.is_newer(abi, data.number) => errno(libc::ENOSYS),
+            None if !is_listed && self.is_newer(abi, data.number) => errno(libc::ENOSYS),
             None => self.default,
         }
     }
