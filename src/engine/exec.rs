@@ -43,6 +43,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
     process.console_size = terminal::size();
     let namespaces = namespaces(&spec, &record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
+    let spill = start::open_directory(engine, &record.id)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -60,7 +61,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
                 stdin_open: options.stdin_open,
                 can_set_groups: can_set_groups(&record),
             };
-            supervise(&join, server, streams)
+            supervise(&join, server, streams, spill)
         }
     }
 }
@@ -117,13 +118,13 @@ fn can_set_groups(record: &Record) -> bool {
 }
 
 /// The supervisor's whole life: in the container's namespaces, it touches no path.
-fn supervise(join: &Join<'_>, client: OwnedFd, streams: Option<Streams>) -> ! {
+fn supervise(join: &Join<'_>, client: OwnedFd, streams: Option<Streams>, spill: OwnedFd) -> ! {
     let begin = || -> Result<Monitor> {
         leave_the_terminal().context("leave the terminal")?;
         let started = join.start()?.go()?;
         let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
         let ties = Ties { stdin_once: taking.stdin && !join.process.terminal, lives_with_client: false };
-        let mut monitor = Monitor::new(started)?;
+        let mut monitor = Monitor::new(started)?.spilling_into(spill);
         monitor.add_client(client.try_clone()?, taking, ties)?;
         Ok(monitor)
     };

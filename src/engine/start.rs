@@ -260,7 +260,9 @@ impl Supervisor<'_> {
             // Nobody would ever look at it again.
             lives_with_client: streams.is_some() && options.auto_remove,
         };
-        let mut monitor = Monitor::new(up.started)?.with(up.listener, up.log);
+        let mut monitor = Monitor::new(up.started)?
+            .with(up.listener, up.log)
+            .spilling_into(open_directory(self.engine, &record.id)?);
         monitor.add_client(client, taking, ties)?;
         monitor.tell_all(&Event::Started);
         let code = monitor.run()?;
@@ -272,6 +274,8 @@ impl Supervisor<'_> {
         (state.pid, state.supervisor) = (0, 0);
         state.finished_at = Some(Timestamp::now());
         self.put_away(&record);
+        // A client that never takes what is for it must not keep the container from being started again.
+        drop(up._lock);
         monitor.finish(code);
         Ok(())
     }
@@ -317,6 +321,13 @@ pub fn read_spec(engine: &Engine, id: &str) -> Result<Spec> {
     let path = engine.layout().container(id).join("config.json");
     let content = read_bounded(&path, SPEC_LIMIT)?;
     serde_json::from_slice(&content).with_context(|| format!("read {}", path.display()))
+}
+
+/// The directory of a container, for its supervisor to spill into.
+pub fn open_directory(engine: &Engine, id: &str) -> Result<OwnedFd> {
+    let path = engine.layout().container(id);
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(&path, flags, Mode::empty()).with_context(|| format!("open {}", path.display()))
 }
 
 /// A session of its own, and none of the caller's streams or directories kept busy.

@@ -1,13 +1,16 @@
 //! The supervisor of one running container: moves its output to the log and to every attached client, its
 //! clients' input to it, and learns its end.
 //!
-//! One thread in one poll(2). What a client has not taken yet waits for it in memory, up to [`QUEUE_LIMIT`];
-//! beyond that nothing more is read from the container, whose writes then wait as on any full pipe. So
-//! neither memory nor output is lost to a slow reader.
+//! One thread in one poll(2). What a client has not taken yet waits for it in a [`queue`], on disk where it is
+//! much: no reader, however slow, makes the container wait, takes memory, or loses output.
+
+mod client;
+mod queue;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -15,15 +18,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::Winsize;
 
+use client::Client;
+use queue::Place;
+
 use super::launch::{Started, Streams};
 use super::log::{LogWriter, Stream};
 use super::protocol::{CHUNK, Event, Request, Taking};
 use crate::sys::signal::Signals;
 use crate::sys::socket;
 use crate::sys::{clone, process};
-
-/// Bytes that wait for one client before the container waits.
-const QUEUE_LIMIT: usize = 256 << 10;
 
 /// A container that has been quiet for so long is one that stays: its supervisor becomes small.
 const SETTLED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -34,6 +37,7 @@ pub struct Monitor {
     listener: Option<OwnedFd>,
     clients: Vec<Client>,
     log: Option<LogWriter>,
+    spill: Place,
     stdin: Input,
     buffer: Vec<u8>,
     /// Whether memory that only the start needed has been given back.
@@ -54,53 +58,6 @@ pub struct Ties {
     pub stdin_once: bool,
     /// The container itself, unless the client detached.
     pub lives_with_client: bool,
-}
-
-struct Client {
-    socket: OwnedFd,
-    taking: Taking,
-    ties: Ties,
-    queue: VecDeque<Vec<u8>>,
-    queued: usize,
-    gone: bool,
-}
-
-impl Client {
-    fn new(socket: OwnedFd, taking: Taking, ties: Ties) -> Self {
-        Self { socket, taking, ties, queue: VecDeque::new(), queued: 0, gone: false }
-    }
-
-    /// Sends a message, or queues it behind those that wait.
-    fn tell(&mut self, message: Vec<u8>) {
-        if self.queue.is_empty() {
-            match socket::send(self.socket.as_fd(), &[io::IoSlice::new(&message)]) {
-                Ok(()) => return,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => {
-                    self.gone = true;
-                    return;
-                }
-            }
-        }
-        self.queued += message.len();
-        self.queue.push_back(message);
-    }
-
-    /// Sends what waits, as far as there is room.
-    fn flush(&mut self) {
-        while let Some(message) = self.queue.front() {
-            match socket::send(self.socket.as_fd(), &[io::IoSlice::new(message)]) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.gone = true;
-                    return;
-                }
-            }
-            self.queued -= message.len();
-            self.queue.pop_front();
-        }
-    }
 }
 
 /// What a descriptor in the poll set is.
@@ -131,6 +88,7 @@ impl Monitor {
             listener: None,
             clients: Vec::new(),
             log: None,
+            spill: None,
             stdin: Input::default(),
             buffer: vec![0; CHUNK + 16],
             trimmed: false,
@@ -143,10 +101,16 @@ impl Monitor {
         self
     }
 
+    /// Keeps what clients have not taken yet in files without a name in this directory.
+    pub fn spilling_into(mut self, directory: OwnedFd) -> Self {
+        self.spill = Some(Rc::new(directory));
+        self
+    }
+
     /// Takes a client that is connected already, before the container has said anything.
     pub fn add_client(&mut self, socket: OwnedFd, taking: Taking, ties: Ties) -> Result<()> {
         never_block(socket.as_fd())?;
-        self.clients.push(Client::new(socket, taking, ties));
+        self.clients.push(Client::new(socket, taking, ties, self.spill.clone()));
         Ok(())
     }
 
@@ -190,7 +154,7 @@ impl Monitor {
         drop(self.listener.take());
         self.tell_all(&Event::Exited(code));
         loop {
-            self.clients.retain(|client| !client.gone && !client.queue.is_empty());
+            self.clients.retain(Client::is_behind);
             if self.clients.is_empty() {
                 return;
             }
@@ -202,10 +166,6 @@ impl Monitor {
             drop(fds);
             self.clients.iter_mut().for_each(Client::flush);
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.clients.iter().any(|client| client.queued > QUEUE_LIMIT)
     }
 
     fn wait(&mut self, signals: &Signals, ended: bool, open: [bool; 2]) -> Result<Vec<(Source, PollFlags)>> {
@@ -226,7 +186,7 @@ impl Monitor {
             Streams::Terminal(master) => (master, None, Some(master)),
             Streams::Pipes { stdin, stdout, stderr } => (stdout, Some(stderr), stdin.as_ref()),
         };
-        if !self.is_full() {
+        if !self.clients.iter().any(Client::is_stuck) {
             if open[0] {
                 add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
             }
@@ -238,13 +198,7 @@ impl Monitor {
             add(Source::Stdin, stdin.as_fd(), PollFlags::OUT);
         }
         for (index, client) in self.clients.iter().enumerate() {
-            let mut events = PollFlags::empty();
-            if !client.taking.stdin || self.stdin.pending.len() < CHUNK {
-                events |= PollFlags::IN;
-            }
-            if !client.queue.is_empty() {
-                events |= PollFlags::OUT;
-            }
+            let events = client.interest(self.stdin.pending.len() < CHUNK);
             add(Source::Client(index), client.socket.as_fd(), events);
         }
         let patience = (!self.trimmed).then_some(&SETTLED);
@@ -330,7 +284,8 @@ impl Monitor {
         let Some(listener) = &self.listener else { return Ok(()) };
         let uid = rustix::process::getuid().as_raw();
         if let Ok(Some(socket)) = socket::accept(listener.as_fd(), uid) {
-            let mut client = Client::new(socket, Taking::default(), Ties::default());
+            let mut client = Client::new(socket, Taking::default(), Ties::default(), self.spill.clone());
+            client.is_guest = true;
             client.tell(Event::Started.encode());
             self.clients.push(client);
         }

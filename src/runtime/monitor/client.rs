@@ -1,0 +1,78 @@
+//! One client of a supervisor: its socket, what it takes part in, and what waits for it.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::PollFlags;
+
+use super::queue::{Place, Queue};
+use super::{Taking, Ties};
+use crate::sys::socket;
+
+/// A connected client.
+pub struct Client {
+    pub socket: OwnedFd,
+    pub taking: Taking,
+    pub ties: Ties,
+    /// It came later: it is given up rather than waited for when there is no place for what it does not take.
+    pub is_guest: bool,
+    pub gone: bool,
+    queue: Queue,
+}
+
+impl Client {
+    pub fn new(socket: OwnedFd, taking: Taking, ties: Ties, place: Place) -> Self {
+        Self { socket, taking, ties, is_guest: false, gone: false, queue: Queue::new(place) }
+    }
+
+    /// Sends a message, or queues it behind those that wait.
+    pub fn tell(&mut self, message: Vec<u8>) {
+        if self.queue.is_empty() && self.try_send(&message) {
+            return;
+        }
+        self.queue.push(message);
+        self.gone |= self.is_guest && self.queue.is_stuck();
+    }
+
+    /// Sends what waits, as far as there is room.
+    pub fn flush(&mut self) {
+        while let Some(message) = self.queue.front() {
+            if !Self::send(&self.socket, &mut self.gone, message) {
+                return;
+            }
+            self.gone |= self.queue.pop().is_err();
+        }
+    }
+
+    /// Whether something waits for it.
+    pub fn is_behind(&self) -> bool {
+        !self.gone && !self.queue.is_empty()
+    }
+
+    /// Whether the container must not say more: there is no place left for it.
+    pub fn is_stuck(&self) -> bool {
+        !self.gone && self.queue.is_stuck()
+    }
+
+    /// What to wait for on its socket.
+    pub fn interest(&self, takes_input: bool) -> PollFlags {
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::IN, takes_input || !self.taking.stdin);
+        events.set(PollFlags::OUT, !self.queue.is_empty());
+        events
+    }
+
+    fn try_send(&mut self, message: &[u8]) -> bool {
+        Self::send(&self.socket, &mut self.gone, message)
+    }
+
+    /// Sends a message; false if there is no room for it now. A peer that has gone takes everything.
+    fn send(socket: &OwnedFd, gone: &mut bool, message: &[u8]) -> bool {
+        match socket::send(socket.as_fd(), &[IoSlice::new(message)]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(_) => *gone = true,
+        }
+        true
+    }
+}
