@@ -4,6 +4,7 @@
 mod attach;
 mod bad_input;
 mod cli;
+mod events;
 mod fixtures;
 mod images;
 mod isolation;

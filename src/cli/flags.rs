@@ -7,13 +7,15 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use jiff::Timestamp;
 
 use super::report::UsageError;
 use super::unsupported;
 use super::verb::{Operands, Verb};
+use crate::base::time;
 
 /// The id of the one positional argument, which holds all operands.
 const OPERANDS: &str = "operands";
@@ -103,6 +105,15 @@ pub fn parse_integer(text: &str) -> Result<i64, String> {
 pub fn parse_filter(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("bad format of filter (expected name=value)")?;
     Ok((key.trim().to_lowercase(), value.trim().to_owned()))
+}
+
+/// Reads a time, or a duration before now, of the flag `flag`.
+pub fn parse_moment(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let moment = time::parse_moment(text, Timestamp::now());
+    moment.map(Some).ok_or_else(|| {
+        anyhow!("invalid value for \"{flag}\": failed to parse value as time or duration: \"{text}\"")
+    })
 }
 
 fn check_operands(verb: &Verb, path: &str, count: usize) -> Result<()> {

@@ -3,13 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
-use jiff::Timestamp;
+use anyhow::Result;
 
-use super::flags::parse_integer;
+use super::flags::{parse_integer, parse_moment};
 use super::verb::{Action, Operands, Session};
 use crate::base::exit::ReaderGone;
-use crate::base::time;
 use crate::engine::logs::{self, LogOptions};
 
 #[derive(clap::Args)]
@@ -56,8 +54,8 @@ impl Action for Args {
         let options = LogOptions {
             follow: self.follow,
             tail: self.tail.0,
-            since: moment("since", self.since.as_deref())?,
-            until: moment("until", self.until.as_deref())?,
+            since: parse_moment("since", self.since.as_deref())?,
+            until: parse_moment("until", self.until.as_deref())?,
             timestamps: self.timestamps,
         };
         let engine = session.engine()?;
@@ -68,14 +66,6 @@ impl Action for Args {
             shown => shown.map(|()| ExitCode::SUCCESS),
         }
     }
-}
-
-fn moment(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let moment = time::parse_moment(text, Timestamp::now());
-    moment.map(Some).ok_or_else(|| {
-        anyhow!("invalid value for \"{flag}\": failed to parse value as time or duration: \"{text}\"")
-    })
 }
 
 /// Whether whoever read our output has gone: a log itself is a file and never breaks so.

@@ -13,6 +13,7 @@ mod completion;
 mod create;
 mod detach;
 mod escape;
+mod events;
 mod exec;
 mod flags;
 mod generate;

@@ -35,8 +35,17 @@ pub type KeyOrder = HashMap<Vec<String>, Vec<String>>;
 
 /// Compiles a template; an error is Go's text, without docker's words before it.
 pub fn compile(source: &str, fill: Fill, order: KeyOrder) -> Result<Compiled> {
+    compile_with(source, fill, order, MissingKey::Error)
+}
+
+/// The same for data with maps, whose keys may be missing: `<no value>`.
+pub fn compile_lenient(source: &str, order: KeyOrder) -> Result<Compiled> {
+    compile_with(source, Fill::Data, order, MissingKey::Invalid)
+}
+
+fn compile_with(source: &str, fill: Fill, order: KeyOrder, missing: MissingKey) -> Result<Compiled> {
     let rewritten = rewrite_label(source);
-    let template = with_functions(Template::new("").missing_key(MissingKey::Error), fill, order)
+    let template = with_functions(Template::new("").missing_key(missing), fill, order)
         .parse(&rewritten)
         .map_err(|error| anyhow!("{}", plain_message(error)))?;
     Ok(Compiled { template, source: source.to_owned() })

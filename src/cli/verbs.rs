@@ -6,8 +6,8 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, completion, create, exec, generate, history, images, info, inspect, kill, logs, ps, pull, rm,
-    rmi, run, start, stop, tag, version, wait,
+    attach, completion, create, events, exec, generate, history, images, info, inspect, kill, logs, ps, pull,
+    rm, rmi, run, start, stop, tag, version, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -18,6 +18,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<attach::Args>(&["attach", "container attach"]),
     Verb::of::<completion::Args>(&["completion"]),
     Verb::of::<create::Args>(&["create", "container create"]),
+    Verb::of::<events::Args>(&["events", "system events"]),
     Verb::of::<exec::Args>(&["exec", "container exec"]),
     Verb::hidden::<generate::Args>(&["generate"]),
     Verb::of::<history::Args>(&["history", "image history"]),

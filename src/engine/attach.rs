@@ -9,9 +9,9 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::Engine;
 use super::start::SOCKET;
 use super::terminal::{self, DetachKeys, RawMode};
+use super::{Engine, events};
 use crate::base::exit::ReaderGone;
 use crate::runtime::protocol::{CHUNK, Event, Request, Taking};
 use crate::sys::signal::Signals;
@@ -67,7 +67,19 @@ pub fn attach(engine: &Engine, id: &str, streams: Streams) -> Result<Outcome> {
     let streams =
         Streams { stdin: streams.stdin && record.options.stdin_open, tty: record.options.tty, ..streams };
     Request::Attach(streams.taking()).send(client.as_fd()).context("attach")?;
-    follow_start(client, Some(streams))
+    events::container(engine, &record, "attach", &[]);
+    let outcome = follow_start(client, Some(streams))?;
+    tell_detached(engine, &record.id, outcome);
+    Ok(outcome)
+}
+
+/// Writes down that the user has left a container.
+pub fn tell_detached(engine: &Engine, id: &str, outcome: Outcome) {
+    if outcome == Outcome::Detached
+        && let Ok(record) = engine.containers().load(id)
+    {
+        events::container(engine, &record, "detach", &[]);
+    }
 }
 
 /// Waits until the program runs; with `streams` until it has ended, or the user has left it.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
-use super::{Engine, files, namespace};
+use super::{Engine, events, files, namespace};
 use crate::base::file::{self, Durability};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
@@ -51,6 +51,7 @@ impl Draft {
         let command = spec::command(&options, &image)?;
         settle_network(engine, &mut options, &source)?;
         add_image_volumes(&mut options, &image)?;
+        add_image_labels(&mut options, &image);
         let name = name.map(str::to_owned);
         Ok(Self { id: id::container_id(), name, options, source, image, command })
     }
@@ -83,6 +84,7 @@ impl Draft {
             options,
         };
         engine.containers().save(&record, durability)?;
+        events::container(engine, &record, "create", &[]);
         undo.armed = false;
         gc::release(engine.layout(), hold)?;
         Ok((record, spec))
@@ -185,6 +187,13 @@ fn add_image_volumes(options: &mut ContainerOptions, image: &ContainerConfig) ->
         }
     }
     Ok(())
+}
+
+/// A container has its image's labels, except where the user gave it others.
+fn add_image_labels(options: &mut ContainerOptions, image: &ContainerConfig) {
+    for (key, value) in &image.labels {
+        options.labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
 }
 
 fn make_directory(engine: &Engine, directory: &Path, source: &Source) -> Result<()> {

@@ -8,13 +8,15 @@ use oci_spec::runtime::Spec;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
-use super::{Engine, terminal};
+use super::{Engine, events, terminal};
+use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::join::Join;
 use crate::runtime::monitor::{Monitor, Ties};
 use crate::runtime::plan::{ProcessPlan, namespace_flag};
 use crate::runtime::protocol::{Event, Failure};
 use crate::store::containers::Record;
+use crate::store::events::Sink;
 use crate::store::options::NetworkMode;
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::socket;
@@ -44,6 +46,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
     let namespaces = namespaces(&spec, &record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
     let spill = start::open_directory(engine, &record.id)?;
+    let journal = Journal::begin(engine, &record, &options.command)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -61,7 +64,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
                 stdin_open: options.stdin_open,
                 can_set_groups: can_set_groups(&record),
             };
-            supervise(&join, server, streams, spill)
+            supervise(&join, server, streams, spill, &journal)
         }
     }
 }
@@ -117,8 +120,37 @@ fn can_set_groups(record: &Record) -> bool {
     std::fs::read_to_string(path).map_or(true, |text| text.trim() == "allow")
 }
 
+/// The events of one execution.
+struct Journal<'a> {
+    record: &'a Record,
+    id: String,
+    sink: Sink,
+}
+
+impl<'a> Journal<'a> {
+    /// Docker writes both down before anything is started.
+    fn begin(engine: &Engine, record: &'a Record, command: &[String]) -> Result<Self> {
+        let (id, command) = (id::random_hex(64), command.join(" "));
+        for action in ["exec_create", "exec_start"] {
+            events::container(engine, record, &format!("{action}: {command}"), &[("execID", &id)]);
+        }
+        Ok(Self { record, id, sink: Sink::open(engine.layout())? })
+    }
+
+    fn died(&self, code: i32) {
+        let more = [("execID", self.id.as_str()), ("exitCode", &code.to_string())];
+        events::container_in(&self.sink, self.record, "exec_die", &more);
+    }
+}
+
 /// The supervisor's whole life: in the container's namespaces, it touches no path.
-fn supervise(join: &Join<'_>, client: OwnedFd, streams: Option<Streams>, spill: OwnedFd) -> ! {
+fn supervise(
+    join: &Join<'_>,
+    client: OwnedFd,
+    streams: Option<Streams>,
+    spill: OwnedFd,
+    journal: &Journal<'_>,
+) -> ! {
     let begin = || -> Result<Monitor> {
         leave_the_terminal().context("leave the terminal")?;
         let started = join.start()?.go()?;
@@ -131,10 +163,13 @@ fn supervise(join: &Join<'_>, client: OwnedFd, streams: Option<Streams>, spill: 
     let ended = begin().map(|mut monitor| {
         monitor.tell_all(&Event::Started);
         let code = monitor.run().unwrap_or(255);
+        journal.died(code);
         monitor.finish(code);
     });
     if let Err(error) = &ended {
-        let message = Event::Failed(Failure::of(error)).encode();
+        let failure = Failure::of(error);
+        journal.died(i32::from(failure.code));
+        let message = Event::Failed(failure).encode();
         let _ = socket::send(std::os::fd::AsFd::as_fd(&client), &[std::io::IoSlice::new(&message)]);
     }
     clone::exit_now(i32::from(ended.is_err()))

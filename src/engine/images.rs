@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, namespace};
+use super::{Engine, events, namespace};
 use crate::base::digest::Digest;
 use crate::base::exit::Interrupted;
 use crate::image::archive::{self, ArchiveSource, LoadRequest};
@@ -33,6 +33,7 @@ where
     let opening = namespace::open(engine)?;
     request.fold_ids = opening.maps.is_single();
     let opened = opening.finish()?;
+    let archive = is_archive(&request.reference);
     let pulled = namespace::run_inside(&opened, || {
         let layout = engine.layout();
         // What a killed pull had begun.
@@ -57,7 +58,19 @@ where
     if pulled.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
         namespace::run_inside(&opened, || gc::sweep_temporary(engine.layout()))?;
     }
+    if let Ok(pulled) = &pulled {
+        tell(engine, &pulled.name, archive);
+    }
     pulled
+}
+
+/// Writes down that an image has come: from a registry or out of this binary, or from an archive.
+fn tell(engine: &Engine, name: &str, from_archive: bool) {
+    let Ok(image) = engine.images().lookup(name) else { return };
+    match Reference::parse(name) {
+        Ok(reference) if !from_archive => events::transfer(engine, &reference, Some(&image), "pull"),
+        _ => events::image(engine, &image, None, "load"),
+    }
 }
 
 /// Whether a name means an image in an archive or a layout on disk, which is read each time.

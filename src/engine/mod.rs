@@ -5,6 +5,7 @@
 
 pub mod attach;
 pub mod create;
+pub mod events;
 pub mod exec;
 pub mod files;
 pub mod filter;
@@ -23,6 +24,7 @@ pub mod spec;
 pub mod start;
 pub mod stop;
 pub mod terminal;
+pub mod watch;
 
 use std::path::Path;
 

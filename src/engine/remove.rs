@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Engine, namespace, stop};
+use super::{Engine, events, namespace, stop};
 use crate::base::id::random_hex;
 use crate::store::containers::{LookupError, Record};
 use crate::sys::path::Dir;
@@ -40,7 +40,9 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
 /// to subordinate ids: where this user may not remove it, root of the user namespace does.
 pub fn discard(engine: &Engine, record: &Record, volumes: bool) -> Result<()> {
     let volumes = if volumes { record.options.anonymous_volumes() } else { Vec::new() };
-    discard_id(engine, &record.id, Some(&record.name), &volumes)
+    discard_id(engine, &record.id, Some(&record.name), &volumes)?;
+    tell(engine, record, &volumes);
+    Ok(())
 }
 
 fn discard_id(engine: &Engine, id: &str, name: Option<&str>, volumes: &[String]) -> Result<()> {
@@ -56,8 +58,19 @@ fn discard_id(engine: &Engine, id: &str, name: Option<&str>, volumes: &[String])
 
 /// Takes a container and its own volumes away from within its user namespace.
 pub fn discard_inside(engine: &Engine, record: &Record) -> Result<()> {
-    let places = detach(engine, &record.id, Some(&record.name), &record.options.anonymous_volumes())?;
-    erase(engine, &places)
+    let volumes = record.options.anonymous_volumes();
+    let places = detach(engine, &record.id, Some(&record.name), &volumes)?;
+    erase(engine, &places)?;
+    tell(engine, record, &volumes);
+    Ok(())
+}
+
+/// Writes the end of a container and of its volumes down.
+fn tell(engine: &Engine, record: &Record, volumes: &[String]) {
+    events::container(engine, record, "destroy", &[]);
+    for volume in volumes {
+        events::object(engine, "volume", volume, "destroy", &[("driver", "local")]);
+    }
 }
 
 /// Moves the directories out of sight, each in one step, and frees the name. What was gone already is not

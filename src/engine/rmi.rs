@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Engine, namespace};
+use super::{Engine, events, namespace};
 use crate::oci::reference::Reference;
 use crate::store::containers::{Record, Source};
 use crate::store::gc;
@@ -24,7 +24,9 @@ pub fn tag(engine: &Engine, image: &str, name: &str) -> Result<()> {
         bail!("refusing to create a tag with a digest reference");
     }
     let image = engine.images().lookup(image)?;
-    engine.images().tag(&image, &target)
+    engine.images().tag(&image, &target)?;
+    events::image(engine, &image, Some(&target.with_default_tag()), "tag");
+    Ok(())
 }
 
 /// Takes a name away, or an image by its id. An image goes with its last name; `force` also takes one that
@@ -60,11 +62,16 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
             // What runs keeps its image: only the name goes.
             engine.images().untag(&name)?;
             done.push(Removal::Untagged(name.familiar()));
+            events::image(engine, &image, None, "untag");
             return Ok(done);
         }
         untag_all(&image, &mut done);
     }
     engine.images().remove(&image)?;
+    for _ in &done {
+        events::image(engine, &image, None, "untag");
+    }
+    events::image(engine, &image, None, "delete");
     done.push(Removal::Deleted(image.id.to_string()));
     Ok(done)
 }

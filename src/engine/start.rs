@@ -21,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, durability, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, files, remove, spec, terminal};
+use super::{Engine, events, files, remove, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -53,6 +53,15 @@ pub enum Work {
     Existing(Record),
 }
 
+impl Work {
+    fn id(&self) -> &str {
+        match self {
+            Work::New(draft) => &draft.id,
+            Work::Existing(record) => &record.id,
+        }
+    }
+}
+
 /// Starts a container that was created or has ended. One that runs already is left alone; with `streams` the
 /// caller is attached either way.
 pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outcome> {
@@ -68,6 +77,7 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
 
 /// Forks the supervisor and, with `streams`, stays attached until the container ends.
 pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<Outcome> {
+    let id = work.id().to_owned();
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -76,7 +86,10 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
             match outcome {
                 // All it had to do is done: a moment later there is no trace of it.
                 Err(_) | Ok(Outcome::Exited(_)) => drop(supervisor.wait()),
-                Ok(Outcome::Started | Outcome::Detached) => supervisor.release(),
+                Ok(outcome @ (Outcome::Started | Outcome::Detached)) => {
+                    supervisor.release();
+                    attach::tell_detached(engine, &id, outcome);
+                }
             }
             outcome
         }
@@ -264,6 +277,10 @@ impl Supervisor<'_> {
             .with(up.listener, up.log)
             .spilling_into(open_directory(self.engine, &record.id)?);
         monitor.add_client(client, taking, ties)?;
+        if streams.is_some() {
+            events::container(self.engine, &record, "attach", &[]);
+        }
+        events::container(self.engine, &record, "start", &[]);
         monitor.tell_all(&Event::Started);
         let code = monitor.run()?;
         let _ = fs::remove_dir_all(self.engine.layout().container_run(&record.id));
@@ -308,6 +325,8 @@ impl Supervisor<'_> {
     /// Writes the end down, or takes the container away. What cannot be written (a full disk) leaves a record
     /// that readers settle as lost.
     fn put_away(&self, record: &Record) {
+        // Before anybody can see the end and write down what comes after it.
+        events::died(self.engine, record);
         let _ = if record.options.auto_remove {
             remove::discard_inside(self.engine, record)
         } else {

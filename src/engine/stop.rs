@@ -9,8 +9,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::Engine;
 use super::start::SOCKET;
+use super::{Engine, events};
 use crate::base::signal;
 use crate::runtime::protocol::{CHUNK, Event};
 use crate::store::containers::{LookupError, Record, Source};
@@ -28,14 +28,17 @@ pub fn stop(engine: &Engine, id: &str, signal_name: Option<&str>, timeout: Optio
         Some(name) => signal_number(name)?,
         None => stop_signal(engine, &record)?,
     };
+    tell_kill(engine, &record, chosen);
     process.send(chosen)?;
     let timeout = timeout.or(record.options.stop_timeout).unwrap_or(STOP_TIMEOUT);
     let limit = u64::try_from(timeout).ok().map(Duration::from_secs);
     if !process.wait_until_gone(limit)? {
+        tell_kill(engine, &record, libc::SIGKILL);
         process.send(libc::SIGKILL)?;
         process.wait_until_gone(None)?;
     }
     wait_for_record(engine, &record)?;
+    events::container(engine, &record, "stop", &[]);
     Ok(())
 }
 
@@ -46,7 +49,13 @@ pub fn kill(engine: &Engine, id: &str, signal_name: &str) -> Result<()> {
     let Some(process) = Process::of(&record)? else {
         bail!("cannot kill container: {id}: container {} is not running", record.id);
     };
+    tell_kill(engine, &record, number);
     process.send(number)
+}
+
+/// Written down before the signal is sent, so that it stands before the end that it brings.
+fn tell_kill(engine: &Engine, record: &Record, signal: i32) {
+    events::container(engine, record, "kill", &[("signal", &signal.to_string())]);
 }
 
 /// Waits until a container has ended; returns its exit code. One that does not run has ended, or was never
@@ -59,6 +68,7 @@ pub fn wait(engine: &Engine, id: &str) -> Result<i32> {
 /// Kills a container and waits until its end is on record or it is gone.
 pub fn kill_and_wait(engine: &Engine, record: &Record) -> Result<()> {
     if let Some(process) = Process::of(record)? {
+        tell_kill(engine, record, libc::SIGKILL);
         process.send(libc::SIGKILL)?;
         process.wait_until_gone(None)?;
     }

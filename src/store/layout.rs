@@ -85,6 +85,16 @@ impl Layout {
         self.roots.data.join("volumes")
     }
 
+    /// The log of events; see [`super::events`].
+    pub fn events(&self) -> PathBuf {
+        self.roots.data.join("events.log")
+    }
+
+    /// The log of events before that.
+    pub fn old_events(&self) -> PathBuf {
+        self.roots.data.join("events.log.1")
+    }
+
     /// Files to lock; see [`crate::base::file::FileLock`].
     pub fn locks(&self) -> PathBuf {
         self.roots.data.join("locks")

@@ -8,6 +8,7 @@
 //!   names/<name>     a symbolic link to ../containers/<id>: made atomically, so a name is unique
 //!   volumes/<name>/_data
 //!   locks/  tmp/
+//!   events.log       what has happened, one JSON object a line; events.log.1 is the part before
 //! ```
 //!
 //! Nothing in `tmp/` is believed after its process is gone. Every document is written beside its place
@@ -15,6 +16,7 @@
 
 pub mod blobs;
 pub mod containers;
+pub mod events;
 pub mod flush;
 pub mod gc;
 pub mod images;

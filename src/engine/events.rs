@@ -1,0 +1,68 @@
+//! What happens, written down for `events`: docker's actions with docker's attributes (moby `daemon/events.go`).
+//!
+//! Writing an event never fails the command that it is about. It costs one `write(2)` and is not synced.
+
+use super::Engine;
+use crate::oci::reference::Reference;
+use crate::store::containers::Record;
+use crate::store::events::{self, Event, Sink};
+use crate::store::images::Image;
+
+/// Writes down what happened to a container, with its labels, its image and its name, and `more`.
+pub fn container(engine: &Engine, record: &Record, action: &str, more: &[(&str, &str)]) {
+    append(engine, &of_container(record, action, more));
+}
+
+/// Writes down that a container's program has ended, if it ever ran.
+pub fn died(engine: &Engine, record: &Record) {
+    let (Some(started), Some(finished)) = (record.state.started_at, record.state.finished_at) else { return };
+    let seconds = finished.duration_since(started).as_secs().max(0).to_string();
+    let code = record.state.exit_code.to_string();
+    container(engine, record, "die", &[("execDuration", &seconds), ("exitCode", &code)]);
+}
+
+/// [`container`] for a process that no longer sees the store by its path.
+pub fn container_in(sink: &Sink, record: &Record, action: &str, more: &[(&str, &str)]) {
+    let _ = sink.append(&of_container(record, action, more));
+}
+
+fn of_container(record: &Record, action: &str, more: &[(&str, &str)]) -> Event {
+    let mut attributes = record.options.labels.clone();
+    attributes.extend(pairs(more));
+    if !record.options.image.is_empty() {
+        attributes.insert("image".to_owned(), record.options.image.clone());
+    }
+    attributes.insert("name".to_owned(), record.name.clone());
+    Event::now("container", action, &record.id, attributes)
+}
+
+/// Writes down what happened to an image under its id: `tag` with the new name, `load`, `import`; without a
+/// name `untag` and `delete`.
+pub fn image(engine: &Engine, image: &Image, name: Option<&Reference>, action: &str) {
+    let name = name.map_or_else(|| image.id.to_string(), Reference::familiar);
+    named_image(engine, &image.id.to_string(), &name, Some(image), action);
+}
+
+/// Writes down that an image was pulled or pushed: docker has its name in place of the id.
+pub fn transfer(engine: &Engine, reference: &Reference, image: Option<&Image>, action: &str) {
+    named_image(engine, &reference.familiar(), &reference.familiar_name(), image, action);
+}
+
+fn named_image(engine: &Engine, id: &str, name: &str, image: Option<&Image>, action: &str) {
+    let mut attributes = image.map(|image| image.config.config.labels.clone()).unwrap_or_default();
+    attributes.insert("name".to_owned(), name.to_owned());
+    append(engine, &Event::now("image", action, id, attributes));
+}
+
+/// Writes down what happened to a volume, a network, a secret: `kind` and `id` with these attributes.
+pub fn object(engine: &Engine, kind: &str, id: &str, action: &str, attributes: &[(&str, &str)]) {
+    append(engine, &Event::now(kind, action, id, pairs(attributes).collect()));
+}
+
+fn pairs<'a>(pairs: &'a [(&str, &str)]) -> impl Iterator<Item = (String, String)> + 'a {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+}
+
+fn append(engine: &Engine, event: &Event) {
+    let _ = events::append(engine.layout(), event);
+}
