@@ -14,3 +14,4 @@ mod pull;
 mod run;
 mod support;
 mod terminal;
+mod volumes;

@@ -16,12 +16,13 @@ use crate::store::containers::{Containers, LookupError, Source};
 use crate::store::images::{ImageLookup, Images};
 use crate::store::layers::Layers;
 use crate::store::layout::Layout;
+use crate::store::volumes::{NoSuchVolume, Volumes};
 
 /// A `config.json` is small; one beyond this is not ours.
 const SPEC_LIMIT: u64 = 16 << 20;
 /// Docker's exit code for a template that cannot be parsed.
 const BAD_TEMPLATE: u8 = 64;
-/// What `--type` of docker's takes; only the first two exist here.
+/// What `--type` of docker's takes; not all of them exist here.
 const TYPES: &[&str] =
     &["container", "image", "config", "network", "node", "plugin", "secret", "service", "task", "volume"];
 
@@ -29,7 +30,7 @@ const TYPES: &[&str] =
 pub struct Args {
     #[command(flatten)]
     output: Output,
-    /// Look only among objects of this type: container or image
+    /// Look only among objects of this type: container, image or volume
     #[arg(long = "type", value_name = "type")]
     kind: Option<String>,
 }
@@ -42,6 +43,12 @@ pub struct ContainerArgs {
 
 #[derive(clap::Args)]
 pub struct ImageArgs {
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+pub struct VolumeArgs {
     #[command(flatten)]
     output: Output,
 }
@@ -60,7 +67,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 impl Action for Args {
-    const SUMMARY: &'static str = "Return low-level information on containers and images";
+    const SUMMARY: &'static str = "Return low-level information on containers, images and volumes";
     const USAGE: &'static str = "[OPTIONS] NAME|ID [NAME|ID...]";
     const OPERANDS: Operands = Operands::AtLeast(1);
     const EXAMPLES: &'static [(&'static str, &'static str)] = EXAMPLES;
@@ -70,8 +77,11 @@ impl Action for Args {
             None | Some("") => any,
             Some("container") => container,
             Some("image") => image,
+            Some("volume") => volume,
             Some(kind) if TYPES.contains(&kind) => bail!("--type {kind} is not supported yet"),
-            Some(kind) => bail!("unknown type: \"{kind}\": must be one of \"container\", \"image\""),
+            Some(kind) => {
+                bail!("unknown type: \"{kind}\": must be one of \"container\", \"image\", \"volume\"")
+            }
         };
         self.output.show(&operands, session, find)
     }
@@ -97,6 +107,18 @@ impl Action for ImageArgs {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         self.output.show(&operands, session, image)
+    }
+}
+
+impl Action for VolumeArgs {
+    const SUMMARY: &'static str = "Display detailed information on one or more volumes";
+    const USAGE: &'static str = "[OPTIONS] VOLUME [VOLUME...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("Where a volume's files are", "coracle volume inspect -f '{{.Mountpoint}}' pgdata")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        self.output.show(&operands, session, volume)
     }
 }
 
@@ -165,14 +187,18 @@ fn pretty(documents: &[Value]) -> Result<String> {
     String::from_utf8(text).context("encode the documents")
 }
 
-/// A container, else an image: docker's order.
+/// A container, else an image, else a volume: docker's order.
 fn any(layout: &Layout, name: &str) -> Result<Value> {
     match container(layout, name) {
         Err(error) if error.is::<LookupError>() => {}
         found => return found,
     }
     match image(layout, name) {
-        Err(error) if error.is::<ImageLookup>() => Err(anyhow!("No such object: {name}")),
+        Err(error) if error.is::<ImageLookup>() => {}
+        found => return found,
+    }
+    match volume(layout, name) {
+        Err(error) if error.is::<NoSuchVolume>() => Err(anyhow!("No such object: {name}")),
         found => found,
     }
 }
@@ -197,4 +223,9 @@ fn image(layout: &Layout, name: &str) -> Result<Value> {
     let image = Images::new(layout).lookup(name)?;
     let size = images_view::unpacked_size(&image, &Layers::new(layout));
     Ok(inspect_image::image(&image, size, layout))
+}
+
+fn volume(layout: &Layout, name: &str) -> Result<Value> {
+    let volumes = Volumes::new(layout);
+    Ok(inspect::volume(&volumes.load(name)?, &volumes.data(name)))
 }

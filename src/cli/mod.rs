@@ -29,6 +29,7 @@ mod logs;
 mod options;
 mod out;
 mod progress;
+mod prompt;
 mod ps;
 mod pull;
 mod report;
@@ -45,6 +46,7 @@ mod unsupported;
 mod verb;
 mod verbs;
 mod version;
+mod volume;
 mod wait;
 
 use std::env;

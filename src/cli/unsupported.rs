@@ -344,7 +344,13 @@ const COMMANDS: &[&str] = &[
     "unpause",
     "unshare",
     "update",
-    "volume",
+    "volume exists",
+    "volume export",
+    "volume import",
+    "volume mount",
+    "volume reload",
+    "volume unmount",
+    "volume update",
 ];
 
 /// Looks a flag up among those that `verb` (its short name) lacks; `flag` is `--long` or `-s`.

@@ -7,7 +7,7 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, completion, create, events, exec, generate, history, images, info, inspect, kill, logs, ps, pull,
-    rm, rmi, run, start, stop, tag, version, wait,
+    rm, rmi, run, start, stop, tag, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -38,12 +38,21 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<stop::Args>(&["stop", "container stop"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),
     Verb::of::<version::Args>(&["version"]),
+    Verb::of::<volume::create::Args>(&["volume create"]),
+    Verb::of::<inspect::VolumeArgs>(&["volume inspect"]),
+    Verb::of::<volume::ls::Args>(&["volume ls", "volume list"]),
+    Verb::of::<volume::prune::Args>(&["volume prune"]),
+    Verb::of::<volume::rm::Args>(&["volume rm", "volume remove"]),
     Verb::of::<wait::Args>(&["wait", "container wait"]),
 ];
 
 /// Commands that only gather others.
-pub const NOUNS: &[(&str, &str)] =
-    &[("container", "Manage containers"), ("image", "Manage images"), ("system", "Manage coracle")];
+pub const NOUNS: &[(&str, &str)] = &[
+    ("container", "Manage containers"),
+    ("image", "Manage images"),
+    ("system", "Manage coracle"),
+    ("volume", "Manage volumes"),
+];
 
 /// What the arguments after the global options begin with.
 pub enum Found<'a> {

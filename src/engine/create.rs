@@ -22,7 +22,7 @@ use crate::oci::image::ContainerConfig;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::gc;
 use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode};
-use crate::store::volumes;
+use crate::store::volumes::{Held, Wanted};
 
 /// A container that is decided on: nothing of it is on disk yet.
 pub struct Draft {
@@ -65,6 +65,8 @@ impl Draft {
         let mut undo =
             Undo { engine, id: &id, name: None, volumes: options.anonymous_volumes(), armed: true };
         make_directory(engine, &directory, &source)?;
+        // Until the record is written, nobody sees that these are in use.
+        let _volumes = hold_volumes(engine, &options)?;
         let around = surroundings(engine, &options, &id, max_gid)?;
         files::write(&directory, &options, &around.hostname)?;
         let spec = spec::build(&options, &image, &around)?;
@@ -113,7 +115,7 @@ impl Drop for Undo<'_> {
             }
             let _ = fs::remove_dir_all(self.engine.layout().container(self.id));
             for volume in &self.volumes {
-                let _ = fs::remove_dir_all(self.engine.layout().volumes().join(volume));
+                let _ = super::volumes::remove(self.engine, volume);
             }
         }
     }
@@ -251,12 +253,24 @@ fn has_cgroup2() -> bool {
     rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|filesystem| filesystem.f_type == CGROUP2)
 }
 
-/// Makes the volumes and the missing host directories that the mounts name; the volumes' directories, in order.
+/// Makes the volumes that the mounts name, and keeps them from being removed meanwhile.
+pub fn hold_volumes(engine: &Engine, options: &ContainerOptions) -> Result<Vec<Held>> {
+    let hold = |mount: &MountOption| match &mount.kind {
+        MountKind::Volume { name, anonymous, .. } => {
+            let wanted = Wanted { name: name.clone(), anonymous: *anonymous, ..Wanted::default() };
+            Some(engine.volumes().hold(&wanted).map(|(held, _)| held))
+        }
+        _ => None,
+    };
+    options.mounts.iter().filter_map(hold).collect()
+}
+
+/// Makes the missing host directories that the mounts name; the volumes' directories, in order.
 fn volume_directories(engine: &Engine, options: &ContainerOptions) -> Result<Vec<PathBuf>> {
     let mut directories = Vec::new();
     for mount in &options.mounts {
         match &mount.kind {
-            MountKind::Volume { name, .. } => directories.push(volumes::ensure(engine.layout(), name)?),
+            MountKind::Volume { name, .. } => directories.push(engine.volumes().data(name)),
             MountKind::Bind { source, create: true, .. } if !source.exists() => {
                 fs::create_dir_all(source).with_context(|| format!("create {}", source.display()))?;
             }

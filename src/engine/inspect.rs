@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::list::network_name;
+use crate::base::time;
 use crate::network::slirp::Addresses;
 use crate::oci::image::ContainerConfig;
 use crate::store::containers::{Record, Source, State, Status};
@@ -17,6 +18,7 @@ use crate::store::layout::Layout;
 use crate::store::options::{
     ContainerOptions, DeviceOption, MountKind, MountOption, NetworkMode, PortMapping, Ulimit,
 };
+use crate::store::volumes::{LOCAL, Volume};
 
 /// Docker's time that never was.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -61,6 +63,20 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "Mounts": mounts(&record.options.mounts, context.layout),
         "Config": config(record, context.image),
         "NetworkSettings": network_settings(record, context.layout),
+    })
+}
+
+/// The document of one volume, with docker's keys.
+pub fn volume(volume: &Volume, data: &Path) -> Value {
+    let map_or_null = |map: &BTreeMap<String, String>| if map.is_empty() { Value::Null } else { json!(map) };
+    json!({
+        "CreatedAt": time::rfc3339_local(volume.created),
+        "Driver": LOCAL,
+        "Labels": map_or_null(&volume.labels),
+        "Mountpoint": data.display().to_string(),
+        "Name": volume.name,
+        "Options": map_or_null(&volume.options),
+        "Scope": LOCAL,
     })
 }
 

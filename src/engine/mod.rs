@@ -24,6 +24,7 @@ pub mod spec;
 pub mod start;
 pub mod stop;
 pub mod terminal;
+pub mod volumes;
 pub mod watch;
 
 use std::path::Path;
@@ -34,6 +35,7 @@ use crate::config::paths::Roots;
 use crate::store::containers::Containers;
 use crate::store::images::Images;
 use crate::store::layout::Layout;
+use crate::store::volumes::Volumes;
 
 /// One store and what runs from it, for the time of one command.
 pub struct Engine {
@@ -64,6 +66,10 @@ impl Engine {
 
     pub fn images(&self) -> Images<'_> {
         Images::new(&self.layout)
+    }
+
+    pub fn volumes(&self) -> Volumes<'_> {
+        Volumes::new(&self.layout)
     }
 
     fn notice(&self, text: &str) {

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::volumes::InUse;
 use super::{Engine, events, namespace, stop};
 use crate::base::id::random_hex;
 use crate::store::containers::{LookupError, Record};
+use crate::store::volumes::NoSuchVolume;
 use crate::sys::path::Dir;
 
 /// Removes a container; one that runs only with `force`, which kills it. `volumes` takes its anonymous volumes
@@ -47,13 +49,7 @@ pub fn discard(engine: &Engine, record: &Record, volumes: bool) -> Result<()> {
 
 fn discard_id(engine: &Engine, id: &str, name: Option<&str>, volumes: &[String]) -> Result<()> {
     let places = detach(engine, id, name, volumes)?;
-    match erase(engine, &places) {
-        Err(error) if is_denied(&error) => {
-            let opened = namespace::open(engine)?.finish()?;
-            namespace::run_inside(&opened, || erase(engine, &places))
-        }
-        result => result,
-    }
+    erase_as_owner(engine, &places)
 }
 
 /// Takes a container and its own volumes away from within its user namespace.
@@ -89,13 +85,29 @@ fn detach(engine: &Engine, id: &str, name: Option<&str>, volumes: &[String]) -> 
     };
     hide(layout.container(id))?;
     for volume in volumes {
-        hide(layout.volumes().join(volume))?;
+        // One that another container shares is kept for that one.
+        match super::volumes::detach(engine, volume) {
+            Ok(place) => places.push(place.into()),
+            Err(error) if error.is::<NoSuchVolume>() || error.is::<InUse>() => {}
+            Err(error) => return Err(error),
+        }
     }
     if let Some(name) = name {
         engine.containers().release_name(name, id);
     }
     let _ = fs::remove_dir_all(layout.container_run(id));
     Ok(places)
+}
+
+/// Removes what was moved out of sight, as root of the user namespace where this user may not.
+pub fn erase_as_owner(engine: &Engine, places: &[OsString]) -> Result<()> {
+    match erase(engine, places) {
+        Err(error) if is_denied(&error) => {
+            let opened = namespace::open(engine)?.finish()?;
+            namespace::run_inside(&opened, || erase(engine, places))
+        }
+        result => result,
+    }
 }
 
 fn erase(engine: &Engine, places: &[OsString]) -> Result<()> {

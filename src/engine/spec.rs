@@ -2,7 +2,7 @@
 //!
 //! The image sets defaults only (CVE-2026-53488): its labels and annotations do not enter here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +15,9 @@ use oci_spec::runtime::{
 use crate::oci::image::ContainerConfig;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::identity::DEFAULT_PATH;
-use crate::runtime::plan::{COPY_UP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, USER_ANNOTATION};
+use crate::runtime::plan::{
+    GROUPS_ANNOTATION, INIT_ANNOTATION, MOUNTS_ANNOTATION, MountExtra, USER_ANNOTATION,
+};
 use crate::runtime::seccomp;
 use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, Seccomp};
 
@@ -77,9 +79,9 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
     if !options.group_add.is_empty() {
         annotations.insert(GROUPS_ANNOTATION.into(), options.group_add.join(","));
     }
-    let filled = filled_volumes(options);
-    if !filled.is_empty() {
-        annotations.insert(COPY_UP_ANNOTATION.into(), filled.join(":"));
+    let extras = mount_extras(options)?;
+    if !extras.is_empty() {
+        annotations.insert(MOUNTS_ANNOTATION.into(), serde_json::to_string(&extras)?);
     }
     if options.init {
         annotations.insert(INIT_ANNOTATION.into(), "true".into());
@@ -286,12 +288,8 @@ fn user_mount<'a>(wanted: &MountOption, volumes: &mut impl Iterator<Item = &'a P
             let propagation = propagation.as_deref().unwrap_or("rprivate");
             mount("bind", &source.to_string_lossy(), &wanted.target, &[bind, propagation, access])
         }
-        MountKind::Volume { subpath, .. } => {
-            let data = volumes.next().context("find the volume's directory")?;
-            let source = match subpath {
-                Some(subpath) => data.join(safe_subpath(subpath)?),
-                None => data.clone(),
-            };
+        MountKind::Volume { .. } => {
+            let source = volumes.next().context("find the volume's directory")?;
             mount("bind", &source.to_string_lossy(), &wanted.target, &["rbind", "rprivate", access])
         }
         MountKind::Tmpfs { options } => {
@@ -303,20 +301,27 @@ fn user_mount<'a>(wanted: &MountOption, volumes: &mut impl Iterator<Item = &'a P
     }
 }
 
-/// The targets of whole volumes that may be filled from the image.
-fn filled_volumes(options: &ContainerOptions) -> Vec<String> {
-    let is_filled = |kind: &MountKind| matches!(kind, MountKind::Volume { nocopy: false, subpath: None, .. });
-    let volumes = options.mounts.iter().filter(|mount| is_filled(&mount.kind));
-    volumes.map(|mount| mount.target.clone()).collect()
+/// What the mounts have beyond the specification, by target. Whole volumes may be filled from the image.
+fn mount_extras(options: &ContainerOptions) -> Result<BTreeMap<&str, MountExtra>> {
+    let mut extras = BTreeMap::new();
+    for mount in &options.mounts {
+        let MountKind::Volume { anonymous, nocopy, subpath, .. } = &mount.kind else { continue };
+        let extra = MountExtra {
+            copy_up: !nocopy && subpath.is_none(),
+            synced: !anonymous,
+            subpath: subpath.as_deref().map(safe_subpath).transpose()?.map(str::to_owned),
+        };
+        extras.insert(mount.target.as_str(), extra);
+    }
+    Ok(extras)
 }
 
-fn safe_subpath(subpath: &str) -> Result<&Path> {
-    let path = Path::new(subpath);
-    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+fn safe_subpath(subpath: &str) -> Result<&str> {
+    let plain = Path::new(subpath).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     if !plain {
         bail!("invalid volume subpath {subpath:?}: it must be relative and without \"..\"");
     }
-    Ok(path)
+    Ok(subpath)
 }
 
 /// Whether a container of these options runs without a system call filter.
@@ -441,7 +446,9 @@ mod tests {
             .filter(|mount| mount.destination() == Path::new("/etc/hosts"))
             .collect();
         assert_eq!(hosts.len(), 1);
-        assert_eq!(hosts[0].source().as_deref(), Some(Path::new("/volumes/v/_data/a/b")));
+        assert_eq!(hosts[0].source().as_deref(), Some(Path::new("/volumes/v/_data")));
+        let extras = &spec.annotations().as_ref().unwrap()[MOUNTS_ANNOTATION];
+        assert_eq!(extras, r#"{"/etc/hosts":{"synced":true,"subpath":"a/b"}}"#);
         assert!(hosts[0].options().iter().flatten().any(|option| option == "ro"));
         for bad in ["../x", "/abs", "a/../../b"] {
             assert!(build(&with(volume(Some(bad))), &image(), &around()).is_err(), "{bad}");

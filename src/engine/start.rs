@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
-use super::create::{Draft, durability, surroundings};
+use super::create::{Draft, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
 use super::{Engine, events, files, remove, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded};
@@ -209,6 +209,8 @@ impl Supervisor<'_> {
             Work::Existing(record) => {
                 self.engine.layout().create()?;
                 let lock = self.lock(&record)?;
+                // A volume that somebody took away by hand is made again, empty.
+                let _volumes = hold_volumes(self.engine, &record.options)?;
                 let around = surroundings(self.engine, &record.options, &record.id, max_gid)?;
                 files::write(&around.directory, &record.options, &around.hostname)?;
                 let spec = read_spec(self.engine, &record.id)?;

@@ -2,14 +2,24 @@
 //!
 //! Runs in the container's mount namespace before the volume is attached. Both trees are a stranger's: they
 //! are walked by descriptor, and no link in them is followed.
+//!
+//! ```text
+//! volumes/<name>/            locked meanwhile: who starts at the same moment waits, and finds it whole
+//!   _data/                   the volume
+//!   _fill.new/               a copy in the making; left by who died, it is begun again
+//!   _fill/                   a whole copy on its way to _data; left by who died, the rest is moved
+//!   filled                   it has been done, and what is emptied later stays empty
+//! ```
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timestamps, Uid};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Timestamps, Uid};
+use rustix::io::Errno;
 
 use crate::sys::path::Dir;
 
@@ -19,19 +29,66 @@ const DEPTH_LIMIT: usize = 256;
 /// The capabilities of a program file: the one extended attribute that changes what a copy may do.
 const CAPABILITY: &str = "security.capability";
 
-/// Fills `volume` with what is at `target` beneath the container's root, if the volume has nothing yet and
-/// that is a directory. Owner, mode and times come along, those of the directory itself too.
-pub fn fill(root: &Dir, target: &str, volume: BorrowedFd<'_>) -> Result<()> {
-    let Ok(from) = root.open_dir(target.trim_start_matches('/')) else { return Ok(()) };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let to = rustix::fs::openat(volume, ".", flags, Mode::empty()).context("open the volume")?;
-    if !is_empty(to.as_fd()).context("list the volume")? {
-        return Ok(());
+/// Fills the volume `data` with what is at `target` beneath the container's root, if the volume has nothing yet
+/// and that is a directory. Owner, mode and times come along, those of the directory itself too. `synced`: the
+/// copy must survive a power cut.
+pub fn fill(root: &Dir, target: &str, data: &Path, synced: bool) -> Result<()> {
+    let volume = data.parent().context("find the volume's directory")?;
+    let volume = Dir::open(volume).with_context(|| format!("open {}", volume.display()))?;
+    rustix::fs::flock(&volume, FlockOperation::LockExclusive).context("lock the volume")?;
+    let attempt = || -> io::Result<()> {
+        if exists(&volume, FILLING)? {
+            return finish(&volume);
+        }
+        volume.remove_all(OsStr::new(COPYING))?;
+        let to = volume.open_dir(DATA)?;
+        if exists(&volume, FILLED)? || !is_empty(to.as_fd())? {
+            return Ok(());
+        }
+        let Ok(from) = root.open_dir(target.trim_start_matches('/')) else { return Ok(()) };
+        rustix::fs::mkdirat(&volume, COPYING, Mode::RWXU)?;
+        let copy = volume.open_dir(COPYING)?;
+        copy_entries(from.as_fd(), copy.as_fd(), 0)?;
+        take_after(copy.as_fd(), &rustix::fs::fstat(from.as_fd())?)?;
+        if synced {
+            rustix::fs::syncfs(&copy)?;
+        }
+        rustix::fs::renameat(&volume, COPYING, &volume, FILLING)?;
+        finish(&volume)
+    };
+    attempt().with_context(|| format!("copy {target} of the image into the volume"))
+}
+
+const DATA: &str = "_data";
+const COPYING: &str = "_fill.new";
+const FILLING: &str = "_fill";
+const FILLED: &str = "filled";
+
+/// Moves a whole copy into the volume. What a container has put there meanwhile stays.
+fn finish(volume: &Dir) -> io::Result<()> {
+    let (from, to) = (volume.open_dir(FILLING)?, volume.open_dir(DATA)?);
+    for entry in rustix::fs::Dir::read_from(&from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !is_dot(name) {
+            match rustix::fs::renameat_with(&from, name, &to, name, RenameFlags::NOREPLACE) {
+                Ok(()) | Err(Errno::EXIST | Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
-    let stat = rustix::fs::fstat(from.as_fd()).context("inspect the image's directory")?;
-    copy_entries(from.as_fd(), to.as_fd(), 0)
-        .and_then(|()| take_after(to.as_fd(), &stat))
-        .with_context(|| format!("copy {target} of the image into the volume"))
+    take_after(to.as_fd(), &rustix::fs::fstat(&from)?)?;
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+    volume.open_file(FILLED, flags, Mode::RUSR | Mode::WUSR)?;
+    volume.remove_all(OsStr::new(FILLING))
+}
+
+fn exists(directory: &Dir, name: &str) -> io::Result<bool> {
+    match directory.stat(OsStr::new(name)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_empty(directory: BorrowedFd<'_>) -> io::Result<bool> {
@@ -117,5 +174,81 @@ fn copy_capability(source: BorrowedFd<'_>, made: BorrowedFd<'_>) -> io::Result<(
     match rustix::fs::fgetxattr(source, CAPABILITY, &mut value) {
         Ok(n) => Ok(rustix::fs::fsetxattr(made, CAPABILITY, &value[..n], rustix::fs::XattrFlags::empty())?),
         Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// An image with `/seed` and a volume beside it.
+    fn scratch() -> (tempfile::TempDir, Dir) {
+        let scratch = tempfile::tempdir().unwrap();
+        let seed = scratch.path().join("root/seed");
+        fs::create_dir_all(seed.join("deep")).unwrap();
+        fs::write(seed.join("deep/file"), "x").unwrap();
+        fs::write(seed.join("top"), "y").unwrap();
+        std::os::unix::fs::symlink("/etc", seed.join("link")).unwrap();
+        fs::set_permissions(&seed, fs::Permissions::from_mode(0o750)).unwrap();
+        fs::create_dir_all(scratch.path().join("volume/_data")).unwrap();
+        let root = Dir::open(&scratch.path().join("root")).unwrap();
+        (scratch, root)
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_empty_volume_is_filled_once() {
+        let (scratch, root) = scratch();
+        let data = scratch.path().join("volume/_data");
+        fill(&root, "/seed", &data, true).unwrap();
+        assert_eq!(names(&data), ["deep", "link", "top"]);
+        assert_eq!(fs::read_link(data.join("link")).unwrap(), Path::new("/etc"));
+        assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o750);
+        assert_eq!(names(&scratch.path().join("volume")), ["_data", "filled"]);
+        fs::remove_dir_all(data.join("deep")).unwrap();
+        fs::remove_file(data.join("top")).unwrap();
+        fs::remove_file(data.join("link")).unwrap();
+        fill(&root, "/seed", &data, false).unwrap();
+        assert_eq!(names(&data).len(), 0);
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let (scratch, root) = scratch();
+        let data = scratch.path().join("volume/_data");
+        fs::write(data.join("own"), "").unwrap();
+        fill(&root, "/seed", &data, false).unwrap();
+        fill(&root, "/nothing", &data, false).unwrap();
+        assert_eq!(names(&data), ["own"]);
+    }
+
+    #[test]
+    fn who_dies_halfway_is_followed_up() {
+        let (scratch, root) = scratch();
+        let (volume, data) = (scratch.path().join("volume"), scratch.path().join("volume/_data"));
+        // In the middle of the copy: nothing of it counts.
+        fs::create_dir_all(volume.join("_fill.new")).unwrap();
+        fs::write(volume.join("_fill.new/half"), "").unwrap();
+        fill(&root, "/seed", &data, false).unwrap();
+        assert_eq!(names(&data), ["deep", "link", "top"]);
+        // In the middle of the move: the rest follows.
+        fs::remove_file(volume.join("filled")).unwrap();
+        fs::create_dir_all(volume.join("_fill")).unwrap();
+        fs::write(volume.join("_fill/late"), "").unwrap();
+        fs::write(volume.join("_fill/top"), "not the newer one").unwrap();
+        fill(&root, "/seed", &data, false).unwrap();
+        assert_eq!(names(&data), ["deep", "late", "link", "top"]);
+        assert_eq!(fs::read(data.join("top")).unwrap(), b"y");
+        assert_eq!(names(&volume), ["_data", "filled"]);
     }
 }

@@ -3,10 +3,12 @@
 //! A [`Plan`] holds no reference to the specification and needs no further look-up on the host, so the
 //! container's first process carries it out in order and does nothing else.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Mount, PosixRlimitType, Process, Spec};
+use serde::{Deserialize, Serialize};
 
 use super::caps::Sets;
 use crate::sys::clone::Namespaces;
@@ -47,8 +49,22 @@ pub struct MountPlan {
     /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED`, or 0 to leave it.
     pub propagation: u64,
     pub recursive: bool,
-    /// An empty volume that takes what the image has in its place.
+    pub extra: MountExtra,
+}
+
+/// What a mount has that the specification has no words for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MountExtra {
+    /// The source is a volume, and an empty one takes what the image has in its place.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub copy_up: bool,
+    /// Such a copy must survive a power cut.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub synced: bool,
+    /// Mount what is at this path beneath the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subpath: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +106,8 @@ pub struct ProcessPlan {
 pub const USER_ANNOTATION: &str = "io.github.coracle.user";
 /// The annotation that keeps `--group-add` as written, separated by commas.
 pub const GROUPS_ANNOTATION: &str = "io.github.coracle.groups";
-/// The annotation that names the targets of volumes that are filled from the image, separated by colons.
-pub const COPY_UP_ANNOTATION: &str = "io.github.coracle.copy-up";
+/// The annotation that says more of mounts: an object of [`MountExtra`] by target.
+pub const MOUNTS_ANNOTATION: &str = "io.github.coracle.mounts";
 /// The annotation that asks for a small init as process 1.
 pub const INIT_ANNOTATION: &str = "io.github.coracle.init";
 
@@ -187,11 +203,14 @@ pub fn namespace_flag(kind: LinuxNamespaceType) -> Result<Namespaces> {
 }
 
 fn plan_mounts(spec: &Spec) -> Result<Vec<MountPlan>> {
-    let filled = spec.annotations().as_ref().and_then(|all| all.get(COPY_UP_ANNOTATION));
     let mounts = spec.mounts().as_deref().unwrap_or_default();
     let mut plans = mounts.iter().map(mount).collect::<Result<Vec<_>>>()?;
-    for plan in &mut plans {
-        plan.copy_up = filled.is_some_and(|targets| targets.split(':').any(|target| target == plan.target));
+    if let Some(text) = spec.annotations().as_ref().and_then(|all| all.get(MOUNTS_ANNOTATION)) {
+        let mut extras: HashMap<String, MountExtra> =
+            serde_json::from_str(text).with_context(|| format!("read the annotation {MOUNTS_ANNOTATION}"))?;
+        for plan in &mut plans {
+            plan.extra = extras.remove(&plan.target).unwrap_or_default();
+        }
     }
     Ok(plans)
 }
@@ -209,7 +228,7 @@ fn mount(mount: &Mount) -> Result<MountPlan> {
         attributes: 0,
         propagation: 0,
         recursive: false,
-        copy_up: false,
+        extra: MountExtra::default(),
     };
     let mut bind = mount.typ().as_deref() == Some("bind");
     let mut rest = Vec::new();
@@ -291,7 +310,6 @@ fn is_namespaced(name: &str) -> bool {
 mod tests {
     use super::*;
     use oci_spec::runtime::{LinuxBuilder, MountBuilder};
-    use std::collections::HashMap;
 
     fn planned(kind: &str, source: &str, target: &str, options: &[&str]) -> Result<MountPlan> {
         let options: Vec<String> = options.iter().map(|&o| o.to_owned()).collect();

@@ -154,8 +154,8 @@ fn apply(root: &Dir, step: &MountPlan) -> Result<OwnedFd> {
     let is_directory = FileType::from_raw_mode(rustix::fs::fstat(&made)?.st_mode).is_dir();
     let strict = matches!(&step.kind, MountKind::Devices { .. })
         || matches!(&step.kind, MountKind::Filesystem { name, .. } if name == "proc" || name == "sysfs");
-    if step.copy_up {
-        copyup::fill(root, &step.target, made.as_fd())?;
+    if let (MountKind::Bind { source }, true) = (&step.kind, step.extra.copy_up) {
+        copyup::fill(root, &step.target, source, step.extra.synced)?;
     }
     let place = place(root, &step.target, is_directory, strict)?;
     refuse_procfs(place.as_fd(), &step.target)?;
@@ -179,14 +179,24 @@ fn new_filesystem(name: &str, options: &[(String, Option<String>)], attributes: 
 /// Copies what is at a path of the host. Flags that the host's mount has are locked in a user namespace
 /// and stay; only what the plan adds is set.
 fn bind(source: &Path, step: &MountPlan) -> Result<OwnedFd> {
-    let copy = mount::copy_path(source, step.recursive)
-        .with_context(|| format!("open {}", source.display()))
-        .hint_if_denied(source)?;
+    let copy = match &step.extra.subpath {
+        Some(subpath) => copy_subpath(source, subpath, step.recursive)?,
+        None => mount::copy_path(source, step.recursive)
+            .with_context(|| format!("open {}", source.display()))
+            .hint_if_denied(source)?,
+    };
     if step.attributes != 0 {
         let change = Attributes { set: step.attributes, ..Attributes::default() };
         mount::set_attributes(copy.as_fd(), change, step.recursive).context("set the attributes")?;
     }
     Ok(copy)
+}
+
+/// Copies what is at a path beneath a directory that containers write to: whatever they do meanwhile, it is
+/// beneath (CVE-2024-23651's class).
+fn copy_subpath(source: &Path, subpath: &str, recursive: bool) -> Result<OwnedFd> {
+    let open = || mount::copy(Dir::open(source)?.locate(subpath)?.as_fd(), "", recursive);
+    open().with_context(|| format!("cannot access path {}", source.join(subpath).display()))
 }
 
 trait HintIfDenied<T> {

@@ -1,0 +1,63 @@
+//! `volume prune`: removes the volumes that no container uses.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::{condition, switch};
+use crate::base::size;
+use crate::cli::flags::parse_filter;
+use crate::cli::verb::{Action, Operands, Session};
+use crate::cli::{out, prompt};
+use crate::engine::volumes;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Remove volumes with a name too
+    #[arg(long, short)]
+    all: bool,
+    /// Remove only volumes that meet a condition: label=a=b, label!=a
+    #[arg(long, value_name = "key=value", value_parser = parse_filter)]
+    filter: Vec<(String, String)>,
+    /// Do not ask
+    #[arg(long, short)]
+    force: bool,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Remove unused local volumes";
+    const USAGE: &'static str = "[OPTIONS]";
+    const OPERANDS: Operands = Operands::None;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("Volumes that containers left behind", "coracle volume prune -f"),
+        ("All unused ones of a project", "coracle volume prune -a --filter label=project=boats"),
+    ];
+
+    fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let mut all = self.all;
+        let mut conditions = Vec::new();
+        for (key, value) in &self.filter {
+            match condition(key, value)? {
+                Some(condition) => conditions.push(condition),
+                None if key == "all" && self.all => {
+                    bail!("conflicting options: cannot specify both --all and --filter all=1");
+                }
+                None if key == "all" => all = switch(key, value)?,
+                None => bail!("invalid filter '{key}'"),
+            }
+        }
+        let which = if all { "all" } else { "anonymous" };
+        let warning =
+            format!("WARNING! This will remove {which} local volumes not used by at least one container.");
+        if !self.force && !prompt::confirm(&warning)? {
+            bail!("volume prune has been cancelled");
+        }
+        let pruned = volumes::prune(&session.engine()?, &conditions, all)?;
+        let mut text = String::new();
+        if !pruned.names.is_empty() {
+            text = format!("Deleted Volumes:\n{}\n\n", pruned.names.join("\n"));
+        }
+        out::text(&format!("{text}Total reclaimed space: {}\n", size::human(pruned.bytes, 4)))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
