@@ -12,6 +12,7 @@ mod lifecycle;
 mod network;
 mod pull;
 mod run;
+mod supervise;
 mod support;
 mod terminal;
 mod volumes;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -75,6 +75,21 @@ impl FileLock {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
+        }
+    }
+
+    /// Waits for the lock of a file that its holder may replace with [`write_atomic`], and reads what it holds, at
+    /// most `limit` bytes.
+    pub fn acquire_replaced(path: &Path, limit: u64) -> Result<(Self, Vec<u8>)> {
+        loop {
+            let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+            file.lock().with_context(|| format!("lock {}", path.display()))?;
+            // Who held it before has left this lock on a file that has no name any more.
+            let (ours, named) = (file.metadata()?, fs::metadata(path));
+            if named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+                let content = read_bounded(path, limit)?;
+                return Ok((Self { _file: file }, content));
+            }
         }
     }
 

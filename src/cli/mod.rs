@@ -33,6 +33,7 @@ mod prompt;
 mod ps;
 mod pull;
 mod report;
+mod restart;
 mod rm;
 mod rmi;
 mod run;

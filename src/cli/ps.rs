@@ -88,7 +88,8 @@ impl Args {
         let last = if self.latest { Some(1) } else { self.last };
         let last = last.and_then(|last| usize::try_from(last).ok()).filter(|last| *last > 0);
         if !self.all && last.is_none() && !every_status {
-            containers.retain(|container| container.state.status == Status::Running);
+            containers
+                .retain(|container| matches!(container.state.status, Status::Running | Status::Restarting));
         }
         containers.truncate(last.unwrap_or(usize::MAX));
     }

@@ -122,7 +122,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--read-only-tmpfs", None, Kind::Missing),
     ("--replace", None, Kind::Missing),
     ("--requires", None, Kind::Missing),
-    ("--restart", None, Kind::Missing),
     ("--retry", None, Kind::Missing),
     ("--retry-delay", None, Kind::Missing),
     ("--rmi", None, Kind::Missing),
@@ -293,7 +292,6 @@ const COMMANDS: &[&str] = &[
     "container port",
     "container prune",
     "container rename",
-    "container restart",
     "container restore",
     "container stats",
     "container top",
@@ -328,7 +326,6 @@ const COMMANDS: &[&str] = &[
     "port",
     "push",
     "rename",
-    "restart",
     "save",
     "search",
     "secret",
@@ -414,7 +411,7 @@ mod tests {
     #[test]
     fn flags_are_found_by_both_names() {
         for (verb, flag, long) in [
-            ("run", "--restart", "--restart"),
+            ("run", "--pod", "--pod"),
             ("create", "-m", "--memory"),
             ("create", "-c", "--cpu-shares"),
             ("run", "-P", "--publish-all"),
@@ -430,10 +427,10 @@ mod tests {
 
     #[test]
     fn a_missing_flag_is_named() {
-        let error = refuse(&of_verb("run", "--restart").unwrap(), "run");
+        let error = refuse(&of_verb("run", "--pod").unwrap(), "run");
         let usage = error.downcast_ref::<UsageError>().unwrap();
         assert_eq!(usage.code, 125);
-        assert!(usage.text.starts_with("coracle: --restart is not supported yet\n"));
+        assert!(usage.text.starts_with("coracle: --pod is not supported yet\n"));
         let error = refuse(&of_verb("ps", "--sort").unwrap(), "ps");
         assert_eq!(error.to_string(), "Error: --sort is not supported yet");
         assert!(refuse(&of_verb("run", "-m").unwrap(), "run").to_string().starts_with("coracle: --memory "));

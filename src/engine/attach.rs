@@ -59,6 +59,9 @@ pub enum Outcome {
 /// Attaches to a container that runs; `streams` suit it already.
 pub fn attach(engine: &Engine, id: &str, streams: Streams) -> Result<Outcome> {
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
+    if record.state.is_restarting() {
+        bail!("You cannot attach to a restarting container, wait until it is running");
+    }
     if !record.state.is_running() {
         bail!("You cannot attach to a stopped container, start it first");
     }

@@ -12,7 +12,7 @@ use super::{Engine, events, terminal};
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::join::Join;
-use crate::runtime::monitor::{Monitor, Ties};
+use crate::runtime::monitor::{self, Monitor, Ties};
 use crate::runtime::plan::{ProcessPlan, namespace_flag};
 use crate::runtime::protocol::{Event, Failure};
 use crate::store::containers::Record;
@@ -38,6 +38,9 @@ pub struct ExecOptions {
 pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<Streams>) -> Result<Outcome> {
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
     let Some(container) = Process::of(&record)? else {
+        if record.state.is_restarting() {
+            bail!("Container {} is restarting, wait until the container is running", record.id);
+        }
         bail!("container {} is not running", record.id);
     };
     let spec = start::read_spec(engine, &record.id)?;
@@ -161,10 +164,11 @@ fn supervise(
         Ok(monitor)
     };
     let ended = begin().map(|mut monitor| {
+        let signals = monitor::catch_signals();
         monitor.tell_all(&Event::Started);
-        let code = monitor.run().unwrap_or(255);
+        let code = signals.and_then(|signals| monitor.run(&signals)).map_or(255, |ended| ended.code);
         journal.died(code);
-        monitor.finish(code);
+        monitor.part(code).wait();
     });
     if let Err(error) = &ended {
         let failure = Failure::of(error);

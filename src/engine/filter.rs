@@ -109,8 +109,8 @@ fn read_condition(key: Key, value: &str) -> Result<Condition> {
         Key::Id | Key::Name => Ok(Condition::Pattern { text: value.to_owned(), regex: Regex::new(value)? }),
         Key::Exited => value.parse().map(Condition::Code).map_err(|_| invalid("exited")),
         Key::Status => match value {
-            "created" | "running" | "exited" => Ok(Condition::Text(value.to_owned())),
-            "paused" | "restarting" | "removing" | "dead" => Ok(Condition::Never),
+            "created" | "running" | "restarting" | "exited" => Ok(Condition::Text(value.to_owned())),
+            "paused" | "removing" | "dead" => Ok(Condition::Never),
             _ => Err(invalid("status")),
         },
         Key::Health => match value {

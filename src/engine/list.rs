@@ -244,6 +244,11 @@ impl Listed {
         match self.state.status {
             Status::Created => "Created".to_owned(),
             Status::Running => format!("Up {}", time::human(since(self.state.started_at))),
+            Status::Restarting => format!(
+                "Restarting ({}) {} ago",
+                self.state.exit_code,
+                time::human(since(self.state.finished_at))
+            ),
             Status::Exited => format!(
                 "Exited ({}) {} ago",
                 self.state.exit_code,

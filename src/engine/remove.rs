@@ -25,12 +25,13 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
         Err(_) if force => return discard_id(engine, &id, None, &[]),
         Err(error) => return Err(error),
     };
-    if record.state.is_running() {
+    if record.state.is_up() {
         if !force {
             bail!(
-                "cannot remove container \"/{}\": container is running: stop the container before removing or \
-                 force remove",
-                record.name
+                "cannot remove container \"/{}\": container is {}: stop the container before removing or force \
+                 remove",
+                record.name,
+                record.state.status.as_str()
             );
         }
         stop::kill_and_wait(engine, &record)?;

@@ -6,11 +6,15 @@
 //!  └ may die at any time                            └ record: running → exited, or removed with --rm
 //! ```
 //!
+//! Here is how the supervisor brings a container up, for the first time or again; [`super::supervise`] is what
+//! it does from then on.
+//!
 //! The record says "running" before the program does, so that no container runs that is not on record; a
 //! client that has gone by then takes the start back.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
@@ -21,7 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, remove, spec, terminal};
+use super::{Engine, events, files, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -29,9 +33,9 @@ use crate::runtime::caps::CapSet;
 use crate::runtime::identity;
 use crate::runtime::launch::{Launch, Started, Starting};
 use crate::runtime::log::LogWriter;
-use crate::runtime::monitor::{Monitor, Ties};
+use crate::runtime::monitor::Ties;
 use crate::runtime::plan::{Plan, Rootfs};
-use crate::runtime::protocol::{Event, Failure};
+use crate::runtime::protocol::{Event, Failure, Taking};
 use crate::runtime::seccomp::{self, Filter};
 use crate::runtime::userns::UserNamespace;
 use crate::store::containers::{Record, Source, State, Status};
@@ -41,6 +45,10 @@ use crate::sys::{process, socket};
 
 /// A `config.json` is small; one beyond this is not ours.
 const SPEC_LIMIT: u64 = 16 << 20;
+
+/// How long a start waits for the supervisor before to be gone.
+const LOCK_ATTEMPTS: u32 = 400;
+const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The socket of a supervisor, in the container's run directory.
 pub const SOCKET: &str = "attach.sock";
@@ -66,7 +74,7 @@ impl Work {
 /// caller is attached either way.
 pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outcome> {
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
-    if record.state.is_running() {
+    if record.state.is_up() {
         return match streams {
             Some(streams) => attach::attach(engine, &record.id, streams),
             None => Ok(Outcome::Started),
@@ -140,17 +148,25 @@ pub fn filter(options: &ContainerOptions) -> Result<Option<Filter>> {
 }
 
 /// The supervisor process, and the container it has on record, once it has.
-struct Supervisor<'a> {
-    engine: &'a Engine,
-    record: Option<Record>,
+pub struct Supervisor<'a> {
+    pub engine: &'a Engine,
+    pub record: Option<Record>,
 }
 
 /// A container whose program runs, with what ends with it.
-struct Up {
-    started: Started,
-    listener: OwnedFd,
-    log: LogWriter,
-    _network: Option<slirp::SlirpStack>,
+pub struct Up {
+    pub started: Started,
+    pub log: LogWriter,
+    /// Where output waits for clients that are slow.
+    pub spill: OwnedFd,
+    pub network: Option<slirp::SlirpStack>,
+}
+
+/// What a supervisor has from the first run of its container to the last: the container's lock, and what its user
+/// namespace allows.
+pub struct Post {
+    max_gid: u32,
+    can_set_groups: bool,
     _lock: FileLock,
 }
 
@@ -158,7 +174,15 @@ impl Supervisor<'_> {
     /// The supervisor's whole life.
     fn run(mut self, work: Work, client: OwnedFd, streams: Option<Streams>) -> ! {
         let ended = match self.bring_up(work, client.as_fd()) {
-            Ok((record, up)) => self.keep(record, up, client, streams),
+            Ok((up, listener, post)) => {
+                let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
+                let is_attached = streams.is_some();
+                let first = (client, taking, self.ties(is_attached, taking));
+                if is_attached {
+                    self.tell("attach");
+                }
+                self.keep(up, listener, post, first)
+            }
             Err(error) => {
                 let failure = Failure::of(&error);
                 self.take_back(&failure);
@@ -170,21 +194,21 @@ impl Supervisor<'_> {
         clone::exit_now(i32::from(ended.is_err()))
     }
 
-    fn bring_up(&mut self, work: Work, client: BorrowedFd<'_>) -> Result<(Record, Up)> {
+    fn bring_up(&mut self, work: Work, client: BorrowedFd<'_>) -> Result<(Up, OwnedFd, Post)> {
         // While the caller's terminal is still ours.
         let console_size = terminal::size();
         // The helpers that map ids work while the container is put on disk.
         let opening = namespace::open(self.engine)?;
         leave_the_terminal().context("leave the terminal")?;
-        let (record, spec, lock) = self.prepare(work, namespace::max_gid(&opening.maps))?;
+        let max_gid = namespace::max_gid(&opening.maps);
+        let can_set_groups = !opening.maps.is_single();
+        let (record, spec, lock) = self.prepare(work, max_gid)?;
         let mut plan = Plan::new(&spec, rootfs(self.engine, &record))?;
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
-        let can_set_groups = !opening.maps.is_single();
         let (namespace, network) = self.namespaces(&record, opening)?;
         namespace.enter()?;
         let listener = self.listen(&record)?;
-        let log = LogWriter::open(&self.engine.layout().container_log(&record.id)).context("open the log")?;
         let launch = Launch {
             plan: &plan,
             filter: filter.as_ref(),
@@ -192,10 +216,39 @@ impl Supervisor<'_> {
             network: network.as_ref().map(AsFd::as_fd),
             can_set_groups,
         };
+        let up = self.start_program(record, &launch, || refuse_without_client(client))?;
+        Ok((up, listener, Post { max_gid, can_set_groups, _lock: lock }))
+    }
+
+    /// Starts the container's program once more, in the same user namespace.
+    pub fn bring_up_again(&mut self, record: Record, post: &Post) -> Result<Up> {
+        let spec = refresh(self.engine, &record, post.max_gid)?;
+        let plan = Plan::new(&spec, rootfs(self.engine, &record))?;
+        let filter = filter(&record.options)?;
+        let network = network_owner(self.engine, &record)?.map(open_network).transpose()?;
+        let launch = Launch {
+            plan: &plan,
+            filter: filter.as_ref(),
+            stdin_open: record.options.stdin_open,
+            network: network.as_ref().map(AsFd::as_fd),
+            can_set_groups: post.can_set_groups,
+        };
+        self.start_program(record, &launch, || Ok(()))
+    }
+
+    /// Starts the program, once it is on record and `still_wanted`.
+    fn start_program(
+        &mut self,
+        record: Record,
+        launch: &Launch<'_>,
+        still_wanted: impl FnOnce() -> Result<()>,
+    ) -> Result<Up> {
+        let log = LogWriter::open(&self.engine.layout().container_log(&record.id)).context("open the log")?;
+        let spill = open_directory(self.engine, &record.id)?;
         let starting = launch.start()?;
-        let (record, stack) = self.record_running(record, &starting)?;
-        refuse_without_client(client)?;
-        Ok((record, Up { started: starting.go()?, listener, log, _network: stack, _lock: lock }))
+        let network = self.record_running(record, &starting)?;
+        still_wanted()?;
+        Ok(Up { started: starting.go()?, log, spill, network })
     }
 
     /// Puts a new container on record, or reads again what an old one is.
@@ -209,11 +262,8 @@ impl Supervisor<'_> {
             Work::Existing(record) => {
                 self.engine.layout().create()?;
                 let lock = self.lock(&record)?;
-                // A volume that somebody took away by hand is made again, empty.
-                let _volumes = hold_volumes(self.engine, &record.options)?;
-                let around = surroundings(self.engine, &record.options, &record.id, max_gid)?;
-                files::write(&around.directory, &record.options, &around.hostname)?;
-                let spec = read_spec(self.engine, &record.id)?;
+                self.engine.containers().forget_stop(&record.id);
+                let spec = refresh(self.engine, &record, max_gid)?;
                 (record, spec, lock)
             }
         };
@@ -225,10 +275,7 @@ impl Supervisor<'_> {
     /// namespace that owns it.
     fn namespaces(&self, record: &Record, opening: Opening) -> Result<(UserNamespace, Option<OwnedFd>)> {
         let Some(owner) = network_owner(self.engine, record)? else { return Ok((opening.finish()?, None)) };
-        let path = format!("/proc/{owner}/ns/net");
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let network =
-            rustix::fs::open(&path, flags, Mode::empty()).with_context(|| format!("open {path}"))?;
+        let network = open_network(owner)?;
         let users = UserNamespace::of_process(owner).context("open the other container's user namespace")?;
         Ok((users, Some(network)))
     }
@@ -238,14 +285,14 @@ impl Supervisor<'_> {
         &mut self,
         mut record: Record,
         starting: &Starting,
-    ) -> Result<(Record, Option<slirp::SlirpStack>)> {
+    ) -> Result<Option<slirp::SlirpStack>> {
         let stack = self.start_network(&record, starting)?;
         if let Some(stack) = &stack {
             record.ports = stack.ports().to_vec();
         }
         let pid = starting.pid();
         let supervisor = i32::try_from(std::process::id()).context("read the supervisor's id")?;
-        record.state = State {
+        let state = State {
             status: Status::Running,
             pid,
             pid_start: process::start_time(pid).unwrap_or_default(),
@@ -253,10 +300,17 @@ impl Supervisor<'_> {
             supervisor_start: process::start_time(supervisor).context("read the supervisor's start")?,
             boot_id: process::boot_id().context("read the boot id")?,
             started_at: Some(Timestamp::now()),
+            finished_at: record.state.finished_at,
+            // A start by the user begins to count anew.
+            restart_count: if record.state.is_restarting() { record.state.restart_count } else { 0 },
             ..State::default()
         };
-        self.engine.containers().save(&record, Durability::Fast)?;
-        Ok((record, stack))
+        let ports = record.ports;
+        self.record = Some(self.engine.containers().change(&record.id, |record| {
+            (record.state, record.ports) = (state, ports);
+            Durability::Fast
+        })?);
+        Ok(stack)
     }
 
     fn start_network(&self, record: &Record, starting: &Starting) -> Result<Option<slirp::SlirpStack>> {
@@ -266,45 +320,17 @@ impl Supervisor<'_> {
         Ok(Some(slirp::start(starting.pid(), &options, &record.options.publish, &directory)?))
     }
 
-    /// Keeps the container until it has ended, and writes that down before anybody is told.
-    fn keep(&mut self, mut record: Record, up: Up, client: OwnedFd, streams: Option<Streams>) -> Result<()> {
-        let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
-        let options = &record.options;
-        let ties = Ties {
-            stdin_once: taking.stdin && !options.tty,
-            // Nobody would ever look at it again.
-            lives_with_client: streams.is_some() && options.auto_remove,
-        };
-        let mut monitor = Monitor::new(up.started)?
-            .with(up.listener, up.log)
-            .spilling_into(open_directory(self.engine, &record.id)?);
-        monitor.add_client(client, taking, ties)?;
-        if streams.is_some() {
-            events::container(self.engine, &record, "attach", &[]);
-        }
-        events::container(self.engine, &record, "start", &[]);
-        monitor.tell_all(&Event::Started);
-        let code = monitor.run()?;
-        let _ = fs::remove_dir_all(self.engine.layout().container_run(&record.id));
-        drop(up._network);
-        let state = &mut record.state;
-        state.status = Status::Exited;
-        state.exit_code = code;
-        (state.pid, state.supervisor) = (0, 0);
-        state.finished_at = Some(Timestamp::now());
-        self.put_away(&record);
-        // A client that never takes what is for it must not keep the container from being started again.
-        drop(up._lock);
-        monitor.finish(code);
-        Ok(())
-    }
-
     /// One supervisor at a time: a second start of the same container finds this lock taken.
     fn lock(&self, record: &Record) -> Result<FileLock> {
-        match FileLock::try_directory(&self.engine.layout().container(&record.id))? {
-            Some(lock) => Ok(lock),
-            None => bail!("container {} is already being started", &record.id[..12]),
+        let directory = self.engine.layout().container(&record.id);
+        for _ in 0..LOCK_ATTEMPTS {
+            if let Some(lock) = FileLock::try_directory(&directory)? {
+                return Ok(lock);
+            }
+            // A supervisor that has just told everybody of the end is gone a moment later.
+            std::thread::sleep(LOCK_INTERVAL);
         }
+        bail!("container {} is already being started", &record.id[..12])
     }
 
     fn listen(&self, record: &Record) -> Result<OwnedFd> {
@@ -317,24 +343,47 @@ impl Supervisor<'_> {
 
     /// A start that failed: the container is as it was created, with the reason, or gone with `--rm`.
     fn take_back(&mut self, failure: &Failure) {
-        let Some(mut record) = self.record.take() else { return };
-        let _ = fs::remove_dir_all(self.engine.layout().container_run(&record.id));
-        record.state =
+        let Some(record) = self.record.take() else { return };
+        let state =
             State { exit_code: i32::from(failure.code), error: failure.text.clone(), ..State::default() };
-        self.put_away(&record);
+        let _ = self.put_away(&record, |now| {
+            now.state = state;
+            durability(&now.options)
+        });
     }
 
-    /// Writes the end down, or takes the container away. What cannot be written (a full disk) leaves a record
-    /// that readers settle as lost.
-    fn put_away(&self, record: &Record) {
-        // Before anybody can see the end and write down what comes after it.
-        events::died(self.engine, record);
-        let _ = if record.options.auto_remove {
-            remove::discard_inside(self.engine, record)
-        } else {
-            self.engine.containers().save(record, durability(&record.options))
-        };
+    /// Writes an event of the container down.
+    pub fn tell(&self, action: &str) {
+        if let Some(record) = &self.record {
+            events::container(self.engine, record, action, &[]);
+        }
     }
+
+    /// What of the container ends with the client that starts it.
+    fn ties(&self, is_attached: bool, taking: Taking) -> Ties {
+        let Some(record) = &self.record else { return Ties::default() };
+        Ties {
+            stdin_once: taking.stdin && !record.options.tty,
+            // Nobody would ever look at it again.
+            lives_with_client: is_attached && record.options.auto_remove,
+        }
+    }
+}
+
+/// Makes anew what a container is given of the host as it is now, and reads its specification.
+fn refresh(engine: &Engine, record: &Record, max_gid: u32) -> Result<Spec> {
+    // A volume that somebody took away by hand is made again, empty.
+    let _volumes = hold_volumes(engine, &record.options)?;
+    let around = surroundings(engine, &record.options, &record.id, max_gid)?;
+    files::write(&around.directory, &record.options, &around.hostname)?;
+    read_spec(engine, &record.id)
+}
+
+/// The network namespace of a process.
+fn open_network(pid: i32) -> Result<OwnedFd> {
+    let path = format!("/proc/{pid}/ns/net");
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::open(&path, flags, Mode::empty()).with_context(|| format!("open {path}"))
 }
 
 /// Reads the specification of a container.

@@ -9,11 +9,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::create::durability;
 use super::start::SOCKET;
 use super::{Engine, events};
 use crate::base::signal;
 use crate::runtime::protocol::{CHUNK, Event};
-use crate::store::containers::{LookupError, Record, Source};
+use crate::store::containers::{LookupError, Record, Source, State, Status, StopReason};
+use crate::store::options::RestartPolicy;
 use crate::sys::{process, socket};
 
 /// Seconds between the stop signal and SIGKILL when nothing else was said: docker's.
@@ -23,34 +25,50 @@ const STOP_TIMEOUT: i64 = 10;
 /// is left alone.
 pub fn stop(engine: &Engine, id: &str, signal_name: Option<&str>, timeout: Option<i64>) -> Result<()> {
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
-    let Some(process) = Process::of(&record)? else { return Ok(()) };
-    let chosen = match signal_name {
+    stop_because(engine, &record, StopReason::Stop, signal_name, timeout)
+}
+
+/// Ends a container if it runs or is about to again.
+pub fn stop_because(
+    engine: &Engine,
+    record: &Record,
+    reason: StopReason,
+    signal_name: Option<&str>,
+    timeout: Option<i64>,
+) -> Result<()> {
+    let number = match signal_name {
         Some(name) => signal_number(name)?,
-        None => stop_signal(engine, &record)?,
+        None => stop_signal(engine, record)?.unwrap_or(libc::SIGTERM),
     };
-    tell_kill(engine, &record, chosen);
-    process.send(chosen)?;
     let timeout = timeout.or(record.options.stop_timeout).unwrap_or(STOP_TIMEOUT);
     let limit = u64::try_from(timeout).ok().map(Duration::from_secs);
-    if !process.wait_until_gone(limit)? {
-        tell_kill(engine, &record, libc::SIGKILL);
-        process.send(libc::SIGKILL)?;
-        process.wait_until_gone(None)?;
+    note(engine, record, reason)?;
+    if bring_down(engine, &record.id, &[(number, limit), (libc::SIGKILL, None)])? {
+        events::container(engine, record, "stop", &[]);
     }
-    wait_for_record(engine, &record)?;
-    events::container(engine, &record, "stop", &[]);
     Ok(())
 }
 
-/// Sends a signal to a container's first process.
+/// Sends a signal to a container's first process. Unless it is another than the one that stops the container,
+/// the end that follows is the user's wish: docker's rule.
 pub fn kill(engine: &Engine, id: &str, signal_name: &str) -> Result<()> {
     let number = signal_number(signal_name)?;
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
-    let Some(process) = Process::of(&record)? else {
+    if !record.state.is_up() {
         bail!("cannot kill container: {id}: container {} is not running", record.id);
-    };
+    }
+    let ends_it = number == libc::SIGKILL || stop_signal(engine, &record)?.is_none_or(|stop| stop == number);
+    if ends_it {
+        note(engine, &record, StopReason::Stop)?;
+    }
+    // What it is doing may have changed before the note was there.
+    let record = engine.containers().load(&record.id)?;
     tell_kill(engine, &record, number);
-    process.send(number)
+    match Process::of(&record)? {
+        Some(process) => process.send(number),
+        None if ends_it => wake(&record),
+        None => Ok(()),
+    }
 }
 
 /// Written down before the signal is sent, so that it stands before the end that it brings.
@@ -67,13 +85,76 @@ pub fn wait(engine: &Engine, id: &str) -> Result<i32> {
 
 /// Kills a container and waits until its end is on record or it is gone.
 pub fn kill_and_wait(engine: &Engine, record: &Record) -> Result<()> {
-    if let Some(process) = Process::of(record)? {
-        tell_kill(engine, record, libc::SIGKILL);
-        process.send(libc::SIGKILL)?;
-        process.wait_until_gone(None)?;
+    note(engine, record, StopReason::Stop)?;
+    bring_down(engine, &record.id, &[(libc::SIGKILL, None)]).map(drop)
+}
+
+/// Leaves a note that the end of this container is wanted, where it would else be followed by something.
+fn note(engine: &Engine, record: &Record, reason: StopReason) -> Result<()> {
+    let matters = match reason {
+        StopReason::Stop => record.options.restart != RestartPolicy::No,
+        StopReason::Restart => record.state.is_up(),
+    };
+    // One that was never started has nothing to be kept from.
+    if !matters || record.state.status == Status::Created {
+        return Ok(());
     }
-    wait_for_record(engine, record)?;
-    Ok(())
+    engine.containers().note_stop(&record.id, reason, durability(&record.options))
+}
+
+/// Sends each signal, with its time to work, until the container is down; whether it was up. The note of why is
+/// there already, so a run that has just begun is the last one.
+fn bring_down(engine: &Engine, id: &str, signals: &[(i32, Option<Duration>)]) -> Result<bool> {
+    let mut was_up = false;
+    loop {
+        let record = match engine.containers().load(id) {
+            Ok(record) => record,
+            Err(error) if error.is::<LookupError>() => return Ok(was_up),
+            Err(error) => return Err(error),
+        };
+        if record.state.is_restarting() {
+            was_up = true;
+            wake(&record)?;
+            std::thread::sleep(Duration::from_millis(5));
+        } else if let Some(process) = Process::of(&record)? {
+            was_up = true;
+            end(engine, &record, &process, signals)?;
+        } else if record.state.is_supervised() {
+            // It has ended by itself, and what follows is about to be written down.
+            wait_for_record(engine, &record)?;
+        } else {
+            return Ok(was_up);
+        }
+    }
+}
+
+fn end(
+    engine: &Engine,
+    record: &Record,
+    process: &Process,
+    signals: &[(i32, Option<Duration>)],
+) -> Result<()> {
+    for (number, limit) in signals {
+        tell_kill(engine, record, *number);
+        process.send(*number)?;
+        if process.wait_until_gone(*limit)? {
+            break;
+        }
+    }
+    wait_for_record(engine, record).map(drop)
+}
+
+/// Makes the supervisor of a restarting container look at what is wanted of it.
+fn wake(record: &Record) -> Result<()> {
+    let State { supervisor, supervisor_start, .. } = record.state;
+    let Some(pid) = Pid::from_raw(supervisor) else { return Ok(()) };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) if process::is_alive(supervisor, supervisor_start) => {
+            Process { pidfd }.send(libc::SIGHUP).context("wake the supervisor")
+        }
+        Ok(_) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error).context("open the supervisor's process"),
+    }
 }
 
 /// The first process of a running container, by a descriptor that cannot come to mean another.
@@ -126,16 +207,24 @@ impl Process {
     }
 }
 
+/// Hears the exit code of the run that goes on, or of the next one, from the supervisor; `None` if it is not
+/// there.
+fn hear_exit(engine: &Engine, id: &str) -> Option<i32> {
+    let supervisor = socket::connect(&engine.layout().container_run(id), SOCKET).ok()?;
+    let mut buffer = vec![0; CHUNK + 16];
+    while let Ok(n @ 1..) = socket::receive(supervisor.as_fd(), &mut buffer) {
+        if let Some(Event::Exited(code)) = Event::decode(&buffer[..n]) {
+            return Some(code);
+        }
+    }
+    None
+}
+
 /// Waits for the supervisor to have written the end down: it says so after it has. One that was killed
 /// never will; its socket closes.
 fn wait_for_record(engine: &Engine, record: &Record) -> Result<i32> {
-    if let Ok(supervisor) = socket::connect(&engine.layout().container_run(&record.id), SOCKET) {
-        let mut buffer = vec![0; CHUNK + 16];
-        while let Ok(n @ 1..) = socket::receive(supervisor.as_fd(), &mut buffer) {
-            if let Some(Event::Exited(code)) = Event::decode(&buffer[..n]) {
-                return Ok(code);
-            }
-        }
+    if let Some(code) = hear_exit(engine, &record.id) {
+        return Ok(code);
     }
     // Either it ended before we came, or it is on its way out.
     for _ in 0..600 {
@@ -158,12 +247,13 @@ fn signal_number(name: &str) -> Result<i32> {
     Ok(signal::parse(name)?)
 }
 
-/// The user's, else the image's, else SIGTERM. An image that names nonsense gets SIGTERM.
-fn stop_signal(engine: &Engine, record: &Record) -> Result<i32> {
+/// The signal that stops the container where one was named: the user's, else the image's. An image that names
+/// nonsense names none.
+fn stop_signal(engine: &Engine, record: &Record) -> Result<Option<i32>> {
     if let Some(name) = &record.options.stop_signal {
-        return signal_number(name);
+        return signal_number(name).map(Some);
     }
-    let Source::Image { id, .. } = &record.source else { return Ok(libc::SIGTERM) };
+    let Source::Image { id, .. } = &record.source else { return Ok(None) };
     let image = engine.images().config(id).map(|(_, config)| config.config.stop_signal).unwrap_or_default();
-    Ok(if image.is_empty() { libc::SIGTERM } else { signal_number(&image).unwrap_or(libc::SIGTERM) })
+    Ok(signal_number(&image).ok().filter(|_| !image.is_empty()))
 }

@@ -5,6 +5,7 @@
 //! much: no reader, however slow, makes the container wait, takes memory, or loses output.
 
 mod client;
+mod farewell;
 mod queue;
 
 use std::collections::VecDeque;
@@ -20,6 +21,8 @@ use rustix::termios::Winsize;
 
 use client::Client;
 use queue::Place;
+
+pub use farewell::{Farewell, Woken};
 
 use super::launch::{Started, Streams};
 use super::log::{LogWriter, Stream};
@@ -42,6 +45,17 @@ pub struct Monitor {
     buffer: Vec<u8>,
     /// Whether memory that only the start needed has been given back.
     trimmed: bool,
+    /// Whether the supervisor was told to end.
+    told_to_end: bool,
+}
+
+/// How a run of the container ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The program's exit code, or 128 + signal.
+    pub code: i32,
+    /// The supervisor itself was told to end: nothing is to be started again.
+    pub told_to_end: bool,
 }
 
 /// Input on its way to the container.
@@ -92,12 +106,20 @@ impl Monitor {
             stdin: Input::default(),
             buffer: vec![0; CHUNK + 16],
             trimmed: false,
+            told_to_end: false,
         })
     }
 
     /// Lets clients come, and keeps what the process says.
     pub fn with(mut self, listener: OwnedFd, log: LogWriter) -> Self {
         (self.listener, self.log) = (Some(listener), Some(log));
+        self
+    }
+
+    /// The same after another run, whose clients stay until they have taken what was for them.
+    pub fn after(mut self, farewell: Farewell, log: LogWriter) -> Self {
+        (self.listener, self.clients) = (farewell.listener, farewell.clients);
+        self.log = Some(log);
         self
     }
 
@@ -122,17 +144,15 @@ impl Monitor {
     }
 
     /// Works until the container has ended and its output is taken; returns its exit code. The clients are
-    /// still there, to be told by [`Monitor::finish`] once the end is on record.
-    pub fn run(&mut self) -> Result<i32> {
-        let signals =
-            Signals::catch(&[Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]).context("catch signals")?;
+    /// still there, to be told by [`Monitor::part`] once the end is on record.
+    pub fn run(&mut self, signals: &Signals) -> Result<Ended> {
         let mut ended = false;
         let mut open = [true, matches!(self.container.streams, Streams::Pipes { .. })];
         while !ended || open.contains(&true) {
-            for (source, events) in self.wait(&signals, ended, open)? {
+            for (source, events) in self.wait(signals, ended, open)? {
                 match source {
                     Source::Process => ended = true,
-                    Source::Signals => self.pass_on(&signals),
+                    Source::Signals => self.pass_on(signals),
                     Source::Listener => self.accept()?,
                     Source::Stdout => open[0] = self.read_output(Stream::Stdout),
                     Source::Stderr => open[1] = self.read_output(Stream::Stderr),
@@ -146,26 +166,15 @@ impl Monitor {
             // A full disk loses the log, not the container's end.
             let _ = log.finish();
         }
-        clone::wait(self.container.child.pidfd()).context("wait for the container")
+        let code = clone::wait(self.container.child.pidfd()).context("wait for the container")?;
+        Ok(Ended { code, told_to_end: self.told_to_end })
     }
 
-    /// Says the exit code to every client, and waits until each has taken all that was for it.
-    pub fn finish(mut self, code: i32) {
-        drop(self.listener.take());
-        self.tell_all(&Event::Exited(code));
-        loop {
-            self.clients.retain(Client::is_behind);
-            if self.clients.is_empty() {
-                return;
-            }
-            let mut fds: Vec<_> =
-                self.clients.iter().map(|client| PollFd::new(&client.socket, PollFlags::OUT)).collect();
-            if !matches!(poll(&mut fds, None), Ok(_) | Err(Errno::INTR)) {
-                return;
-            }
-            drop(fds);
-            self.clients.iter_mut().for_each(Client::flush);
-        }
+    /// Says the exit code to every client, once it is on record.
+    pub fn part(mut self, code: i32) -> Farewell {
+        self.clients.iter_mut().for_each(|client| client.leave(code));
+        self.clients.retain(|client| !client.has_all());
+        Farewell { clients: self.clients, listener: self.listener }
     }
 
     fn wait(&mut self, signals: &Signals, ended: bool, open: [bool; 2]) -> Result<Vec<(Source, PollFlags)>> {
@@ -299,6 +308,10 @@ impl Monitor {
         if !events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             return;
         }
+        if self.clients[index].leaving {
+            self.clients[index].gone = true;
+            return;
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         match socket::receive(self.clients[index].socket.as_fd(), &mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -345,9 +358,10 @@ impl Monitor {
     }
 
     /// A supervisor that is told to end asks its container to; other signals are for terminals.
-    fn pass_on(&self, signals: &Signals) {
+    fn pass_on(&mut self, signals: &Signals) {
         while let Ok(Some(number)) = signals.next() {
             if number == libc::SIGTERM {
+                self.told_to_end = true;
                 let _ = process::send_signal(self.container.child.pidfd(), libc::SIGTERM);
             }
         }
@@ -357,7 +371,7 @@ impl Monitor {
         let gone = |client: &&Client| client.gone;
         let ends_input = self.clients.iter().filter(gone).any(|client| client.ties.stdin_once);
         let ends_container = self.clients.iter().filter(gone).any(|client| client.ties.lives_with_client);
-        self.clients.retain(|client| !client.gone);
+        self.clients.retain(|client| !client.has_all());
         if ends_input {
             self.end_input();
         }
@@ -365,6 +379,12 @@ impl Monitor {
             let _ = process::send_signal(self.container.child.pidfd(), libc::SIGKILL);
         }
     }
+}
+
+/// The signals that a supervisor takes as messages, from its first moment to its last: one that came between
+/// two runs of its container would end it.
+pub fn catch_signals() -> Result<Signals> {
+    Signals::catch(&[Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]).context("catch signals")
 }
 
 fn never_block(fd: BorrowedFd<'_>) -> Result<()> {

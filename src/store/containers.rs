@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Layout;
 use super::options::ContainerOptions;
 use crate::base::digest::Digest;
-use crate::base::file::{self, Durability};
+use crate::base::file::{self, Durability, FileLock};
 use crate::base::{hint::HintExt, id};
 use crate::sys::process;
 
@@ -83,6 +83,9 @@ pub struct State {
     pub finished_at: Option<Timestamp>,
     #[serde(default)]
     pub oom_killed: bool,
+    /// Restarts by its policy since the user started it.
+    #[serde(default)]
+    pub restart_count: u32,
 }
 
 /// Docker's states.
@@ -92,6 +95,8 @@ pub enum Status {
     #[default]
     Created,
     Running,
+    /// It has ended, and its supervisor will start it again.
+    Restarting,
     Exited,
 }
 
@@ -101,6 +106,7 @@ impl Status {
         match self {
             Status::Created => "created",
             Status::Running => "running",
+            Status::Restarting => "restarting",
             Status::Exited => "exited",
         }
     }
@@ -113,6 +119,16 @@ impl State {
     /// Whether the recorded process is alive: same number, same start time, same boot.
     pub fn is_running(&self) -> bool {
         self.status == Status::Running && process::boot_id().is_ok_and(|boot| self.is_running_in(&boot))
+    }
+
+    /// Whether it waits for its supervisor to start it again.
+    pub fn is_restarting(&self) -> bool {
+        self.status == Status::Restarting && self.is_supervised()
+    }
+
+    /// Docker's `Running`: its process is alive, or will be again.
+    pub fn is_up(&self) -> bool {
+        self.is_running() || self.is_restarting()
     }
 
     /// Whether its supervisor is alive: it may still have to write the end.
@@ -131,10 +147,10 @@ impl State {
     }
 
     /// The state as it is now: running without a process left behind becomes exited, with
-    /// [`EXIT_CODE_LOST`].
+    /// [`EXIT_CODE_LOST`], and restarting without a supervisor exited as it was.
     pub fn settled(self) -> Self {
         match self.status {
-            Status::Running => self.settled_in(&process::boot_id().unwrap_or_default()),
+            Status::Running | Status::Restarting => self.settled_in(&process::boot_id().unwrap_or_default()),
             _ => self,
         }
     }
@@ -147,8 +163,21 @@ impl State {
             self.pid = 0;
             self.finished_at = self.finished_at.or(self.started_at);
         }
+        if self.status == Status::Restarting && !self.is_supervised_in(boot) {
+            self.status = Status::Exited;
+        }
         self
     }
+}
+
+/// Why a container is asked to end, in a file beside its record. It is there before the container knows, so
+/// that its end is understood whoever dies in between, and stays until the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The user wants it to end, and to stay so.
+    Stop,
+    /// It is to be started again by the command that ends it: `--rm` does not remove it.
+    Restart,
 }
 
 /// Why a container was not found.
@@ -252,6 +281,46 @@ impl<'a> Containers<'a> {
         file::write_atomic(&self.record_path(&record.id), &content, durability)
     }
 
+    /// Changes a record under its lock, so that what others change at the same time stays; `change` says how much
+    /// the change matters.
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut Record) -> Durability) -> Result<Record> {
+        let path = self.record_path(id);
+        let (_lock, content) = match FileLock::acquire_replaced(&path, RECORD_LIMIT) {
+            Err(_) if !path.exists() => return Err(LookupError::NotFound(id.to_owned()).into()),
+            held => held?,
+        };
+        let mut record = parse(&content).with_context(|| format!("read {}", path.display()))?;
+        let durability = change(&mut record);
+        self.save(&record, durability)?;
+        Ok(record)
+    }
+
+    /// Writes down that a container is to end. One that is gone needs no reason.
+    pub fn note_stop(&self, id: &str, reason: StopReason, durability: Durability) -> Result<()> {
+        let path = self.stop_path(id);
+        if !self.record_path(id).exists() {
+            return Ok(());
+        }
+        let word = match reason {
+            StopReason::Stop => "stop",
+            StopReason::Restart => "restart",
+        };
+        file::write_atomic(&path, word.as_bytes(), durability)
+    }
+
+    /// Why the container was asked to end since it was started, if it was.
+    pub fn stop_reason(&self, id: &str) -> Option<StopReason> {
+        match fs::read(self.stop_path(id)).ok()?.as_slice() {
+            b"restart" => Some(StopReason::Restart),
+            _ => Some(StopReason::Stop),
+        }
+    }
+
+    /// Forgets it, before a start.
+    pub fn forget_stop(&self, id: &str) {
+        let _ = fs::remove_file(self.stop_path(id));
+    }
+
     /// Takes a name for a container that has, or is about to have, a directory. A name whose container
     /// is gone is taken over.
     pub fn claim_name(&self, name: &str, id: &str) -> Result<()> {
@@ -286,6 +355,10 @@ impl<'a> Containers<'a> {
     fn named_by(&self, name: &str) -> Option<String> {
         let target = fs::read_link(self.layout.names().join(name)).ok()?;
         Some(target.file_name()?.to_str()?.to_owned())
+    }
+
+    fn stop_path(&self, id: &str) -> PathBuf {
+        self.layout.container(id).join("stop")
     }
 
     fn record_path(&self, id: &str) -> PathBuf {

@@ -35,6 +35,8 @@ pub struct ContainerOptions {
     pub stdin_open: bool,
     /// `--rm`.
     pub auto_remove: bool,
+    /// `--restart`; `update` may change it later.
+    pub restart: RestartPolicy,
     pub init: bool,
     pub read_only: bool,
     pub privileged: bool,
@@ -82,6 +84,40 @@ impl ContainerOptions {
             _ => None,
         };
         self.mounts.iter().filter_map(name).collect()
+    }
+}
+
+/// `--restart`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "policy", rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    #[default]
+    No,
+    /// At most `retries` times; 0 sets no limit.
+    OnFailure {
+        retries: u32,
+    },
+    Always,
+    UnlessStopped,
+}
+
+impl RestartPolicy {
+    /// Docker's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::OnFailure { .. } => "on-failure",
+            Self::Always => "always",
+            Self::UnlessStopped => "unless-stopped",
+        }
+    }
+
+    /// Docker's `MaximumRetryCount`.
+    pub fn retries(self) -> u32 {
+        match self {
+            Self::OnFailure { retries } => retries,
+            Self::No | Self::Always | Self::UnlessStopped => 0,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod mounts;
 pub mod network;
 pub mod ports;
 pub mod resources;
+pub mod restart;
 pub mod security;
 pub mod variables;
 
@@ -19,7 +20,9 @@ use super::flags::parse_integer;
 use crate::base::signal;
 use crate::config::env;
 use crate::oci::platform::Platform;
-use crate::store::options::{ContainerOptions, DeviceOption, MountOption, NetworkMode, Ulimit};
+use crate::store::options::{
+    ContainerOptions, DeviceOption, MountOption, NetworkMode, RestartPolicy, Ulimit,
+};
 
 /// Flags that describe a container.
 #[derive(clap::Args)]
@@ -117,6 +120,9 @@ pub struct CreateFlags {
     /// Mount the root filesystem read-only
     #[arg(long)]
     read_only: bool,
+    /// What follows when the container ends: no, on-failure[:retries], always or unless-stopped
+    #[arg(long, value_name = "policy")]
+    restart: Option<String>,
     /// Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed
     #[arg(long)]
     rm: bool,
@@ -209,6 +215,10 @@ impl CreateFlags {
         if let Some(path) = workdir.as_ref().filter(|path| !path.starts_with('/')) {
             bail!("the working directory '{path}' is invalid, it needs to be an absolute path");
         }
+        let restart = restart::policy(self.restart.as_deref().unwrap_or_default())?;
+        if self.rm && restart != RestartPolicy::No {
+            bail!("conflicting options: cannot specify both --restart and --rm");
+        }
         let publish = each(&self.publish, ports::publish)?;
         let (image, rootfs) = if self.rootfs { (String::new(), Some(image.into())) } else { (image, None) };
         Ok(ContainerOptions {
@@ -227,6 +237,7 @@ impl CreateFlags {
             tty: self.tty,
             stdin_open: self.interactive,
             auto_remove: self.rm,
+            restart,
             init: self.init,
             read_only: self.read_only,
             privileged: self.privileged,

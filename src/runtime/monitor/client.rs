@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::PollFlags;
 
 use super::queue::{Place, Queue};
-use super::{Taking, Ties};
+use super::{Event, Taking, Ties};
 use crate::sys::socket;
 
 /// A connected client.
@@ -17,16 +17,21 @@ pub struct Client {
     /// It came later: it is given up rather than waited for when there is no place for what it does not take.
     pub is_guest: bool,
     pub gone: bool,
+    /// The run that it followed has ended: what is queued is all that it gets.
+    pub leaving: bool,
     queue: Queue,
 }
 
 impl Client {
     pub fn new(socket: OwnedFd, taking: Taking, ties: Ties, place: Place) -> Self {
-        Self { socket, taking, ties, is_guest: false, gone: false, queue: Queue::new(place) }
+        Self { socket, taking, ties, is_guest: false, gone: false, leaving: false, queue: Queue::new(place) }
     }
 
     /// Sends a message, or queues it behind those that wait.
     pub fn tell(&mut self, message: Vec<u8>) {
+        if self.leaving {
+            return;
+        }
         if self.queue.is_empty() && self.try_send(&message) {
             return;
         }
@@ -44,20 +49,27 @@ impl Client {
         }
     }
 
-    /// Whether something waits for it.
-    pub fn is_behind(&self) -> bool {
-        !self.gone && !self.queue.is_empty()
+    /// Says how the run ended, as the last thing.
+    pub fn leave(&mut self, code: i32) {
+        self.tell(Event::Exited(code).encode());
+        (self.taking, self.ties) = (Taking::default(), Ties::default());
+        self.leaving = true;
+    }
+
+    /// Whether nothing is left to be sent, ever.
+    pub fn has_all(&self) -> bool {
+        self.gone || (self.leaving && self.queue.is_empty())
     }
 
     /// Whether the container must not say more: there is no place left for it.
     pub fn is_stuck(&self) -> bool {
-        !self.gone && self.queue.is_stuck()
+        !self.gone && !self.leaving && self.queue.is_stuck()
     }
 
     /// What to wait for on its socket.
     pub fn interest(&self, takes_input: bool) -> PollFlags {
         let mut events = PollFlags::empty();
-        events.set(PollFlags::IN, takes_input || !self.taking.stdin);
+        events.set(PollFlags::IN, !self.leaving && (takes_input || !self.taking.stdin));
         events.set(PollFlags::OUT, !self.queue.is_empty());
         events
     }
