@@ -90,6 +90,8 @@ struct Roots {
     blobs: HashSet<Digest>,
     /// By diff-id.
     layers: HashSet<Digest>,
+    /// Manifests whose content is among the others.
+    manifests: HashSet<Digest>,
 }
 
 impl Roots {
@@ -109,9 +111,11 @@ impl Roots {
     }
 
     fn add_manifest(&mut self, layout: &Layout, digest: &Digest) -> Result<()> {
-        if !self.blobs.insert(digest.clone()) {
+        // Not told by the blobs: what a registry's name pointed at is one of them before it is read.
+        if !self.manifests.insert(digest.clone()) {
             return Ok(());
         }
+        self.blobs.insert(digest.clone());
         let (_, manifest) = Images::new(layout).manifest(digest)?;
         for descriptor in manifest.layers().iter().chain([manifest.config()]) {
             self.blobs.insert(descriptor.digest().as_ref().parse()?);
@@ -295,6 +299,23 @@ mod tests {
         assert!(layers.has(&kept) && !layers.has(&freed));
         assert_eq!((blob_count(&scratch), names_in(&scratch.layout.layers()).unwrap().len()), (3, 2));
         assert_eq!(collect(&scratch.layout).unwrap(), Some(nothing));
+    }
+
+    #[test]
+    fn an_image_known_by_its_own_manifest_s_digest_is_kept() {
+        let scratch = Scratch::new();
+        let kept = add_image(&scratch, "kept");
+        let images = Images::new(&scratch.layout);
+        let image = images.lookup("kept").unwrap();
+        let descriptor = format!(
+            r#"{{"mediaType":"{}","digest":"{}","size":{}}}"#,
+            image.media_type, image.manifest, image.manifest_size
+        );
+        let descriptor = serde_json::from_str(&descriptor).unwrap();
+        images.add(Some(&image.names[0]), &descriptor, Some(&image.manifest)).unwrap();
+        assert_eq!(collect(&scratch.layout).unwrap(), Some(Collected::default()));
+        assert!(Layers::new(&scratch.layout).has(&kept));
+        assert_eq!(blob_count(&scratch), 3);
     }
 
     #[test]
