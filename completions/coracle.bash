@@ -64,6 +64,9 @@ _coracle() {
             coracle,pull)
                 cmd="coracle__subcmd__pull"
                 ;;
+            coracle,push)
+                cmd="coracle__subcmd__push"
+                ;;
             coracle,restart)
                 cmd="coracle__subcmd__restart"
                 ;;
@@ -193,6 +196,9 @@ _coracle() {
             coracle__subcmd__help,pull)
                 cmd="coracle__subcmd__help__subcmd__pull"
                 ;;
+            coracle__subcmd__help,push)
+                cmd="coracle__subcmd__help__subcmd__push"
+                ;;
             coracle__subcmd__help,restart)
                 cmd="coracle__subcmd__help__subcmd__restart"
                 ;;
@@ -277,6 +283,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__image,pull)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__pull"
                 ;;
+            coracle__subcmd__help__subcmd__image,push)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__push"
+                ;;
             coracle__subcmd__help__subcmd__image,rm)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__rm"
                 ;;
@@ -318,6 +327,9 @@ _coracle() {
                 ;;
             coracle__subcmd__image,pull)
                 cmd="coracle__subcmd__image__subcmd__pull"
+                ;;
+            coracle__subcmd__image,push)
+                cmd="coracle__subcmd__image__subcmd__push"
                 ;;
             coracle__subcmd__image,remove)
                 cmd="coracle__subcmd__image__subcmd__rm"
@@ -362,7 +374,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-v --root --runroot --version attach completion create events exec history images info inspect kill logs ps pull restart rm rmi run start stop tag version wait container image system volume help"
+            opts="-v --root --runroot --version attach completion create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1406,7 +1418,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help)
-            opts="attach completion create events exec history images info inspect kill logs ps pull restart rm rmi run start stop tag version wait container image system volume help"
+            opts="attach completion create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1714,7 +1726,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image)
-            opts="history ls inspect pull rm tag"
+            opts="history ls inspect pull push rm tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1770,6 +1782,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image__subcmd__pull)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__image__subcmd__push)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1896,6 +1922,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__pull)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__push)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2180,7 +2220,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image)
-            opts="history ls list inspect pull rm remove tag"
+            opts="history ls list inspect pull push rm remove tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2266,6 +2306,28 @@ _coracle() {
                 return 0
             fi
             case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__image__subcmd__push)
+            opts="-a -q --all-tags --digestfile --platform --quiet --tls-verify --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --digestfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2472,6 +2534,28 @@ _coracle() {
                 return 0
             fi
             case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__push)
+            opts="-a -q --all-tags --digestfile --platform --quiet --tls-verify --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --digestfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -11,6 +11,7 @@ mod isolation;
 mod lifecycle;
 mod network;
 mod pull;
+mod push;
 mod run;
 mod supervise;
 mod support;

@@ -122,6 +122,10 @@ fn check_operands(verb: &Verb, path: &str, count: usize) -> Result<()> {
         Operands::Exactly(n) => (count == n, format!("requires {}", arguments(n))),
         Operands::AtLeast(n) => (count >= n, format!("requires at least {}", arguments(n))),
         Operands::AtMost(n) => (count <= n, format!("requires at most {}", arguments(n))),
+        Operands::Between(least, most) => (
+            (least..=most).contains(&count),
+            format!("requires at least {least} and at most {}", arguments(most)),
+        ),
     };
     if fits {
         return Ok(());

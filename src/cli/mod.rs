@@ -32,6 +32,7 @@ mod progress;
 mod prompt;
 mod ps;
 mod pull;
+mod push;
 mod report;
 mod restart;
 mod rm;

@@ -1,6 +1,7 @@
-//! How a pull goes on, as docker shows it: redrawn lines with bars on a terminal, one line per change
+//! How a pull or a push goes on, as docker shows it: redrawn lines with bars on a terminal, one line per change
 //! elsewhere.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -22,13 +23,13 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Which stream the progress goes to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// `pull`: standard output.
+    /// `pull` and `push`: standard output.
     Output,
     /// `run` and `create`, whose standard output is the program's or the id: standard error.
     Error,
 }
 
-/// Shows the steps of a pull.
+/// Shows the steps of a pull or a push.
 pub struct Display(Mutex<Screen<File>>);
 
 impl Display {
@@ -91,36 +92,36 @@ impl<W: Write> Screen<W> {
     fn layer(&mut self, id: &str, state: LayerState, now: Instant) {
         match self.width {
             None => {
-                if fraction(state).is_none() && self.is_new(id, state, now) {
-                    let _ = writeln!(self.out, "{id}: {}", words(state));
+                if fraction(&state).is_none() && self.is_new(id, &state, now) {
+                    let _ = writeln!(self.out, "{id}: {}", words(&state));
                 }
             }
             Some(width) => {
-                if self.is_new(id, state, now) {
-                    let _ = self.draw(id, state, width);
+                if self.is_new(id, &state, now) {
+                    let _ = self.draw(id, &state, width);
                 }
             }
         }
     }
 
     /// Notes the state of a layer; false if it need not be shown.
-    fn is_new(&mut self, id: &str, state: LayerState, now: Instant) -> bool {
+    fn is_new(&mut self, id: &str, state: &LayerState, now: Instant) -> bool {
         let line = self.layers.len();
         match self.layers.get_mut(id) {
             None => {
-                self.layers.insert(id.to_owned(), Layer { line, state, drawn: now });
+                self.layers.insert(id.to_owned(), Layer { line, state: state.clone(), drawn: now });
                 if self.width.is_some() {
                     let _ = writeln!(self.out);
                 }
                 true
             }
             Some(layer) => {
-                let moved = words(layer.state) != words(state)
+                let moved = words(&layer.state) != words(state)
                     || now.duration_since(layer.drawn) >= INTERVAL
                     || fraction(state).is_some_and(|(current, total)| current == total);
-                let new = layer.state != state && moved;
+                let new = layer.state != *state && moved;
                 if new {
-                    (layer.state, layer.drawn) = (state, now);
+                    (layer.state, layer.drawn) = (state.clone(), now);
                 }
                 new
             }
@@ -128,7 +129,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// Redraws one line: up to it, clear it, write it, and down again.
-    fn draw(&mut self, id: &str, state: LayerState, width: usize) -> io::Result<()> {
+    fn draw(&mut self, id: &str, state: &LayerState, width: usize) -> io::Result<()> {
         let up = self.layers.get(id).map_or(1, |layer| self.layers.len() - layer.line);
         let text = format!("{id}: {}{}", words(state), bar(state, width));
         write!(self.out, "\x1b[{up}A\x1b[2K\r{text}\r\x1b[{up}B")?;
@@ -137,8 +138,8 @@ impl<W: Write> Screen<W> {
 }
 
 /// Docker's words for a state.
-fn words(state: LayerState) -> &'static str {
-    match state {
+fn words(state: &LayerState) -> Cow<'static, str> {
+    Cow::Borrowed(match state {
         LayerState::PullingFsLayer => "Pulling fs layer",
         LayerState::Waiting => "Waiting",
         LayerState::Downloading { .. } => "Downloading",
@@ -147,20 +148,25 @@ fn words(state: LayerState) -> &'static str {
         LayerState::Extracting { .. } => "Extracting",
         LayerState::PullComplete => "Pull complete",
         LayerState::AlreadyExists => "Already exists",
-    }
+        LayerState::Preparing => "Preparing",
+        LayerState::Pushing { .. } => "Pushing",
+        LayerState::Pushed => "Pushed",
+        LayerState::LayerAlreadyExists => "Layer already exists",
+        LayerState::MountedFrom(repository) => return Cow::Owned(format!("Mounted from {repository}")),
+    })
 }
 
-fn fraction(state: LayerState) -> Option<(u64, u64)> {
+fn fraction(state: &LayerState) -> Option<(u64, u64)> {
     match state {
-        LayerState::Downloading { current, total } | LayerState::Extracting { current, total } => {
-            Some((current, total))
-        }
+        LayerState::Downloading { current, total }
+        | LayerState::Extracting { current, total }
+        | LayerState::Pushing { current, total } => Some((*current, *total)),
         _ => None,
     }
 }
 
 /// ` [====>     ]  1.2MB/3.4MB`, as `jsonmessage` draws it.
-fn bar(state: LayerState, width: usize) -> String {
+fn bar(state: &LayerState, width: usize) -> String {
     let Some((current, total)) = fraction(state).filter(|(current, total)| current + total > 0) else {
         return String::new();
     };
@@ -186,7 +192,7 @@ mod tests {
         let start = Instant::now();
         screen.line("latest: Pulling from library/x");
         for (index, (id, state)) in steps.iter().enumerate() {
-            screen.layer(id, *state, start + INTERVAL * index as u32);
+            screen.layer(id, state.clone(), start + INTERVAL * index as u32);
         }
         screen.line("Digest: sha256:0\x1b[2J");
         String::from_utf8(screen.out).unwrap()
@@ -234,7 +240,7 @@ mod tests {
             ),
             (PullComplete, ""),
         ] {
-            assert_eq!(bar(state, 120), want);
+            assert_eq!(bar(&state, 120), want);
         }
     }
 

@@ -35,6 +35,7 @@ pub enum Operands {
     Exactly(usize),
     AtLeast(usize),
     AtMost(usize),
+    Between(usize, usize),
 }
 
 /// One row of the table of verbs.

@@ -7,7 +7,7 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, completion, create, events, exec, generate, history, images, info, inspect, kill, logs, ps, pull,
-    restart, rm, rmi, run, start, stop, tag, version, volume, wait,
+    push, restart, rm, rmi, run, start, stop, tag, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -32,6 +32,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
     Verb::of::<pull::Args>(&["pull", "image pull"]),
     Verb::of::<restart::Args>(&["restart", "container restart"]),
+    Verb::of::<push::Args>(&["push", "image push"]),
     Verb::of::<rm::Args>(&["rm", "container rm", "container remove"]),
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),

@@ -17,11 +17,26 @@ use crate::base::file::read_bounded;
 /// Whoever ships larger certificates has put something else there.
 const MAX_PEM: u64 = 1 << 20;
 
-/// The host that serves a domain: Docker Hub's API has another name than its images.
-pub fn endpoint(domain: &str) -> &str {
-    match domain {
-        "docker.io" => "registry-1.docker.io",
-        other => other,
+/// Where a repository is really asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// As in an image name, with a port; credentials are looked up by it.
+    pub domain: String,
+    pub path: String,
+}
+
+impl Endpoint {
+    /// The place that a name itself says, by its two parts.
+    pub fn new(domain: &str, path: &str) -> Self {
+        Self { domain: domain.to_owned(), path: path.to_owned() }
+    }
+
+    /// The host that serves the domain: Docker Hub's API has another name than its images.
+    pub fn host(&self) -> &str {
+        match self.domain.as_str() {
+            "docker.io" => "registry-1.docker.io",
+            other => other,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod list;
 pub mod logs;
 pub mod namespace;
 pub mod policy;
+pub mod push;
 pub mod remove;
 pub mod restart;
 pub mod rmi;

@@ -1,8 +1,10 @@
-//! Joins registry, layers and store: resolve a name, pull, read archives.
+//! Joins registry, layers and store: resolve a name, pull, push, read archives.
 
 pub mod archive;
 pub mod builtin;
 pub mod ingest;
 pub mod progress;
 pub mod pull;
+pub mod push;
 pub mod resolve;
+pub mod seal;

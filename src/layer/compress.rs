@@ -1,9 +1,13 @@
 //! The one place that picks a codec.
 
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Builder, Scope};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
 
 /// What a decoder reads from its source at once.
 const INPUT: usize = 128 << 10;
@@ -28,6 +32,70 @@ pub fn decoder<'a>(mut source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
         [b'B', b'Z', b'h', ..] => bail!("unsupported compression: bzip2"),
         _ => Ok(Box::new(source)),
     }
+}
+
+/// What one processor compresses at a time. Smaller blocks compress worse, larger ones leave processors idle.
+const BLOCK: usize = 1 << 20;
+
+/// Compresses with gzip, on all processors: each block becomes a member of its own, which every decoder reads as
+/// one stream (RFC 1952 section 2.2). The result does not depend on how many processors there are.
+pub fn gzip(mut source: impl Read, mut sink: impl Write) -> Result<()> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let lanes = (0..workers).map(|_| Lane::start(scope)).collect::<Result<Vec<_>>>()?;
+        let mut count = 0;
+        loop {
+            let mut block = Vec::with_capacity(BLOCK);
+            source.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+            // Even nothing is one member.
+            if block.is_empty() && count > 0 {
+                break;
+            }
+            let lane = &lanes[count % workers];
+            if count >= workers {
+                sink.write_all(&lane.done()?)?;
+            }
+            lane.blocks.send(block).context("a thread that compresses has ended")?;
+            count += 1;
+        }
+        // What is still in the lanes, in the order of its blocks.
+        for index in count.saturating_sub(workers)..count {
+            sink.write_all(&lanes[index % workers].done()?)?;
+        }
+        Ok(())
+    })
+}
+
+/// A thread that compresses one block after the other.
+struct Lane {
+    blocks: SyncSender<Vec<u8>>,
+    members: Receiver<io::Result<Vec<u8>>>,
+}
+
+impl Lane {
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>) -> Result<Self> {
+        let (blocks, waiting) = sync_channel::<Vec<u8>>(1);
+        let (done, members) = sync_channel(1);
+        let work = move || {
+            while let Ok(block) = waiting.recv() {
+                if done.send(member(&block)).is_err() {
+                    return;
+                }
+            }
+        };
+        Builder::new().name("compress".to_owned()).spawn_scoped(scope, work).context("start a thread")?;
+        Ok(Self { blocks, members })
+    }
+
+    fn done(&self) -> Result<Vec<u8>> {
+        Ok(self.members.recv().context("a thread that compresses has ended")??)
+    }
+}
+
+fn member(block: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(block.len() / 2), Compression::default());
+    encoder.write_all(block)?;
+    encoder.finish()
 }
 
 /// Whether a stream that starts so would be decompressed.
@@ -72,6 +140,16 @@ mod tests {
             ("a skippable frame last", [zstd(b"hello"), skippable].concat(), "hello"),
         ] {
             assert_eq!(decode(&source).unwrap(), content.as_bytes(), "{name}");
+        }
+    }
+
+    #[test]
+    fn gzip_on_several_processors() {
+        for size in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 7 * BLOCK + 5] {
+            let content: Vec<u8> = (0..size as u32).map(|i| (i ^ (i >> 9)) as u8).collect();
+            let mut blob = Vec::new();
+            super::gzip(&content[..], &mut blob).unwrap();
+            assert!(decode(&blob).unwrap() == content, "{size}");
         }
     }
 

@@ -119,6 +119,22 @@ pub fn is_layer(media_type: &str) -> bool {
         || matches!(docker, Some("diff.tar" | "diff.tar.gzip" | "diff.tar.zstd"))
 }
 
+/// The type that a plain layer has once gzip has compressed it; `None` of any other.
+pub fn compressed(media_type: &str) -> Option<&'static str> {
+    match media_type {
+        "application/vnd.oci.image.layer.v1.tar" => Some("application/vnd.oci.image.layer.v1.tar+gzip"),
+        "application/vnd.docker.image.rootfs.diff.tar" => {
+            Some("application/vnd.docker.image.rootfs.diff.tar.gzip")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a registry is not to be given a layer: its maker only lets it be had from his own.
+pub fn is_foreign(media_type: &str) -> bool {
+    media_type.contains(".nondistributable.") || media_type.contains(".foreign.")
+}
+
 /// Whether a type is that of an image's configuration; some old registries say only that it is bytes.
 pub fn is_config(media_type: &str) -> bool {
     matches!(

@@ -13,19 +13,44 @@ use tokio::sync::Mutex;
 
 use super::challenge::{self, Challenge};
 use super::failure::Failure;
-use super::transport::{Get, Options, Transport, authority};
+use super::transport::{Ask, Options, Transport, authority};
 use crate::config::credentials::Credentials;
-use crate::config::registries;
-use crate::oci::reference::Reference;
+use crate::config::registries::{self, Endpoint};
 
 const MAX_TOKEN: usize = 1 << 20;
 const MAX_ERROR: usize = 64 << 10;
 const CLIENT_ID: &str = "coracle";
 
+/// What is going to be done in a repository.
+#[derive(Clone, Debug)]
+pub enum Access {
+    Pull,
+    /// Also layers are taken over from these other repositories of the registry.
+    Push {
+        from: Vec<String>,
+    },
+}
+
+impl Access {
+    /// `token.md`: one scope for each repository.
+    fn scopes(&self, path: &str) -> Vec<String> {
+        match self {
+            Self::Pull => vec![format!("repository:{path}:pull")],
+            Self::Push { from } => {
+                let own = format!("repository:{path}:pull,push");
+                let others = from.iter().map(|path| format!("repository:{path}:pull"));
+                std::iter::once(own).chain(others).collect()
+            }
+        }
+    }
+}
+
 /// What has been learned about how to be let into one repository.
 pub struct Auth {
     domain: String,
     path: String,
+    /// What a token is asked for, as in `repository:team/app:pull,push`.
+    scopes: Vec<String>,
     options: Options,
     state: Mutex<State>,
 }
@@ -39,9 +64,10 @@ struct State {
 
 impl Auth {
     /// Prepares to ask for a repository; reads no credentials yet.
-    pub fn new(reference: &Reference, options: Options) -> Self {
-        let (domain, path) = (reference.domain().to_owned(), reference.path().to_owned());
-        Self { domain, path, options, state: Mutex::default() }
+    pub fn new(endpoint: &Endpoint, access: &Access, options: Options) -> Self {
+        let (domain, path) = (endpoint.domain.clone(), endpoint.path.clone());
+        let scopes = access.scopes(&path);
+        Self { domain, path, scopes, options, state: Mutex::default() }
     }
 
     /// The header that let us in last.
@@ -88,10 +114,10 @@ impl Auth {
     ) -> Result<String, Failure> {
         let realm = self.realm(registry, challenge)?;
         let host = authority(&realm);
-        let scope = format!("repository:{}:pull", self.path);
         let service = challenge.parameter("service").unwrap_or_default();
         let response = match credentials {
             Some(Credentials::IdentityToken(token)) => {
+                let scope = self.scopes.join(" ");
                 let form = [
                     ("grant_type", "refresh_token"),
                     ("refresh_token", token.as_str()),
@@ -103,10 +129,8 @@ impl Auth {
             }
             _ => {
                 let secret = credentials.and_then(basic);
-                let url = with_query(realm, service, &scope);
-                transport
-                    .get(Get { url, headers: HeaderMap::new(), secret: secret.as_ref(), document: true })
-                    .await?
+                let url = with_query(realm, service, &self.scopes);
+                transport.ask(Ask::get(url, secret.as_ref())).await?
             }
         };
         let status = response.status();
@@ -165,12 +189,14 @@ fn choose(refusal: &HeaderMap) -> Option<Offer> {
     }
 }
 
-fn with_query(mut realm: Url, service: &str, scope: &str) -> Url {
+fn with_query(mut realm: Url, service: &str, scopes: &[String]) -> Url {
     let mut query = realm.query_pairs_mut();
     if !service.is_empty() {
         query.append_pair("service", service);
     }
-    query.append_pair("scope", scope);
+    for scope in scopes {
+        query.append_pair("scope", scope);
+    }
     drop(query);
     realm
 }
@@ -206,7 +232,8 @@ mod tests {
     use super::*;
 
     fn realm(registry: &str, realm: &str, tls_verify: bool) -> Result<Url, Failure> {
-        let auth = Auth::new(&Reference::parse("registry.example/a").unwrap(), Options::new(tls_verify));
+        let endpoint = Endpoint::new("registry.example", "a");
+        let auth = Auth::new(&endpoint, &Access::Pull, Options::new(tls_verify));
         let challenge = challenge::parse(&format!("Bearer realm=\"{realm}\"")).remove(0);
         auth.realm(&Url::parse(registry).unwrap(), &challenge)
     }
@@ -239,9 +266,13 @@ mod tests {
 
     #[test]
     fn a_realm_keeps_its_own_query() {
-        let url = with_query(Url::parse("https://h/token?account=x").unwrap(), "s v", "repository:a/b:pull");
+        let scopes = Access::Pull.scopes("a/b");
+        let url = with_query(Url::parse("https://h/token?account=x").unwrap(), "s v", &scopes);
         assert_eq!(url.as_str(), "https://h/token?account=x&service=s+v&scope=repository%3Aa%2Fb%3Apull");
-        assert_eq!(with_query(Url::parse("https://h").unwrap(), "", "x").as_str(), "https://h/?scope=x");
+        let scopes = Access::Push { from: vec!["c".into()] }.scopes("a");
+        assert_eq!(scopes, ["repository:a:pull,push", "repository:c:pull"]);
+        let url = with_query(Url::parse("https://h").unwrap(), "", &["x".into(), "y".into()]);
+        assert_eq!(url.as_str(), "https://h/?scope=x&scope=y");
     }
 
     #[test]

@@ -3,16 +3,15 @@
 use std::cell::{Cell, RefCell};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 
-use super::auth::Auth;
+use super::auth::{Access, Auth};
 use super::failure::{Failure, TlsFault};
 use super::retry::{self, Circumstances};
-use super::transport::{Get, Options, Transport, authority};
+use super::transport::{Ask, Options, Transport, authority};
 use crate::base::digest::Digest;
-use crate::config::registries;
+use crate::config::registries::{self, Endpoint};
 use crate::oci::media::{self, Kind};
-use crate::oci::reference::Reference;
 
 const MAX_MANIFEST: usize = 4 << 20;
 const MAX_CONFIG: usize = 8 << 20;
@@ -25,6 +24,16 @@ pub struct Document {
     pub bytes: Vec<u8>,
     pub digest: Digest,
     pub kind: Kind,
+}
+
+/// A request without content about something of a repository.
+pub(super) struct Question<'a> {
+    pub method: Method,
+    /// What follows the repository in the address: `blobs/sha256:…`.
+    pub tail: &'a str,
+    pub headers: HeaderMap,
+    /// The answer is small and must be complete soon.
+    pub document: bool,
 }
 
 /// A client for one repository.
@@ -40,14 +49,14 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Prepares to talk to the registry of a name; connects to nothing.
-    pub fn new(reference: &Reference, options: Options) -> Self {
+    /// Prepares to talk about one repository; connects to nothing.
+    pub fn new(endpoint: &Endpoint, access: &Access, options: Options) -> Self {
         Self {
             transport: Transport::new(options),
             options,
-            auth: Auth::new(reference, options),
-            host: registries::endpoint(reference.domain()).to_owned(),
-            path: reference.path().to_owned(),
+            auth: Auth::new(endpoint, access, options),
+            host: endpoint.host().to_owned(),
+            path: endpoint.path.clone(),
             base: RefCell::default(),
             contacted: Cell::new(false),
         }
@@ -103,9 +112,17 @@ impl Registry {
     ) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let mut headers = HeaderMap::new();
         headers.extend(accept.map(|accept| (ACCEPT, accept)));
+        self.persist(async || self.document_once(tail, headers.clone(), limit).await).await
+    }
+
+    /// Does something that is small and may be done twice, again and again while that makes sense.
+    pub(super) async fn persist<T>(
+        &self,
+        mut work: impl AsyncFnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut attempt = 1;
         loop {
-            let failure = match self.document_once(tail, headers.clone(), limit).await {
+            let failure = match work().await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -129,19 +146,24 @@ impl Registry {
         Ok((headers, self.transport.body(response, limit).await?))
     }
 
-    /// Sends one request for something of this repository, in the scheme that the registry speaks.
+    /// Sends one GET request for something of this repository.
     pub(super) async fn get(
         &self,
         tail: &str,
         headers: HeaderMap,
         document: bool,
     ) -> Result<Response, Failure> {
+        self.ask(&Question { method: Method::GET, tail, headers, document }).await
+    }
+
+    /// Sends one request about something of this repository, in the scheme that the registry speaks.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Response, Failure> {
         let known = self.base.borrow().clone();
         if let Some(base) = known {
-            return self.get_at(&base, tail, headers, document).await;
+            return self.ask_at(&base, question).await;
         }
         let https = self.base_url("https")?;
-        let failure = match self.get_at(&https, tail, headers.clone(), document).await {
+        let failure = match self.ask_at(&https, question).await {
             Err(failure) if self.may_speak_http(&https) && !self.contacted.get() && suits_http(&failure) => {
                 failure
             }
@@ -151,7 +173,7 @@ impl Registry {
             }
         };
         let http = self.base_url("http")?;
-        let result = self.get_at(&http, tail, headers, document).await;
+        let result = self.ask_at(&http, question).await;
         if self.contacted.get() {
             self.remember(&http);
             return result;
@@ -178,38 +200,58 @@ impl Registry {
         !self.options.tls_verify || base.host_str().is_some_and(registries::is_loopback)
     }
 
-    async fn get_at(
-        &self,
-        base: &Url,
-        tail: &str,
-        headers: HeaderMap,
-        document: bool,
-    ) -> Result<Response, Failure> {
-        let url = Url::parse(&format!("{base}v2/{}/{tail}", self.path))
-            .map_err(|error| Failure::Answer(format!("invalid address: {error}")))?;
-        let get = |secret| {
-            let (url, headers) = (url.clone(), headers.clone());
-            async move { self.transport.get(Get { url, headers, secret, document }).await }
+    async fn ask_at(&self, base: &Url, question: &Question<'_>) -> Result<Response, Failure> {
+        let url = self.url(base, question.tail)?;
+        let ask = |secret| {
+            let (url, headers) = (url.clone(), question.headers.clone());
+            let (method, document) = (question.method.clone(), question.document);
+            async move { self.transport.ask(Ask { method, url, headers, secret, document }).await }
         };
         let used = self.auth.header().await;
-        let response = get(used.as_ref()).await?;
+        let response = ask(used.as_ref()).await?;
         self.contacted.set(true);
-        let refused =
-            response.status() == StatusCode::UNAUTHORIZED && response.url().origin() == base.origin();
-        if !refused {
-            return self.accept(response).await;
-        }
-        match self.auth.answer(&self.transport, base, response.headers(), used.as_ref()).await? {
+        match self.let_in(base, &response, used.as_ref()).await? {
             Some(fresh) => {
                 drop(response);
-                self.accept(get(Some(&fresh)).await?).await
+                self.accept(ask(Some(&fresh)).await?).await
             }
             None => self.accept(response).await,
         }
     }
 
+    /// The address of something of this repository.
+    pub(super) fn url(&self, base: &Url, tail: &str) -> Result<Url, Failure> {
+        Url::parse(&format!("{base}v2/{}/{tail}", self.path))
+            .map_err(|error| Failure::Answer(format!("invalid address: {error}")))
+    }
+
+    /// The header that may open what an answer refused.
+    pub(super) async fn let_in(
+        &self,
+        base: &Url,
+        answer: &Response,
+        used: Option<&HeaderValue>,
+    ) -> Result<Option<HeaderValue>, Failure> {
+        let refused = answer.status() == StatusCode::UNAUTHORIZED && answer.url().origin() == base.origin();
+        if !refused {
+            return Ok(None);
+        }
+        self.auth.answer(&self.transport, base, answer.headers(), used).await
+    }
+
+    /// Where the registry is, which is known once it has answered.
+    pub(super) fn base(&self) -> Result<Url, Failure> {
+        let known = self.base.borrow().clone();
+        known.map_or_else(|| self.base_url("https"), Ok)
+    }
+
+    /// The header that let us in last.
+    pub(super) async fn secret(&self) -> Option<HeaderValue> {
+        self.auth.header().await
+    }
+
     /// Passes a success on and turns anything else into a failure.
-    async fn accept(&self, response: Response) -> Result<Response, Failure> {
+    pub(super) async fn accept(&self, response: Response) -> Result<Response, Failure> {
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -239,7 +281,7 @@ fn suits_http(failure: &Failure) -> bool {
 }
 
 /// The digest that the registry claims for its answer; one of an algorithm that we do not compute says nothing.
-fn claimed_digest(headers: &HeaderMap) -> Result<Option<Digest>, Failure> {
+pub(super) fn claimed_digest(headers: &HeaderMap) -> Result<Option<Digest>, Failure> {
     let Some(value) = headers.get(CONTENT_DIGEST) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     if !text.starts_with("sha256:") && text.contains(':') {

@@ -5,6 +5,7 @@
 //! ```text
 //! client     one repository: requests, retries, verified documents
 //! blob       a layer as a stream that survives broken connections
+//! upload     what a push sends: blobs, taken over or in pieces, and manifests     pulse  is it still going on?
 //! auth       from a challenge to an Authorization header      challenge  WWW-Authenticate
 //! transport  HTTP clients with the right certificates, redirects by hand
 //! retry      which failures are worth another try, and when   failure    what went wrong, in words
@@ -19,17 +20,21 @@ mod blob;
 mod challenge;
 mod client;
 mod failure;
+mod pulse;
 mod retry;
 mod transport;
 mod trust;
+mod upload;
 
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use auth::Access;
 pub use client::{Document, Registry};
 pub use failure::Failure;
 #[cfg(test)]
 pub use retry::Retry;
 pub use transport::Options;
+pub use upload::{Content, Mounted, Upload};

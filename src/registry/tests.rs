@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::retry::Retry;
 use super::testing::{Reply, Request, Server};
-use super::{Document, Failure, Options, Registry};
+use super::{Access, Document, Failure, Options, Registry};
 use crate::base::digest::Digest;
 use crate::config::credentials::Credentials;
+use crate::config::registries::Endpoint;
 use crate::oci::media::{self, Kind};
-use crate::oci::reference::Reference;
 
 const IMAGE: &str = r#"{"schemaVersion":2,"config":{},"layers":[]}"#;
 
@@ -29,7 +29,11 @@ fn with_password() -> Options {
 const BASIC: &str = "Basic YW5uOnNlY3JldA==";
 
 fn registry(server: &Server, options: Options) -> Registry {
-    Registry::new(&Reference::parse(&format!("{}/team/app", server.host())).unwrap(), options)
+    registry_at(&server.host(), options)
+}
+
+fn registry_at(host: &str, options: Options) -> Registry {
+    Registry::new(&Endpoint::new(host, "team/app"), &Access::Pull, options)
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -114,15 +118,13 @@ fn nobody_there() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().to_string()
     };
-    let reference = Reference::parse(&format!("{host}/a")).unwrap();
-    let error = wait(Registry::new(&reference, options()).tagged("v1")).unwrap_err();
+    let error = wait(registry_at(&host, options()).tagged("v1")).unwrap_err();
     assert_eq!(error.to_string(), format!("connect to {host}: connection refused"));
 }
 
 #[test]
 fn a_name_that_does_not_resolve() {
-    let reference = Reference::parse("registry.invalid/a").unwrap();
-    let error = wait(Registry::new(&reference, options()).tagged("v1")).unwrap_err();
+    let error = wait(registry_at("registry.invalid", options()).tagged("v1")).unwrap_err();
     assert!(error.to_string().starts_with("look up registry.invalid: "), "{error}");
     assert!(!error.to_string().contains("failed to"), "{error}");
 }
@@ -363,9 +365,8 @@ fn redirects_in_circles_and_to_nowhere() {
 fn a_connection_that_is_never_answered() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = silent.local_addr().unwrap().to_string();
-    let reference = Reference::parse(&format!("{host}/a")).unwrap();
     let started = Instant::now();
-    let error = wait(Registry::new(&reference, options()).tagged("v1")).unwrap_err();
+    let error = wait(registry_at(&host, options()).tagged("v1")).unwrap_err();
     assert_eq!(error.to_string(), format!("connect to {host}: no answer within 0.2 s"));
     assert!(started.elapsed() < Duration::from_secs(5));
 }

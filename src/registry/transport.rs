@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Client, ClientBuilder, Identity, Response, Url, redirect};
+use reqwest::{Body, Client, ClientBuilder, Identity, Method, Response, Url, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 
 use super::failure::Failure;
+use super::pulse::Pulse;
 use super::retry::Retry;
 use super::trust::Trusted;
 use crate::config::credentials::{self, Credentials};
@@ -51,21 +52,46 @@ impl Options {
     }
 }
 
+/// What a client is for: the two differ in how long they wait for an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Use {
+    Download,
+    Upload,
+}
+
 /// Sends requests. Clients are made when first needed, one per host: loading the system's certificates
 /// costs up to 30 ms, and each registry may have its own besides.
 pub struct Transport {
     options: Options,
-    clients: RefCell<HashMap<String, Client>>,
+    clients: RefCell<HashMap<(String, Use), Client>>,
     proxies: Matcher,
 }
 
-/// A GET request; `secret` is the `Authorization` header, for the origin of `url` alone.
-pub struct Get<'a> {
+/// A request without content; `secret` is the `Authorization` header, for the origin of `url` alone.
+pub struct Ask<'a> {
+    pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
     pub secret: Option<&'a HeaderValue>,
     /// The answer is small and must be complete soon.
     pub document: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// Asks for a small document.
+    pub fn get(url: Url, secret: Option<&'a HeaderValue>) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new(), secret, document: true }
+    }
+}
+
+/// A request with content.
+pub struct Send<'a> {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub secret: Option<&'a HeaderValue>,
+    pub body: Body,
+    pub pulse: &'a Pulse,
 }
 
 impl Transport {
@@ -74,13 +100,20 @@ impl Transport {
         Self { options, clients: RefCell::default(), proxies: Matcher::from_env() }
     }
 
-    /// Sends a request and follows redirects, without the secret once they have left its origin.
-    pub async fn get(&self, request: Get<'_>) -> Result<Response, Failure> {
+    /// Sends a request. Redirects of one that only reads are followed, without the secret once they have left
+    /// its origin.
+    pub async fn ask(&self, request: Ask<'_>) -> Result<Response, Failure> {
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
         let origin = request.url.origin();
         let mut secret = request.secret;
         let mut url = request.url;
         for _ in 0..=MAX_REDIRECTS {
-            let mut builder = self.client(&url)?.get(url.clone()).headers(request.headers.clone());
+            let builder = self.client(&url, Use::Download)?.request(request.method.clone(), url.clone());
+            let mut builder = builder.headers(request.headers.clone());
+            if !reads {
+                // Says that there is no content, without which some servers wait for it.
+                builder = builder.body("");
+            }
             if let Some(secret) = secret {
                 builder = builder.header(AUTHORIZATION, secret.clone());
             }
@@ -88,7 +121,7 @@ impl Transport {
                 builder = builder.timeout(self.options.stall * DOCUMENT_STALLS);
             }
             let response = builder.send().await.map_err(|error| self.failure(&error, &url))?;
-            if !response.status().is_redirection() {
+            if !reads || !response.status().is_redirection() {
                 return Ok(response);
             }
             url = self.next_hop(&url, response.headers())?;
@@ -100,9 +133,25 @@ impl Transport {
 
     /// Posts a form; a redirect is not followed, since the form holds a secret.
     pub async fn post(&self, url: Url, form: &[(&str, &str)]) -> Result<Response, Failure> {
-        let request =
-            self.client(&url)?.post(url.clone()).form(form).timeout(self.options.stall * DOCUMENT_STALLS);
+        let request = self.client(&url, Use::Download)?.post(url.clone()).form(form);
+        let request = request.timeout(self.options.stall * DOCUMENT_STALLS);
         request.send().await.map_err(|error| self.failure(&error, &url))
+    }
+
+    /// Sends content. It may take as long as it goes on; a redirect is not followed.
+    pub async fn send(&self, request: Send<'_>) -> Result<Response, Failure> {
+        let Send { method, url, headers, secret, body, pulse } = request;
+        let mut builder = self.client(&url, Use::Upload)?.request(method, url.clone());
+        builder = builder.headers(headers).body(body);
+        if let Some(secret) = secret {
+            builder = builder.header(AUTHORIZATION, secret.clone());
+        }
+        tokio::select! {
+            answer = builder.send() => answer.map_err(|error| self.failure(&error, &url)),
+            () = pulse.stops(self.options.stall) => {
+                Err(Failure::Stalled { host: authority(&url), after: self.options.stall })
+            }
+        }
     }
 
     /// Explains why an exchange broke off.
@@ -128,7 +177,7 @@ impl Transport {
         Ok(body)
     }
 
-    fn next_hop(&self, from: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
+    pub fn next_hop(&self, from: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
         let nowhere = || Failure::Answer(format!("{} redirects to nowhere", authority(from)));
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).ok_or_else(nowhere)?;
         let mut to = from.join(location).map_err(|_| nowhere())?;
@@ -147,27 +196,30 @@ impl Transport {
         Ok(to)
     }
 
-    fn client(&self, url: &Url) -> Result<Client, Failure> {
-        let key = format!("{}://{}", url.scheme(), authority(url));
+    fn client(&self, url: &Url, purpose: Use) -> Result<Client, Failure> {
+        let key = (format!("{}://{}", url.scheme(), authority(url)), purpose);
         if let Some(client) = self.clients.borrow().get(&key) {
             return Ok(client.clone());
         }
-        let client = self.build(url)?;
+        let client = self.build(url, purpose)?;
         self.clients.borrow_mut().insert(key, client.clone());
         Ok(client)
     }
 
-    fn build(&self, url: &Url) -> Result<Client, Failure> {
+    fn build(&self, url: &Url, purpose: Use) -> Result<Client, Failure> {
         install_provider();
         let mut builder = Client::builder()
             .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .referer(false)
             .connect_timeout(self.options.connect_timeout())
-            .read_timeout(self.options.stall)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_frame_size(FRAME);
+        if purpose == Use::Download {
+            // It counts from the request on, and an upload is answered at its end.
+            builder = builder.read_timeout(self.options.stall);
+        }
         if url.host_str().is_some_and(registries::is_loopback) {
             builder = builder.no_proxy();
         }

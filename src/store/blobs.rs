@@ -115,6 +115,13 @@ impl BlobWriter {
         check(digest, size, &actual, self.size)?;
         Ok(VerifiedBlob { writer: self, digest: digest.clone() })
     }
+
+    /// Stores what was written, whatever it is; returns its digest and size.
+    pub fn keep(mut self) -> Result<(Digest, u64)> {
+        let (digest, size) = (Digest::from_hasher(std::mem::take(&mut self.hasher)), self.size);
+        VerifiedBlob { writer: self, digest: digest.clone() }.publish(Sync::Here)?;
+        Ok((digest, size))
+    }
 }
 
 impl Write for BlobWriter {

@@ -119,6 +119,18 @@ impl<'a> Images<'a> {
         })
     }
 
+    /// Gives every name of a manifest to another one of the same image, which must be in the store.
+    pub fn replace(&self, old: &Digest, manifest: &Descriptor) -> Result<()> {
+        let new: Digest = manifest.digest().as_ref().parse()?;
+        self.sync()?;
+        index::change(self.layout, |index| {
+            for entry in index.manifests.iter_mut().filter(|entry| entry.digest == *old) {
+                (entry.digest, entry.size) = (new.clone(), manifest.size());
+            }
+            Ok(())
+        })
+    }
+
     /// Takes one name, or one `name@digest`, away; false where nothing has it. The last name takes the image
     /// with it.
     pub fn untag(&self, name: &Reference) -> Result<bool> {

@@ -194,29 +194,34 @@ fn token_server(directory: &Path) -> Server {
         if request.header("authorization") != Some(&wanted) {
             return Response::new(401).body(r#"{"details":"who are you?"}"#);
         }
-        let scopes = request.query("scope").unwrap_or_default();
-        Response::new(200)
-            .body(json!({ "token": signed_token(&directory, &scopes), "expires_in": 300 }).to_string())
+        let token = signed_token(&directory, &request.queries("scope"));
+        Response::new(200).body(json!({ "token": token, "expires_in": 300 }).to_string())
     })
 }
 
 /// A JSON web token as docker's token specification asks: RS256 with the certificate in the header.
-fn signed_token(directory: &Path, scope: &str) -> String {
+fn signed_token(directory: &Path, scopes: &[String]) -> String {
     let pem = fs::read_to_string(directory.join("tls.crt")).expect("a certificate");
     let certificate: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let mut parts = scope.splitn(3, ':');
-    let (kind, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let actions: Vec<&str> = parts.next().unwrap_or_default().split(',').collect();
+    let access: Vec<_> = scopes.iter().map(|scope| access_of(scope)).collect();
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let header = json!({ "typ": "JWT", "alg": "RS256", "x5c": [certificate] });
     let claims = json!({
         "iss": "harbour", "sub": USER, "aud": "test", "exp": now + 300, "nbf": now - 10, "iat": now,
         "jti": now.to_string(),
-        "access": [{ "type": kind, "name": name, "actions": actions }],
+        "access": access,
     });
     let text = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
     format!("{text}.{}", encode(&sign(directory, &text)))
+}
+
+/// `repository:team/app:pull,push` as a token says it.
+fn access_of(scope: &str) -> serde_json::Value {
+    let mut parts = scope.splitn(3, ':');
+    let (kind, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let actions: Vec<&str> = parts.next().unwrap_or_default().split(',').collect();
+    json!({ "type": kind, "name": name, "actions": actions })
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -27,10 +27,13 @@ impl Request {
 
     /// A parameter of the query, percent-decoded.
     pub fn query(&self, name: &str) -> Option<String> {
-        self.query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            (key == name).then(|| percent_decode(value))
-        })
+        self.queries(name).into_iter().next()
+    }
+
+    /// Every value of a parameter of the query.
+    pub fn queries(&self, name: &str) -> Vec<String> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| percent_decode(value)).collect()
     }
 
     fn read(stream: &mut BufReader<TcpStream>) -> Option<Self> {

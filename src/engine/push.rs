@@ -1,0 +1,25 @@
+//! `push`: in a child, which may start threads.
+
+use anyhow::Result;
+
+use super::{Engine, namespace};
+use crate::image::progress::Progress;
+use crate::image::push::{self, PushRequest};
+
+/// What was pushed: the name in full, and the digest that the registry knows it by.
+pub type Pushed = Vec<(String, String)>;
+
+/// Sends images to a registry. `progress` is made in the child that does the work, which runs in the user
+/// namespace: compressed layers replace plain ones, and those belong to its users.
+pub fn push<P, F>(engine: &Engine, request: &PushRequest, progress: F) -> Result<Pushed>
+where
+    P: Progress,
+    F: FnOnce() -> P,
+{
+    engine.layout().create()?;
+    let opened = namespace::open(engine)?.finish()?;
+    namespace::run_inside(&opened, || {
+        let pushed = push::push(engine.layout(), request, &progress())?;
+        Ok(pushed.into_iter().map(|one| (one.reference.to_string(), one.digest.to_string())).collect())
+    })
+}
