@@ -10,6 +10,7 @@ mod images;
 mod isolation;
 mod lifecycle;
 mod network;
+mod options;
 mod pull;
 mod push;
 mod run;

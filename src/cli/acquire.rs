@@ -5,11 +5,12 @@ use anyhow::{Context, Result};
 use super::options::{CreateFlags, PullPolicy};
 use super::out;
 use super::progress::{Display, Target};
-use crate::engine::{Engine, images};
+use crate::engine::{Engine, images, remove};
 use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
+use crate::store::containers::LookupError;
 use crate::store::images::ImageLookup;
 use crate::store::options::ContainerOptions;
 
@@ -18,11 +19,18 @@ pub struct Acquire {
     pub policy: PullPolicy,
     pub quiet: bool,
     pub tls_verify: bool,
+    /// The container that makes way: `--replace`.
+    pub replace: Option<String>,
 }
 
 impl Acquire {
     pub fn new(flags: &CreateFlags) -> Result<Self> {
-        Ok(Self { policy: flags.pull_policy()?, quiet: flags.quiet, tls_verify: flags.tls_verify })
+        Ok(Self {
+            policy: flags.pull_policy()?,
+            quiet: flags.quiet,
+            tls_verify: flags.tls_verify,
+            replace: flags.replaced(),
+        })
     }
 
     /// Does `work` with the image of `options`. The image is looked for only once where it is there: by the
@@ -33,6 +41,10 @@ impl Acquire {
         options: &ContainerOptions,
         mut work: impl FnMut(ContainerOptions) -> Result<T>,
     ) -> Result<T> {
+        let mut work = |options: ContainerOptions| {
+            self.make_way(engine, &options)?;
+            work(options)
+        };
         if options.rootfs.is_some() {
             return work(options.clone());
         }
@@ -52,6 +64,21 @@ impl Acquire {
                 work(options.clone())
             }
             done => done,
+        }
+    }
+
+    /// Removes the container that is to be replaced, once its successor has an image. An id is no name.
+    fn make_way(&self, engine: &Engine, options: &ContainerOptions) -> Result<()> {
+        let Some(name) = &self.replace else { return Ok(()) };
+        if options.rootfs.is_none() {
+            engine.images().lookup(&options.image)?;
+        }
+        let containers = engine.containers();
+        match containers.resolve(name).and_then(|id| containers.load(&id)) {
+            Ok(record) if record.name == *name => remove::remove(engine, &record.id, true, false),
+            Ok(_) => Ok(()),
+            Err(error) if error.is::<LookupError>() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

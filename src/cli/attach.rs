@@ -43,7 +43,7 @@ impl Action for Args {
             stdout: true,
             stderr: true,
             tty: options.tty,
-            detach_keys: detach::keys(keys.as_deref())?,
+            detach_keys: detach::chosen(keys.as_deref())?,
             sig_proxy: self.sig_proxy,
         };
         check_terminal(&streams)?;

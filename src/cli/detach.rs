@@ -2,11 +2,21 @@
 
 use anyhow::{Result, anyhow};
 
+use crate::config::docker::Settings;
+
 /// Ctrl-P, Ctrl-Q: docker's default.
 const DEFAULT: [u8; 2] = [16, 17];
 
+/// What the user said, else docker's settings, else docker's default.
+pub fn chosen(text: Option<&str>) -> Result<Vec<u8>> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => keys(Some(text)),
+        None => keys(Some(&Settings::read()?.detach_keys)),
+    }
+}
+
 /// Reads `ctrl-p,ctrl-q`, `ctrl-@`, `a,b,c`; nothing said is docker's default.
-pub fn keys(text: Option<&str>) -> Result<Vec<u8>> {
+fn keys(text: Option<&str>) -> Result<Vec<u8>> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(DEFAULT.to_vec()) };
     let invalid = |name: &str| anyhow!("invalid detach keys ({text}) provided: Unknown character: '{name}'");
     text.split(',').map(|name| key(name).ok_or_else(|| invalid(name))).collect()

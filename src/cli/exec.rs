@@ -60,7 +60,7 @@ impl Action for Args {
         let streams = self.streams()?;
         let options = ExecOptions {
             command: operands.collect(),
-            env: variables::environment(&self.env_file, &self.env, env::passed_on)?,
+            env: variables::environment(&[], &self.env_file, &self.env, env::passed_on)?,
             user: self.user.filter(|user| !user.is_empty()),
             workdir: self.workdir.filter(|path| !path.is_empty()),
             tty: self.tty,
@@ -82,7 +82,7 @@ impl Args {
             stdout: true,
             stderr: true,
             tty: self.tty,
-            detach_keys: detach::keys(self.detach_keys.as_deref())?,
+            detach_keys: detach::chosen(self.detach_keys.as_deref())?,
             sig_proxy: false,
         };
         check_terminal(&streams)?;

@@ -11,6 +11,7 @@ use super::listing::{self, Field, Format, View};
 use super::out;
 use super::verb::{Action, Operands, Session};
 use crate::base::{size, time};
+use crate::config::docker::Settings;
 use crate::engine::images_view::{self, Condition, ImageRow, NONE, Selection};
 use crate::store::images::Images;
 use crate::store::layers::Layers;
@@ -54,7 +55,10 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
+        let settings =
+            if self.format.is_none() && !self.quiet { Settings::read()? } else { Settings::default() };
+        let format = self.format.as_deref().or(Some(settings.images_format.as_str()));
+        let format = Format::new(format, self.quiet.then_some("ID"));
         let columns = if self.digests { WITH_DIGESTS } else { COLUMNS };
         let layout = session.layout()?;
         let images = Images::new(&layout);

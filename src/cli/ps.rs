@@ -12,6 +12,7 @@ use super::listing::{self, Field, Format, View};
 use super::out;
 use super::verb::{Action, Operands, Session};
 use crate::base::time;
+use crate::config::docker::Settings;
 use crate::engine::filter::Filters;
 use crate::engine::list::{self, Listed};
 use crate::store::containers::Status;
@@ -64,7 +65,10 @@ impl Action for Args {
     ];
 
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
+        let settings =
+            if self.format.is_none() && !self.quiet { Settings::read()? } else { Settings::default() };
+        let format = self.format.as_deref().or(Some(settings.ps_format.as_str()));
+        let format = Format::new(format, self.quiet.then_some("ID"));
         let filters = Filters::new(&self.filter)?;
         let details = filters.need_details() || DETAILS.iter().any(|name| format.names(name, COLUMNS));
         let listing = list::list(&session.layout()?, details)?;

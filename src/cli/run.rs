@@ -98,7 +98,7 @@ impl Args {
             stdout: all || wants(Stream::Stdout),
             stderr: all || wants(Stream::Stderr),
             tty,
-            detach_keys: detach::keys(self.create.detach_keys())?,
+            detach_keys: detach::chosen(self.create.detach_keys())?,
             sig_proxy: self.sig_proxy,
         };
         check_terminal(&streams)?;

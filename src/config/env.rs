@@ -36,6 +36,13 @@ pub fn passed_on(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
+/// Every variable that is text, as `NAME=value`.
+pub fn all() -> Vec<String> {
+    let text = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    text.map(|(name, value)| format!("{name}={value}")).collect()
+}
+
 /// The first executable file of this name in `PATH`, then in the directories where systems keep
 /// privileged helpers, which not every user's `PATH` names.
 pub fn find_program(name: &str) -> Option<PathBuf> {

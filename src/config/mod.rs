@@ -1,6 +1,7 @@
 //! What the host and the user have set: directories, environment, subordinate ids, registries.
 
 pub mod credentials;
+pub mod docker;
 pub mod env;
 pub mod paths;
 pub mod registries;

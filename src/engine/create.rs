@@ -21,7 +21,7 @@ use crate::base::names;
 use crate::oci::image::ContainerConfig;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::gc;
-use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode};
+use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, PortMapping, Protocol};
 use crate::store::volumes::{Held, Wanted};
 
 /// A container that is decided on: nothing of it is on disk yet.
@@ -49,6 +49,7 @@ impl Draft {
         }
         let (source, image) = find_source(engine, &options)?;
         let command = spec::command(&options, &image)?;
+        add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
         add_image_volumes(&mut options, &image)?;
         add_image_labels(&mut options, &image);
@@ -150,6 +151,36 @@ fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, C
     Ok((source, image.config.config))
 }
 
+/// The image's ports are exposed beside the user's. With `-P` each that is not yet published is, on a port that is
+/// picked at the start.
+fn add_exposed(options: &mut ContainerOptions, image: &ContainerConfig) -> Result<()> {
+    for port in image.exposed_ports.keys() {
+        let port = if port.contains('/') { port.clone() } else { format!("{port}/tcp") };
+        if !options.expose.contains(&port) {
+            options.expose.push(port);
+        }
+    }
+    for exposed in options.expose.iter().filter(|_| options.publish_all) {
+        let (port, protocol) = exposed.split_once('/').unwrap_or((exposed, "tcp"));
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => bail!("publish the exposed port {exposed}: its protocol is not supported yet"),
+        };
+        let port: u16 = port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .with_context(|| format!("publish the exposed port {exposed:?}: not a port"))?;
+        let is_same = |other: &PortMapping| other.container_port == port && other.protocol == protocol;
+        if !options.publish.iter().any(is_same) {
+            let any = PortMapping { host_ip: None, host_port: 0, container_port: port, protocol };
+            options.publish.push(any);
+        }
+    }
+    Ok(())
+}
+
 /// Replaces "whatever is usual" by a mode, and the name of another container by its id.
 fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Source) -> Result<()> {
     match &mut options.network {
@@ -165,7 +196,11 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
         NetworkMode::Container { id } => *id = engine.containers().resolve(id)?,
         NetworkMode::None | NetworkMode::Host | NetworkMode::Slirp4netns { .. } => {}
     }
-    if !options.publish.is_empty() && !matches!(options.network, NetworkMode::Slirp4netns { .. }) {
+    let is_private = matches!(options.network, NetworkMode::Slirp4netns { .. });
+    if options.mac_address.is_some() && !is_private {
+        bail!("conflicting options: mac-address and the network mode");
+    }
+    if !options.publish.is_empty() && !is_private {
         bail!("conflicting options: port publishing and the container type network mode");
     }
     Ok(())

@@ -125,7 +125,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
         "OomScoreAdj": options.oom_score_adj.unwrap_or(0),
         "PidMode": "",
         "Privileged": options.privileged,
-        "PublishAllPorts": false,
+        "PublishAllPorts": options.publish_all,
         "ReadonlyRootfs": options.read_only,
         "SecurityOpt": list_or_null(options.security.raw.clone()),
         "Tmpfs": tmpfs(&options.mounts),
@@ -384,6 +384,7 @@ fn network_settings(record: &Record, layout: &Layout) -> Value {
         (addresses.container.to_string(), addresses.gateway.to_string(), addresses.prefix)
     });
     let (address, gateway) = (address.as_str(), gateway.as_str());
+    let mac = options.mac_address.as_deref().unwrap_or_default();
     let mut ports = if running { port_bindings(&record.ports) } else { Map::new() };
     if running {
         for port in &options.expose {
@@ -392,7 +393,7 @@ fn network_settings(record: &Record, layout: &Layout) -> Value {
     }
     let mut networks = Map::new();
     if !matches!(options.network, NetworkMode::Container { .. }) {
-        networks.insert(network_name(&options.network), endpoint(address, gateway, prefix));
+        networks.insert(network_name(&options.network), endpoint(address, gateway, prefix, mac));
     }
     json!({
         "Bridge": "",
@@ -411,17 +412,17 @@ fn network_settings(record: &Record, layout: &Layout) -> Value {
         "IPAddress": address,
         "IPPrefixLen": prefix,
         "IPv6Gateway": "",
-        "MacAddress": "",
+        "MacAddress": mac,
         "Networks": networks,
     })
 }
 
-fn endpoint(address: &str, gateway: &str, prefix: u8) -> Value {
+fn endpoint(address: &str, gateway: &str, prefix: u8, mac: &str) -> Value {
     json!({
         "IPAMConfig": null,
         "Links": null,
         "Aliases": null,
-        "MacAddress": "",
+        "MacAddress": mac,
         "DriverOpts": null,
         "GwPriority": 0,
         "NetworkID": "",

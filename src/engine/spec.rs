@@ -115,9 +115,11 @@ fn process(
     around: &Surroundings,
 ) -> Result<oci_spec::runtime::Process> {
     let workdir = options.workdir.as_deref().unwrap_or(&image.working_dir);
+    let mut user = UserBuilder::default().uid(0u32).gid(0u32).build()?;
+    user.set_umask(options.umask);
     let mut process = ProcessBuilder::default()
         .terminal(options.tty)
-        .user(UserBuilder::default().uid(0u32).gid(0u32).build()?)
+        .user(user)
         .args(command(options, image)?)
         .env(environment(options, image, &around.hostname))
         .cwd(if workdir.is_empty() { "/" } else { workdir })
@@ -132,21 +134,53 @@ fn process(
 
 /// Docker's order: what the engine sets, the image, the user; a later value of a name replaces an earlier.
 fn environment(options: &ContainerOptions, image: &ContainerConfig, hostname: &str) -> Vec<String> {
+    let rules = &options.environment_rules;
     let mut all = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={hostname}")];
     if options.tty {
         all.push("TERM=xterm".to_owned());
     }
-    for entry in image.env.iter().chain(&options.env) {
-        let name = entry.split('=').next().unwrap_or_default();
-        let same = |other: &String| other.split('=').next() == Some(name);
-        match all.iter().position(same) {
-            Some(index) => all[index].clone_from(entry),
-            None => all.push(entry.clone()),
-        }
+    for entry in &image.env {
+        set_variable(&mut all, entry.clone());
+    }
+    let before = all.clone();
+    all.retain(|entry| !rules.unset_all && !rules.unset.iter().any(|name| name == name_of(entry)));
+    for entry in &rules.merge {
+        set_variable(&mut all, merged(entry, &before));
+    }
+    for entry in &options.env {
+        set_variable(&mut all, entry.clone());
     }
     // A name without a value takes the variable away.
     all.retain(|entry| entry.contains('='));
     all
+}
+
+fn name_of(entry: &str) -> &str {
+    entry.split('=').next().unwrap_or_default()
+}
+
+fn set_variable(all: &mut Vec<String>, entry: String) {
+    match all.iter().position(|other| name_of(other) == name_of(&entry)) {
+        Some(index) => all[index] = entry,
+        None => all.push(entry),
+    }
+}
+
+/// Fills `${NAME}` of an entry in with what was there before.
+fn merged(entry: &str, before: &[String]) -> String {
+    let value_of = |name: &str| {
+        let found = before.iter().find(|other| name_of(other) == name);
+        found.and_then(|found| found.split_once('=')).map_or("", |(_, value)| value)
+    };
+    let mut text = String::new();
+    let mut rest = entry;
+    while let Some((head, tail)) = rest.split_once("${") {
+        let Some((name, tail)) = tail.split_once('}') else { break };
+        text.push_str(head);
+        text.push_str(value_of(name));
+        rest = tail;
+    }
+    text + rest
 }
 
 fn rlimits(options: &ContainerOptions) -> Result<Vec<PosixRlimit>> {
@@ -248,9 +282,13 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
     if around.has_cgroup2 && own_network {
         all.push(mount("cgroup", "cgroup", "/sys/fs/cgroup", &["nosuid", "noexec", "nodev", read_only])?);
     }
-    for name in ["resolv.conf", "hostname", "hosts"] {
+    let is_engines = |name: &&str| !options.image_files.iter().any(|kept| kept == name);
+    for name in ["resolv.conf", "hostname", "hosts"].into_iter().filter(is_engines) {
         let source = around.directory.join(name);
         all.push(mount("bind", &source.to_string_lossy(), &format!("/etc/{name}"), &["rbind", "rprivate"])?);
+    }
+    if let Some(zone) = &options.timezone {
+        all.push(mount("bind", &zone.to_string_lossy(), "/etc/localtime", &["bind", "rprivate", "ro"])?);
     }
     let mut volumes = around.volumes.iter();
     for wanted in &options.mounts {

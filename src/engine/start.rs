@@ -26,7 +26,7 @@ use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
 use super::{Engine, events, files, spec, terminal};
-use crate::base::file::{Durability, FileLock, read_bounded};
+use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
 use crate::runtime::caps::CapSet;
@@ -310,12 +310,16 @@ impl Supervisor<'_> {
             (record.state, record.ports) = (state, ports);
             Durability::Fast
         })?);
+        if let Some(record) = &self.record {
+            write_pidfiles(record)?;
+        }
         Ok(stack)
     }
 
     fn start_network(&self, record: &Record, starting: &Starting) -> Result<Option<slirp::SlirpStack>> {
         let NetworkMode::Slirp4netns { options } = &record.options.network else { return Ok(None) };
-        let options = slirp::SlirpOptions::parse(options)?;
+        let mut options = slirp::SlirpOptions::parse(options)?;
+        options.mac_address.clone_from(&record.options.mac_address);
         let directory = self.engine.layout().container_run(&record.id);
         Ok(Some(slirp::start(starting.pid(), &options, &record.options.publish, &directory)?))
     }
@@ -384,6 +388,17 @@ fn open_network(pid: i32) -> Result<OwnedFd> {
     let path = format!("/proc/{pid}/ns/net");
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     rustix::fs::open(&path, flags, Mode::empty()).with_context(|| format!("open {path}"))
+}
+
+/// Writes the ids of the processes to the files that the user named.
+fn write_pidfiles(record: &Record) -> Result<()> {
+    let (options, state) = (&record.options, &record.state);
+    for (path, pid) in [(&options.pidfile, state.pid), (&options.supervisor_pidfile, state.supervisor)] {
+        if let Some(path) = path {
+            write_atomic(path, pid.to_string().as_bytes(), Durability::Fast)?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the specification of a container.

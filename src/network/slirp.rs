@@ -226,6 +226,9 @@ impl Job<'_> {
         if let Some(outbound) = &options.outbound_addr {
             command.arg(format!("--outbound-addr={outbound}"));
         }
+        if let Some(address) = &options.mac_address {
+            command.arg(format!("--macaddress={address}"));
+        }
         if let Some(outbound) = &options.outbound_addr6 {
             command.arg(format!("--outbound-addr6={outbound}"));
         }

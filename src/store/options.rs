@@ -74,6 +74,19 @@ pub struct ContainerOptions {
     pub cidfile: Option<PathBuf>,
     /// `--detach-keys`, as written.
     pub detach_keys: Option<String>,
+    pub environment_rules: EnvironmentRules,
+    /// `-P`: every exposed port is published, on a port that is picked at each start.
+    pub publish_all: bool,
+    /// Six bytes in hexadecimal.
+    pub mac_address: Option<String>,
+    /// The host's file that becomes `/etc/localtime`.
+    pub timezone: Option<PathBuf>,
+    pub umask: Option<u32>,
+    /// Which of `hosts` and `hostname` in `/etc` stay as the image has them.
+    pub image_files: Vec<String>,
+    /// Absolute paths for the ids of the container's first process and of its supervisor.
+    pub pidfile: Option<PathBuf>,
+    pub supervisor_pidfile: Option<PathBuf>,
 }
 
 impl ContainerOptions {
@@ -119,6 +132,18 @@ impl RestartPolicy {
             Self::No | Self::Always | Self::UnlessStopped => 0,
         }
     }
+}
+
+/// What the user wants of the image's variables, beside setting their own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EnvironmentRules {
+    /// `--unsetenv`: names.
+    pub unset: Vec<String>,
+    /// `--unsetenv-all`.
+    pub unset_all: bool,
+    /// `--env-merge`: `NAME=value`, with `${NAME}` for what the image has.
+    pub merge: Vec<String>,
 }
 
 /// `--security-opt`, taken apart.

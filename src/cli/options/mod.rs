@@ -5,6 +5,7 @@
 
 pub mod mounts;
 pub mod network;
+pub mod podman;
 pub mod ports;
 pub mod resources;
 pub mod restart;
@@ -18,6 +19,7 @@ use anyhow::{Result, anyhow, bail};
 
 use super::flags::parse_integer;
 use crate::base::signal;
+use crate::config::docker::Settings;
 use crate::config::env;
 use crate::oci::platform::Platform;
 use crate::store::options::{
@@ -48,6 +50,9 @@ pub struct CreateFlags {
     /// Make a device of the host available: host[:container[:rwm]]
     #[arg(long, value_name = "device", value_parser = resources::device)]
     device: Vec<DeviceOption>,
+    /// Skip checks of signatures, which are never made (default true)
+    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue, hide = true)]
+    disable_content_trust: bool,
     /// Use a name server
     #[arg(long, value_name = "ip", value_parser = network::address)]
     dns: Vec<IpAddr>,
@@ -84,12 +89,18 @@ pub struct CreateFlags {
     /// Keep standard input open
     #[arg(long, short)]
     interactive: bool,
+    /// How the container is kept apart: default, the only way on Linux
+    #[arg(long, value_name = "technology", hide = true)]
+    isolation: Option<String>,
     /// Set a label
     #[arg(long, short, value_name = "key=value", value_parser = variables::label)]
     label: Vec<String>,
     /// Read labels from a file
     #[arg(long, value_name = "file")]
     label_file: Vec<PathBuf>,
+    /// The hardware address of the container's network interface
+    #[arg(long, value_name = "address", value_parser = network::mac_address)]
+    mac_address: Option<String>,
     /// Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]
     #[arg(long, value_name = "mount", value_parser = mounts::mount)]
     mount: Vec<MountOption>,
@@ -111,6 +122,9 @@ pub struct CreateFlags {
     /// Publish a port: [[ip:]host:]container[/protocol], also ranges
     #[arg(long, short, value_name = "ports")]
     publish: Vec<String>,
+    /// Publish every exposed port on a port that is free
+    #[arg(long, short = 'P')]
+    publish_all: bool,
     /// Pull the image before: always, missing or never
     #[arg(long, value_name = "policy", default_value = "missing")]
     pub pull: String,
@@ -129,6 +143,9 @@ pub struct CreateFlags {
     /// Take a directory as the root filesystem, instead of an image
     #[arg(long)]
     rootfs: bool,
+    /// The OCI runtime: coracle itself
+    #[arg(long, value_name = "runtime")]
+    runtime: Option<String>,
     /// Change the isolation: seccomp=, apparmor=, no-new-privileges, mask=, unmask=, systempaths=
     #[arg(long, value_name = "option")]
     security_opt: Vec<String>,
@@ -141,6 +158,9 @@ pub struct CreateFlags {
     /// Seconds to wait after that before the container is killed
     #[arg(long, value_name = "seconds", value_parser = parse_integer)]
     stop_timeout: Option<i64>,
+    /// Options of the storage driver: there are none
+    #[arg(long, value_name = "option", hide = true)]
+    storage_opt: Vec<String>,
     /// Set a kernel parameter of the container's namespaces
     #[arg(long, value_name = "name=value", value_parser = resources::sysctl)]
     sysctl: Vec<(String, String)>,
@@ -162,9 +182,14 @@ pub struct CreateFlags {
     /// Mount a directory of the host or a volume: [source:]target[:ro]
     #[arg(long, short, value_name = "volume")]
     volume: Vec<String>,
+    /// The driver of volumes: local
+    #[arg(long, value_name = "driver")]
+    volume_driver: Option<String>,
     /// The directory that the program starts in
     #[arg(long, short, value_name = "directory")]
     workdir: Option<String>,
+    #[command(flatten)]
+    podman: podman::PodmanFlags,
 }
 
 /// `--pull`.
@@ -179,6 +204,11 @@ impl CreateFlags {
     /// Whether standard input is kept open, and whether there is a terminal.
     pub fn terminal(&self) -> (bool, bool) {
         (self.interactive, self.tty)
+    }
+
+    /// The name that is to be free: `--replace`.
+    pub fn replaced(&self) -> Option<String> {
+        self.name.clone().filter(|_| self.podman.replace)
     }
 
     /// `--detach-keys`, as written.
@@ -203,7 +233,9 @@ impl CreateFlags {
     pub fn into_options(self, operands: Vec<String>) -> Result<ContainerOptions> {
         let mut operands = operands.into_iter();
         let image = operands.next().unwrap_or_default();
+        self.check()?;
         let mounts = self.mounts()?;
+        let env = self.environment()?;
         let network = self.network()?;
         let oom_score_adj = self.oom_score_adj.map(oom_score).transpose()?;
         self.check_platform()?;
@@ -219,6 +251,8 @@ impl CreateFlags {
         if self.rm && restart != RestartPolicy::No {
             bail!("conflicting options: cannot specify both --restart and --rm");
         }
+        let image_files = self.podman.image_files(!self.add_host.is_empty())?;
+        let [pidfile, supervisor_pidfile] = self.podman.pidfiles()?;
         let publish = each(&self.publish, ports::publish)?;
         let (image, rootfs) = if self.rootfs { (String::new(), Some(image.into())) } else { (image, None) };
         Ok(ContainerOptions {
@@ -228,7 +262,7 @@ impl CreateFlags {
             entrypoint: self
                 .entrypoint
                 .map(|program| if program.is_empty() { vec![] } else { vec![program] }),
-            env: variables::environment(&self.env_file, &self.env, env::passed_on)?,
+            env,
             hostname: self.hostname.filter(|name| !name.is_empty()),
             domainname: self.domainname.filter(|name| !name.is_empty()),
             user: self.user.filter(|user| !user.is_empty()),
@@ -261,9 +295,17 @@ impl CreateFlags {
             shm_size: self.shm_size.filter(|size| *size > 0),
             oom_score_adj,
             devices: self.device,
-            platform: self.platform.filter(|platform| !platform.is_empty()),
+            platform: self.platform.filter(|platform| !platform.is_empty()).or(self.podman.platform()),
             cidfile: self.cidfile,
             detach_keys: self.detach_keys,
+            environment_rules: self.podman.environment_rules(),
+            publish_all: self.publish_all,
+            mac_address: self.mac_address,
+            timezone: self.podman.timezone()?,
+            umask: self.podman.umask()?,
+            image_files,
+            pidfile,
+            supervisor_pidfile,
         })
     }
 
@@ -277,6 +319,11 @@ impl CreateFlags {
         mounts.extend_from_slice(&self.mount);
         for text in &self.tmpfs {
             mounts.push(mounts::tmpfs(text).map_err(anyhow::Error::msg)?);
+        }
+        for place in self.podman.writable_places(self.read_only) {
+            if mounts.iter().all(|mount| mount.target != *place) {
+                mounts.push(mounts::tmpfs(place).map_err(anyhow::Error::msg)?);
+            }
         }
         for (index, mount) in mounts.iter().enumerate() {
             if mounts[..index].iter().any(|other| other.target == mount.target) {
@@ -303,6 +350,38 @@ impl CreateFlags {
             }
         }
         Ok(mode)
+    }
+
+    /// Refuses what is asked of engines that have several runtimes, kinds of isolation, drivers.
+    fn check(&self) -> Result<()> {
+        self.podman.check(self.name.as_deref())?;
+        if !self.disable_content_trust {
+            bail!("--disable-content-trust=false is not supported yet: no signature is checked");
+        }
+        match self.isolation.as_deref() {
+            None | Some("" | "default") => {}
+            Some(other) => bail!("invalid isolation '{other}' on linux"),
+        }
+        match self.runtime.as_deref() {
+            None | Some("" | "coracle") => {}
+            Some(other) => bail!("unknown or invalid runtime name: {other}"),
+        }
+        match self.volume_driver.as_deref() {
+            None | Some("" | "local") => {}
+            Some(other) => bail!("error looking up volume plugin {other}: plugin \"{other}\" not found"),
+        }
+        if !self.storage_opt.is_empty() {
+            bail!("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+        }
+        Ok(())
+    }
+
+    /// What docker's settings say about proxies, what is passed on, the files, the flags: the last of a name
+    /// counts.
+    fn environment(&self) -> Result<Vec<String>> {
+        let mut before = Settings::read()?.proxy_variables();
+        before.extend(self.podman.variables());
+        variables::environment(&before, &self.env_file, &self.env, env::passed_on)
     }
 
     fn check_platform(&self) -> Result<()> {

@@ -32,6 +32,16 @@ pub fn address(text: &str) -> Result<IpAddr, String> {
     text.trim().parse().map_err(|_| format!("IP address is not correctly formatted: {text}"))
 }
 
+/// Checks six bytes in hexadecimal, divided by colons or dashes; gives them with colons, in lower case.
+pub fn mac_address(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.split([':', '-']).collect();
+    let are_bytes = parts.iter().all(|part| part.len() == 2 && u8::from_str_radix(part, 16).is_ok());
+    if parts.len() != 6 || !are_bytes {
+        return Err(format!("invalid MAC address: {text}"));
+    }
+    Ok(parts.join(":").to_lowercase())
+}
+
 /// Reads `--add-host NAME:ADDRESS` or `NAME=ADDRESS`, the address also in brackets; gives `NAME:ADDRESS`.
 pub fn extra_host(text: &str) -> Result<String, String> {
     let bad = || format!("bad format for add-host: \"{text}\"");
@@ -78,6 +88,14 @@ mod tests {
             ),
         ] {
             assert_eq!(mode(text).unwrap_err(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn hardware_addresses() {
+        assert_eq!(mac_address("02-42-AC-11-00-02").unwrap(), "02:42:ac:11:00:02");
+        for text in ["", "02:42:ac:11:00", "02:42:ac:11:00:zz", "2:42:ac:11:00:02"] {
+            assert_eq!(mac_address(text).unwrap_err(), format!("invalid MAC address: {text}"));
         }
     }
 

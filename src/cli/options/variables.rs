@@ -31,14 +31,15 @@ pub fn annotation(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Joins `--env-file` and `-e`: of two with the same name the last one counts. A name alone takes its
+/// Joins `before`, `--env-file` and `-e`: of two with the same name the last one counts. A name alone takes its
 /// value from `lookup`, or is left out.
 pub fn environment(
+    before: &[String],
     files: &[impl AsRef<Path>],
     flags: &[String],
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<String>> {
-    let mut texts = Vec::new();
+    let mut texts = before.to_vec();
     for file in files {
         texts.extend(read(file.as_ref(), "env")?);
     }
@@ -121,14 +122,16 @@ mod tests {
         let lookup = |name: &str| (name == "HOME").then(|| "/root".to_owned());
         let flags = ["A=1", "B=2", "HOME", "NOPE", "A=3=4", "B="].map(str::to_owned);
         let files: [&Path; 0] = [];
-        assert_eq!(environment(&files, &flags, lookup).unwrap(), ["A=3=4", "B=", "HOME=/root"]);
+        let before = ["B=0", "Z=1"].map(str::to_owned);
+        let all = environment(&before, &files, &flags, lookup).unwrap();
+        assert_eq!(all, ["B=", "Z=1", "A=3=4", "HOME=/root"]);
         let labels = labels(&files, &["x", "y=z=1"].map(str::to_owned)).unwrap();
         assert_eq!(labels, [("x".to_owned(), String::new()), ("y".to_owned(), "z=1".to_owned())].into());
     }
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = environment(&[Path::new("/none")], &[], |_| None).unwrap_err();
+        let error = environment(&[], &[Path::new("/none")], &[], |_| None).unwrap_err();
         assert_eq!(format!("{error:#}"), "open /none: No such file or directory (os error 2)");
     }
 

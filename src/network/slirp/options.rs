@@ -18,6 +18,8 @@ pub struct SlirpOptions {
     pub outbound_addr: Option<String>,
     /// The same for IPv6.
     pub outbound_addr6: Option<String>,
+    /// The hardware address of the container's interface; slirp4netns picks one where none is given.
+    pub mac_address: Option<String>,
 }
 
 impl Default for SlirpOptions {
@@ -29,6 +31,7 @@ impl Default for SlirpOptions {
             allow_host_loopback: false,
             outbound_addr: None,
             outbound_addr6: None,
+            mac_address: None,
         }
     }
 }

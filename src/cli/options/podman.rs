@@ -1,0 +1,161 @@
+//! Flags of `create` and `run` that podman has beside docker's.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::config::env;
+use crate::store::options::EnvironmentRules;
+
+/// Where a host keeps its time zones.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// What programs look for to find a proxy.
+const PROXY_VARIABLES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"];
+
+/// Flags beside docker's.
+#[derive(clap::Args)]
+pub struct PodmanFlags {
+    /// The architecture of the image
+    #[arg(long, value_name = "architecture")]
+    arch: Option<String>,
+    /// Control groups for the container: disabled, since none are made
+    #[arg(long, value_name = "mode")]
+    cgroups: Option<String>,
+    /// Write the id of the supervisor's process to a file
+    #[arg(long, value_name = "file")]
+    conmon_pidfile: Option<PathBuf>,
+    /// Pass all our variables on
+    #[arg(long)]
+    env_host: bool,
+    /// Set a variable by what the image has: PATH=${PATH}:/more
+    #[arg(long, value_name = "name=value", value_parser = super::variables::variable)]
+    env_merge: Vec<String>,
+    /// Pass our proxy variables on
+    #[arg(long)]
+    http_proxy: bool,
+    /// Leave /etc/hostname as the image has it
+    #[arg(long)]
+    no_hostname: bool,
+    /// Leave /etc/hosts as the image has it
+    #[arg(long)]
+    no_hosts: bool,
+    /// The operating system of the image
+    #[arg(long, value_name = "os")]
+    os: Option<String>,
+    /// Write the id of the container's first process to a file
+    #[arg(long, value_name = "file")]
+    pidfile: Option<PathBuf>,
+    /// With --read-only, keep /run, /tmp and /var/tmp writable in memory
+    #[arg(long)]
+    read_only_tmpfs: bool,
+    /// Remove a container that has the name
+    #[arg(long)]
+    pub replace: bool,
+    /// The time zone: a name such as Europe/Vienna, or 'local' for the host's
+    #[arg(long, value_name = "zone")]
+    tz: Option<String>,
+    /// The file mode creation mask of the container's processes, in octal
+    #[arg(long, value_name = "mask")]
+    umask: Option<String>,
+    /// Take a variable of the image away
+    #[arg(long, value_name = "name")]
+    unsetenv: Vec<String>,
+    /// Take every variable of the image away
+    #[arg(long)]
+    unsetenv_all: bool,
+    /// The variant of the image's architecture
+    #[arg(long, value_name = "variant")]
+    variant: Option<String>,
+}
+
+impl PodmanFlags {
+    /// Refuses what no other method looks at.
+    pub fn check(&self, name: Option<&str>) -> Result<()> {
+        if self.replace && name.is_none() {
+            bail!("cannot replace container without --name being set");
+        }
+        match self.cgroups.as_deref() {
+            None | Some("disabled") => Ok(()),
+            Some(mode @ ("enabled" | "no-conmon" | "split")) => {
+                bail!("--cgroups {mode} is not supported yet")
+            }
+            Some(mode) => bail!("invalid cgroup mode \"{mode}\": must be \"disabled\""),
+        }
+    }
+
+    /// `--os`, `--arch` and `--variant` as a platform.
+    pub fn platform(&self) -> Option<String> {
+        let (os, arch) = (self.os.as_deref(), self.arch.as_deref());
+        if os.is_none() && arch.is_none() && self.variant.is_none() {
+            return None;
+        }
+        let host = crate::oci::platform::Platform::host().to_string();
+        let own_arch = host.split('/').nth(1).unwrap_or_default();
+        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+        Some(format!("{}/{}{variant}", os.unwrap_or("linux"), arch.unwrap_or(own_arch)))
+    }
+
+    /// Variables that come before those of `--env-file` and `--env`.
+    pub fn variables(&self) -> Vec<String> {
+        let host = if self.env_host { env::all() } else { Vec::new() };
+        let proxies = if self.http_proxy { PROXY_VARIABLES.as_slice() } else { &[] };
+        let cases = proxies.iter().flat_map(|name| [(*name).to_owned(), name.to_uppercase()]);
+        let proxies = cases.filter_map(|name| Some(format!("{name}={}", env::passed_on(&name)?)));
+        proxies.chain(host).collect()
+    }
+
+    pub fn environment_rules(&self) -> EnvironmentRules {
+        EnvironmentRules {
+            unset: self.unsetenv.clone(),
+            unset_all: self.unsetenv_all,
+            merge: self.env_merge.clone(),
+        }
+    }
+
+    /// The host's file of the time zone.
+    pub fn timezone(&self) -> Result<Option<PathBuf>> {
+        let Some(zone) = self.tz.as_deref().filter(|zone| !zone.is_empty()) else { return Ok(None) };
+        let named = match zone {
+            "local" => PathBuf::from("/etc/localtime"),
+            zone => Path::new(ZONES).join(zone),
+        };
+        let file = named.canonicalize().ok().filter(|file| file.is_file());
+        let is_inside = |file: &Path| zone == "local" || file.starts_with(ZONES);
+        match file.filter(|file| is_inside(file)) {
+            Some(file) => Ok(Some(file)),
+            None => bail!("finding timezone: unknown time zone {zone}"),
+        }
+    }
+
+    pub fn umask(&self) -> Result<Option<u32>> {
+        let Some(text) = &self.umask else { return Ok(None) };
+        match u32::from_str_radix(text, 8) {
+            Ok(mask) if mask <= 0o777 && text.len() <= 4 => Ok(Some(mask)),
+            _ => bail!("invalid umask {text}: must be up to four octal digits"),
+        }
+    }
+
+    /// Which of the files in `/etc` stay the image's.
+    pub fn image_files(&self, added_hosts: bool) -> Result<Vec<String>> {
+        if self.no_hosts && added_hosts {
+            bail!("--no-hosts and --add-host cannot be set together");
+        }
+        let files = [(self.no_hosts, "hosts"), (self.no_hostname, "hostname")];
+        Ok(files.iter().filter(|(kept, _)| *kept).map(|(_, name)| (*name).to_owned()).collect())
+    }
+
+    /// The places that `--read-only-tmpfs` keeps writable.
+    pub fn writable_places(&self, read_only: bool) -> &'static [&'static str] {
+        if self.read_only_tmpfs && read_only { &["/run", "/tmp", "/var/tmp"] } else { &[] }
+    }
+
+    /// The files for the container's process id and the supervisor's, absolute.
+    pub fn pidfiles(&self) -> Result<[Option<PathBuf>; 2]> {
+        let absolute = |path: &Option<PathBuf>| {
+            let path = path.as_ref().map(std::path::absolute).transpose();
+            path.context("find the directory of the pid file")
+        };
+        Ok([absolute(&self.pidfile)?, absolute(&self.conmon_pidfile)?])
+    }
+}

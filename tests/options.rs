@@ -1,0 +1,162 @@
+//! Flags of `run` and `create`, each by what the program inside or `inspect` sees of it.
+
+use serde_json::json;
+
+use crate::support::{Image, Sandbox, program};
+
+/// An image with variables, an exposed port and a shell.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let image = Image::busybox()
+        .set("Env", json!(["PATH=/bin", "GREETING=hello", "OTHER=1"]))
+        .set("ExposedPorts", json!({"80/tcp": {}}))
+        .set("Labels", json!({"from": "image", "both": "image"}));
+    sandbox.add(&image, "busybox");
+    sandbox
+}
+
+#[test]
+fn variables_of_the_host_and_of_the_image() {
+    let sandbox = sandbox();
+    let env = |flags: &str| {
+        let output = sandbox
+            .command(&format!("run --rm --network none {flags} busybox env"))
+            .env("http_proxy", "http://p:1")
+            .env("MINE", "yes")
+            .finish();
+        output.success().lines()
+    };
+    let has = |lines: &[String], line: &str| lines.iter().any(|other| other == line);
+
+    let plain = env("");
+    assert!(has(&plain, "GREETING=hello") && has(&plain, "PATH=/bin"), "{plain:?}");
+    assert!(
+        !plain.iter().any(|line| line.starts_with("http_proxy=") || line.starts_with("MINE=")),
+        "{plain:?}"
+    );
+
+    let host = env("--env-host -e TERM=x");
+    assert!(has(&host, "MINE=yes") && has(&host, "GREETING=hello") && has(&host, "TERM=x"), "{host:?}");
+    assert!(has(&env("--http-proxy"), "http_proxy=http://p:1"));
+    let merged = env("--env-merge 'GREETING=${GREETING}, ${OTHER}${NONE}!' --env-merge NEW=x");
+    assert!(has(&merged, "GREETING=hello, 1!") && has(&merged, "NEW=x"), "{merged:?}");
+    let unset = env("--unsetenv GREETING --unsetenv NONE");
+    assert!(has(&unset, "OTHER=1") && !has(&unset, "GREETING=hello"), "{unset:?}");
+    let bare =
+        sandbox.run("run --rm --network none --unsetenv-all -e A=1 busybox /bin/env").success().lines();
+    assert_eq!(bare, ["A=1", "HOME=/root"]);
+
+    // Docker's own settings.
+    sandbox.file(
+        "home/.docker/config.json",
+        json!({"proxies": {"default": {"httpsProxy": "http://q:2", "noProxy": "a"}}}).to_string(),
+    );
+    let set = env("-e NO_PROXY=b");
+    for line in ["HTTPS_PROXY=http://q:2", "https_proxy=http://q:2", "NO_PROXY=b", "no_proxy=a"] {
+        assert!(has(&set, line), "{line}: {set:?}");
+    }
+    sandbox.file("home/.docker/config.json", "{");
+    sandbox
+        .run("run --rm busybox")
+        .code(125)
+        .stderr_has("coracle: read ")
+        .stderr_has(".docker/config.json: EOF");
+}
+
+#[test]
+fn files_masks_and_pids() {
+    let sandbox = sandbox();
+    let run = |flags: &str, command: &str| {
+        sandbox.run(&format!("run --rm --network none {flags} busybox sh -c '{command}'"))
+    };
+    run("--umask 077", "umask; touch /a; stat -c %a /a").success().stdout("0077\n600\n");
+    run("--umask 9", "true")
+        .code(125)
+        .stderr_has("coracle: invalid umask 9: must be up to four octal digits\n");
+    run("--no-hosts --no-hostname", "ls /etc/hosts /etc/hostname; grep -c etc/ /proc/self/mountinfo")
+        .stdout("1\n");
+    run("--no-hosts --add-host a:1.2.3.4", "true").code(125);
+    run("--read-only --read-only-tmpfs", "touch /run/a /tmp/a /var/tmp/a && ! touch /a").success();
+    run("--read-only", "touch /tmp/a").code(1);
+    if std::path::Path::new("/usr/share/zoneinfo/Asia/Kolkata").exists() {
+        run("--tz Asia/Kolkata", "tail -n 1 /etc/localtime").success().stdout("IST-5:30\n");
+    }
+    for zone in ["Nowhere/Land", "../../../etc/passwd", "."] {
+        let error = format!("finding timezone: unknown time zone {zone}\n");
+        run(&format!("--tz {zone}"), "true").code(125).stderr_has(&error);
+    }
+
+    let (own, its) = (sandbox.path().join("own.pid"), sandbox.path().join("its.pid"));
+    let files = format!("--pidfile {} --conmon-pidfile {}", own.display(), its.display());
+    sandbox.run(&format!("run -d --name box --network none {files} busybox sleep 100")).success();
+    let read = |path| std::fs::read_to_string(path).expect("a pid file");
+    assert_eq!(read(&own), sandbox.inspect("box", "State.Pid").to_string());
+    let parent = std::fs::read_to_string(format!("/proc/{}/stat", read(&own))).expect("a process");
+    assert_eq!(parent.split(' ').nth(3), Some(read(&its).as_str()));
+
+    // What has the name makes way, what has it as its id does not.
+    sandbox.run("run --replace --rm --network none busybox").code(125).stderr_has("--name being set");
+    sandbox.run("create --replace --name box nosuch.invalid/image").code(125);
+    assert_eq!(sandbox.run("ps -q").success().lines().len(), 1);
+    let id = sandbox.run("create --replace --name box --network none busybox").success().line();
+    assert_eq!(sandbox.run("ps -aq --no-trunc").success().lines(), std::slice::from_ref(&id));
+    sandbox.run(&format!("create --replace --name {} --network none busybox", &id[..5])).success();
+    assert_eq!(sandbox.run("ps -aq").success().lines().len(), 2);
+}
+
+#[test]
+fn ports_labels_and_addresses() {
+    let sandbox = sandbox();
+    if program("slirp4netns").is_none() {
+        crate::skip!("slirp4netns is not installed");
+    }
+    let flags = "-P --expose 53/udp --mac-address 02-42-AC-11-00-02 -l both=mine";
+    sandbox.run(&format!("run -d --name web {flags} busybox sleep 100")).success();
+    sandbox.run("exec web cat /sys/class/net/tap0/address").success().stdout("02:42:ac:11:00:02\n");
+    assert_eq!(sandbox.inspect("web", "NetworkSettings.MacAddress"), "02:42:ac:11:00:02");
+    assert_eq!(sandbox.inspect("web", "HostConfig.PublishAllPorts"), true);
+    let ports = sandbox.run("ps --format {{.Ports}}").success().line();
+    assert!(ports.contains("->80/tcp") && ports.contains("->53/udp"), "{ports}");
+    assert_eq!(sandbox.run("ps --format {{.Labels}}").success().line(), "both=mine,from=image");
+    assert_eq!(sandbox.run("ps -q -f label=from=image -f expose=80").success().lines().len(), 1);
+    sandbox.run("rm -f web").success();
+    sandbox
+        .run("run --rm --network none --mac-address 02:42:ac:11:00:02 busybox")
+        .code(125)
+        .stderr_has("conflicting options: mac-address and the network mode\n");
+    sandbox.run("run --rm --mac-address x busybox").code(125).stderr_has("invalid MAC address: x");
+}
+
+#[test]
+fn words_that_have_one_answer_here() {
+    let sandbox = sandbox();
+    let taken = "--isolation default --runtime coracle --disable-content-trust --volume-driver local --cgroups disabled \
+                 --arch amd64 --os linux";
+    let arch = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    sandbox.run(&format!("run --rm --network none {} busybox true", taken.replace("amd64", arch))).success();
+    for (flags, message) in [
+        ("--isolation hyperv", "invalid isolation 'hyperv' on linux"),
+        ("--runtime runc", "unknown or invalid runtime name: runc"),
+        (
+            "--disable-content-trust=false",
+            "--disable-content-trust=false is not supported yet: no signature is checked",
+        ),
+        ("--volume-driver nfs", "error looking up volume plugin nfs: plugin \"nfs\" not found"),
+        (
+            "--storage-opt size=1G",
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+        ),
+        ("--cgroups split", "--cgroups split is not supported yet"),
+        ("--cgroups nonsense", "invalid cgroup mode \"nonsense\": must be \"disabled\""),
+        ("--gpus all", "--gpus is not supported yet"),
+        ("--network-alias a", "--network-alias is not supported yet"),
+        ("--link a", "--link is not supported yet"),
+        ("--ip 1.2.3.4", "--ip is not supported yet"),
+        ("--use-api-socket", "--use-api-socket is not supported yet"),
+    ] {
+        sandbox
+            .run(&format!("run --rm {flags} busybox true"))
+            .code(125)
+            .stderr_has(&format!("coracle: {message}\n"));
+    }
+}
