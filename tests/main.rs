@@ -4,6 +4,7 @@
 mod attach;
 mod bad_input;
 mod cli;
+mod copy;
 mod events;
 mod fixtures;
 mod images;

@@ -93,6 +93,13 @@ impl FileLock {
         }
     }
 
+    /// Waits for the lock of a directory itself.
+    pub fn directory(path: &Path) -> Result<Self> {
+        let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        file.lock().with_context(|| format!("lock {}", path.display()))?;
+        Ok(Self { _file: file })
+    }
+
     fn open(path: &Path) -> Result<File> {
         let open = || OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
         open().with_context(|| format!("open lock {}", path.display()))

@@ -1,7 +1,9 @@
-//! Small pieces everything else stands on: digests, files, locks, ids, names, sizes, times, hints, exit codes.
+//! Small pieces everything else stands on: digests, files, trees, locks, ids, names, sizes, times, hints, exit
+//! codes.
 //!
 //! Nothing here knows of images or containers.
 
+pub mod copy;
 pub mod digest;
 pub mod exit;
 pub mod file;
@@ -14,3 +16,4 @@ pub mod signal;
 pub mod size;
 pub mod time;
 pub mod verify;
+pub mod walk;

@@ -10,6 +10,7 @@
 mod acquire;
 mod attach;
 mod completion;
+mod cp;
 mod create;
 mod detach;
 mod escape;

@@ -6,8 +6,8 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, completion, create, events, exec, generate, history, images, info, inspect, kill, logs, ps, pull,
-    push, restart, rm, rmi, run, start, stop, tag, version, volume, wait,
+    attach, completion, cp, create, events, exec, generate, history, images, info, inspect, kill, logs, ps,
+    pull, push, restart, rm, rmi, run, start, stop, tag, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -17,6 +17,7 @@ const UNKNOWN_COMMAND: u8 = 1;
 pub static VERBS: &[Verb] = &[
     Verb::of::<attach::Args>(&["attach", "container attach"]),
     Verb::of::<completion::Args>(&["completion"]),
+    Verb::of::<cp::Args>(&["cp", "container cp"]),
     Verb::of::<create::Args>(&["create", "container create"]),
     Verb::of::<events::Args>(&["events", "system events"]),
     Verb::of::<exec::Args>(&["exec", "container exec"]),

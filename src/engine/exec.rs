@@ -8,7 +8,7 @@ use oci_spec::runtime::Spec;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
-use super::{Engine, events, terminal};
+use super::{Engine, events, filesystem, terminal};
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::join::Join;
@@ -43,6 +43,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
         }
         bail!("container {} is not running", record.id);
     };
+    filesystem::await_root(engine, &record)?;
     let spec = start::read_spec(engine, &record.id)?;
     let mut process = plan(&spec, options)?;
     process.console_size = terminal::size();

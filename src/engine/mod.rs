@@ -4,10 +4,12 @@
 //! is single-threaded all through: what needs threads runs in a forked child ([`namespace::run_inside`]).
 
 pub mod attach;
+pub mod copy;
 pub mod create;
 pub mod events;
 pub mod exec;
 pub mod files;
+pub mod filesystem;
 pub mod filter;
 pub mod images;
 pub mod images_view;

@@ -25,7 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, spec, terminal};
+use super::{Engine, events, files, filesystem, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -118,7 +118,8 @@ fn network_owner(engine: &Engine, record: &Record) -> Result<Option<i32>> {
     Ok(Some(owner.state.pid))
 }
 
-fn rootfs(engine: &Engine, record: &Record) -> Rootfs {
+/// Where a container's root comes from, and where its changes go.
+pub fn rootfs(engine: &Engine, record: &Record) -> Rootfs {
     let directory = engine.layout().container(&record.id);
     match &record.source {
         Source::Rootfs { path } => Rootfs::Directory { path: path.clone() },
@@ -162,12 +163,18 @@ pub struct Up {
     pub network: Option<slirp::SlirpStack>,
 }
 
-/// What a supervisor has from the first run of its container to the last: the container's lock, and what its user
+/// What a supervisor has from the first run of its container to the last: the container's locks, and what its user
 /// namespace allows.
 pub struct Post {
     max_gid: u32,
     can_set_groups: bool,
-    _lock: FileLock,
+    _locks: Locks,
+}
+
+/// Keeps other supervisors off, and everybody who would mount the container's files.
+struct Locks {
+    _own: FileLock,
+    _files: Option<FileLock>,
 }
 
 impl Supervisor<'_> {
@@ -202,7 +209,7 @@ impl Supervisor<'_> {
         leave_the_terminal().context("leave the terminal")?;
         let max_gid = namespace::max_gid(&opening.maps);
         let can_set_groups = !opening.maps.is_single();
-        let (record, spec, lock) = self.prepare(work, max_gid)?;
+        let (record, spec, locks) = self.prepare(work, max_gid)?;
         let mut plan = Plan::new(&spec, rootfs(self.engine, &record))?;
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
@@ -217,7 +224,7 @@ impl Supervisor<'_> {
             can_set_groups,
         };
         let up = self.start_program(record, &launch, || refuse_without_client(client))?;
-        Ok((up, listener, Post { max_gid, can_set_groups, _lock: lock }))
+        Ok((up, listener, Post { max_gid, can_set_groups, _locks: locks }))
     }
 
     /// Starts the container's program once more, in the same user namespace.
@@ -252,7 +259,7 @@ impl Supervisor<'_> {
     }
 
     /// Puts a new container on record, or reads again what an old one is.
-    fn prepare(&mut self, work: Work, max_gid: u32) -> Result<(Record, Spec, FileLock)> {
+    fn prepare(&mut self, work: Work, max_gid: u32) -> Result<(Record, Spec, Locks)> {
         let (record, spec, lock) = match work {
             Work::New(draft) => {
                 let (record, spec) = draft.write(self.engine, max_gid)?;
@@ -325,11 +332,11 @@ impl Supervisor<'_> {
     }
 
     /// One supervisor at a time: a second start of the same container finds this lock taken.
-    fn lock(&self, record: &Record) -> Result<FileLock> {
+    fn lock(&self, record: &Record) -> Result<Locks> {
         let directory = self.engine.layout().container(&record.id);
         for _ in 0..LOCK_ATTEMPTS {
-            if let Some(lock) = FileLock::try_directory(&directory)? {
-                return Ok(lock);
+            if let Some(own) = FileLock::try_directory(&directory)? {
+                return Ok(Locks { _own: own, _files: filesystem::lock(self.engine, record)? });
             }
             // A supervisor that has just told everybody of the end is gone a moment later.
             std::thread::sleep(LOCK_INTERVAL);

@@ -63,11 +63,29 @@ pub fn assemble(plan: &Plan) -> Result<Assembled> {
     Ok(Assembled { root, terminals })
 }
 
+/// Mounts the root and what it has of the host: a container's files as it finds them when it is started, for who
+/// reads or changes them while it does not run. Memory filesystems and the kernel's are left out.
+pub fn assemble_files(plan: &Plan) -> Result<Dir> {
+    mount::make_all_slave().context("separate the mounts from the host's")?;
+    let root = Dir::from_fd(mount_root(&plan.rootfs)?);
+    for step in plan.mounts.iter().filter(|step| matches!(step.kind, MountKind::Bind { .. })) {
+        apply(&root, step).with_context(|| format!("mount on {}", step.target))?;
+    }
+    if plan.read_only_root {
+        lock_root(&root)?;
+    }
+    Ok(root)
+}
+
+fn lock_root(root: &Dir) -> Result<()> {
+    let change = Attributes { set: Attributes::READ_ONLY, ..Attributes::default() };
+    mount::set_attributes(root.as_fd(), change, false).context("make the root read-only")
+}
+
 /// Makes the assembled root the root directory. What follows sees the container only.
 pub fn enter(assembled: &Assembled, read_only: bool) -> Result<()> {
     if read_only {
-        let change = Attributes { set: Attributes::READ_ONLY, ..Attributes::default() };
-        mount::set_attributes(assembled.root.as_fd(), change, false).context("make the root read-only")?;
+        lock_root(&assembled.root)?;
     }
     mount::pivot(assembled.root.as_fd()).context("change the root directory")
 }

@@ -184,6 +184,17 @@ impl UserNamespace {
         Ok(Self { fd, _holder: None })
     }
 
+    /// Takes the user namespace of a process by its directory in `/proc`.
+    pub fn beneath(process: impl AsFd) -> io::Result<Self> {
+        let fd = rustix::fs::openat(process, "ns/user", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { fd, _holder: None })
+    }
+
+    /// A second handle of the same namespace, which does not keep the child that it was made with.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { fd: self.fd.try_clone()?, _holder: None })
+    }
+
     /// Moves this process in, for good, as its root.
     pub fn enter(&self) -> Result<()> {
         namespace::join(self.fd.as_fd()).context("enter the user namespace")

@@ -16,3 +16,8 @@ pub fn join_process(pidfd: BorrowedFd<'_>, namespaces: Namespaces) -> io::Result
     let types = rustix::thread::ThreadNameSpaceType::from_bits_retain(namespaces.0);
     Ok(rustix::thread::move_into_thread_name_spaces(pidfd, types)?)
 }
+
+/// Gives this process a mount namespace of its own, a copy of the one it was in.
+pub fn separate_mounts() -> io::Result<()> {
+    Ok(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?)
+}

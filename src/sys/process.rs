@@ -1,8 +1,10 @@
 //! Processes by number: whether one that was written down is still the one meant.
 
 use std::fs;
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
 
 /// When a process started, in clock ticks since boot: field 22 of `/proc/<pid>/stat` (man proc(5)). A pid
 /// alone is reused; with this and the boot id it is not.
@@ -18,6 +20,20 @@ pub fn is_alive(pid: i32, start: u64) -> bool {
     }
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     parse_start_time(&stat) == Some(start) && !matches!(parse_state(&stat), Some("Z" | "X"))
+}
+
+/// Opens the directory of a process in `/proc`, if it is still the one that started at `start`. What is opened
+/// beneath it belongs to that process for good, whatever becomes of its number.
+pub fn open(pid: i32, start: u64) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty())?;
+    let stat = rustix::fs::openat(&directory, "stat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = String::new();
+    fs::File::from(stat).read_to_string(&mut text)?;
+    match parse_start_time(&text) == Some(start) && !matches!(parse_state(&text), Some("Z" | "X")) {
+        true => Ok(directory),
+        false => Err(io::Error::from(io::ErrorKind::NotFound)),
+    }
 }
 
 /// The random id of this boot.

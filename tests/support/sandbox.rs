@@ -165,6 +165,11 @@ impl Sandbox {
         self.command(line).finish()
     }
 
+    /// Runs a command of separate words to its end.
+    pub fn run_words(&self, words: &[&str]) -> Output {
+        self.command_of(words).finish()
+    }
+
     /// One field of `inspect`, by its path: `State.Running`.
     pub fn inspect(&self, object: &str, path: &str) -> serde_json::Value {
         let document = self.run(&format!("inspect {object}")).success().json();

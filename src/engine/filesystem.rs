@@ -1,0 +1,122 @@
+//! A container's files, whether it runs or not.
+//!
+//! Of one that runs, through its first process: its root with all that is mounted there, opened once as a
+//! descriptor. Of one that does not, through an overlay and the mounts of its specification, made in a mount
+//! namespace that ends with the process. Two overlays must not share an upper directory (overlayfs.rst, "Sharing
+//! and copying layers"), so whoever mounts one locks it.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{Mode, OFlags};
+
+use super::start::{read_spec, rootfs};
+use super::{Engine, namespace};
+use crate::base::file::FileLock;
+use crate::base::walk::file_id;
+use crate::runtime::plan::{Plan, Rootfs};
+use crate::runtime::rootfs::assemble_files;
+use crate::runtime::userns::UserNamespace;
+use crate::store::containers::{Record, Source};
+use crate::sys::path::Dir;
+use crate::sys::{namespace as own, process};
+
+/// How often to look whether a container that was being started runs.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// A container's files, found and kept from changing hands; to be opened in its user namespace.
+pub enum Filesystem {
+    /// The root of its first process, and the user namespace it is in.
+    Running { root: Dir, namespace: UserNamespace },
+    /// What is to be mounted.
+    Stopped { plan: Box<Plan>, _lock: Option<FileLock> },
+}
+
+/// Keeps everybody else from mounting the container's overlay.
+pub fn lock(engine: &Engine, record: &Record) -> Result<Option<FileLock>> {
+    match rootfs(engine, record) {
+        Rootfs::Overlay { upper, .. } => FileLock::directory(&upper).map(Some),
+        Rootfs::Directory { .. } => Ok(None),
+    }
+}
+
+/// Waits until the container's first process has its own root, which it has a moment after it is on record. Who
+/// joined it before would be on the host.
+pub fn await_root(engine: &Engine, record: &Record) -> Result<()> {
+    while engine.containers().load(&record.id)?.state.is_running() {
+        let directory = process::open(record.state.pid, record.state.pid_start);
+        if directory.is_ok_and(|directory| own_root(record, directory.as_fd()).is_some()) {
+            return Ok(());
+        }
+        std::thread::sleep(RETRY);
+    }
+    bail!("container {} is not running", record.id)
+}
+
+/// The root of a container's first process, by its directory in `/proc`; `None` while that is still the host's.
+fn own_root(record: &Record, process: BorrowedFd<'_>) -> Option<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::openat(process, "root", flags, Mode::empty()).ok()?;
+    let is_host = file_id(root.as_fd()).ok()? == file_id(Dir::open(Path::new("/")).ok()?.as_fd()).ok()?;
+    let wants_host = matches!(&record.source, Source::Rootfs { path } if path == Path::new("/"));
+    (wants_host || !is_host).then(|| Dir::from_fd(root))
+}
+
+impl Filesystem {
+    /// Finds the files of a container. Waits while it is being started, or while another command has its files
+    /// mounted.
+    pub fn of(engine: &Engine, id: &str) -> Result<Self> {
+        loop {
+            let record = engine.containers().load(id)?;
+            if record.state.is_running() {
+                match Self::running(&record) {
+                    Some(found) => return Ok(found),
+                    // It has ended meanwhile, or has not changed its root yet.
+                    None => std::thread::sleep(RETRY),
+                }
+                continue;
+            }
+            let lock = match rootfs(engine, &record) {
+                Rootfs::Overlay { upper, .. } => match FileLock::try_directory(&upper)? {
+                    Some(lock) => Some(lock),
+                    None => {
+                        std::thread::sleep(RETRY);
+                        continue;
+                    }
+                },
+                Rootfs::Directory { .. } => None,
+            };
+            let spec = read_spec(engine, id)?;
+            let plan = Plan::new(&spec, rootfs(engine, &record))?;
+            return Ok(Self::Stopped { plan: Box::new(plan), _lock: lock });
+        }
+    }
+
+    fn running(record: &Record) -> Option<Self> {
+        let directory = process::open(record.state.pid, record.state.pid_start).ok()?;
+        let root = own_root(record, directory.as_fd())?;
+        let namespace = UserNamespace::beneath(&directory).ok()?;
+        Some(Self::Running { root, namespace })
+    }
+
+    /// The user namespace to open it in.
+    pub fn namespace(&self, engine: &Engine) -> Result<UserNamespace> {
+        match self {
+            Self::Running { namespace, .. } => namespace.try_clone().context("duplicate a descriptor"),
+            Self::Stopped { .. } => namespace::open(engine)?.finish(),
+        }
+    }
+
+    /// The root directory. Mounts what is not mounted, for this process alone.
+    pub fn open(&self) -> Result<Dir> {
+        match self {
+            Self::Running { root, .. } => root.try_clone().context("duplicate a descriptor"),
+            Self::Stopped { plan, .. } => {
+                own::separate_mounts().context("make a mount namespace")?;
+                assemble_files(plan)
+            }
+        }
+    }
+}
