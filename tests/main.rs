@@ -7,6 +7,7 @@ mod cli;
 mod copy;
 mod events;
 mod fixtures;
+mod health;
 mod images;
 mod isolation;
 mod lifecycle;

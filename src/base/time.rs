@@ -41,6 +41,31 @@ pub fn rfc3339_local(time: Timestamp) -> String {
     text.strip_suffix("+00:00").map(|utc| format!("{utc}Z")).unwrap_or(text)
 }
 
+/// Shows a duration as Go's `time.Duration.String` does: `1m30s`, `1.5s`, `500ms`.
+pub fn go_duration(duration: std::time::Duration) -> String {
+    let with_unit = |unit: u32, name: &str| {
+        let (nanoseconds, unit) = (duration.subsec_nanos(), f64::from(unit));
+        format!("{}{name}", f64::from(nanoseconds) / unit)
+    };
+    match duration.subsec_nanos() {
+        _ if duration.as_secs() > 0 => {}
+        0 => return "0s".to_owned(),
+        1..1_000 => return with_unit(1, "ns"),
+        1_000..1_000_000 => return with_unit(1_000, "µs"),
+        _ => return with_unit(1_000_000, "ms"),
+    }
+    let (hours, minutes) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60);
+    let fraction = format!("{:09}", duration.subsec_nanos());
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    let seconds = format!("{}{point}{fraction}s", duration.as_secs() % 60);
+    match (hours, minutes) {
+        (0, 0) => seconds,
+        (0, minutes) => format!("{minutes}m{seconds}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    }
+}
+
 /// Reads Go's durations: `1h30m`, `1.5s`, `-10ms`, `0`.
 pub fn parse_duration(text: &str) -> Option<SignedDuration> {
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -115,6 +140,22 @@ fn parse_civil(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_as_go_shows_them() {
+        for (nanoseconds, want) in [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_500, "1.5µs"),
+            (500_000_000, "500ms"),
+            (1_500_000_000, "1.5s"),
+            (30_000_000_000, "30s"),
+            (90_000_000_000, "1m30s"),
+            (3_600_000_000_000, "1h0m0s"),
+        ] {
+            assert_eq!(go_duration(std::time::Duration::from_nanos(nanoseconds)), want);
+        }
+    }
 
     #[test]
     fn durations_are_rough() {

@@ -19,6 +19,7 @@ mod exec;
 mod flags;
 mod generate;
 mod globals;
+mod healthcheck;
 mod help;
 mod history;
 mod images;

@@ -6,8 +6,8 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, completion, cp, create, events, exec, generate, history, images, info, inspect, kill, logs, ps,
-    pull, push, restart, rm, rmi, run, start, stop, tag, version, volume, wait,
+    attach, completion, cp, create, events, exec, generate, healthcheck, history, images, info, inspect,
+    kill, logs, ps, pull, push, restart, rm, rmi, run, start, stop, tag, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -22,6 +22,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<events::Args>(&["events", "system events"]),
     Verb::of::<exec::Args>(&["exec", "container exec"]),
     Verb::hidden::<generate::Args>(&["generate"]),
+    Verb::of::<healthcheck::Args>(&["healthcheck run"]),
     Verb::of::<history::Args>(&["history", "image history"]),
     Verb::of::<images::Args>(&["images", "image ls", "image list"]),
     Verb::of::<info::Args>(&["info", "system info"]),
@@ -52,6 +53,7 @@ pub static VERBS: &[Verb] = &[
 /// Commands that only gather others.
 pub const NOUNS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
+    ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),

@@ -94,7 +94,7 @@ pub fn follow_start(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome
             Some(Event::Started) => break,
             Some(Event::Failed(failure)) => return Err(failure.into_error()),
             Some(Event::Exited(code)) => return Ok(Outcome::Exited(code)),
-            Some(Event::Stdout(_) | Event::Stderr(_)) => {}
+            Some(Event::Stdout(_) | Event::Stderr(_) | Event::Checked(_)) => {}
             None => bail!("the supervisor died before the container was started"),
         }
     }
@@ -233,7 +233,7 @@ impl Attached {
             Some(Event::Stderr(bytes)) => show(rustix::stdio::stderr(), bytes)?,
             Some(Event::Exited(code)) => return Ok(Some(Outcome::Exited(code))),
             Some(Event::Failed(failure)) => return Err(failure.into_error()),
-            Some(Event::Started) => {}
+            Some(Event::Started | Event::Checked(_)) => {}
             None => return Err(anyhow!("the container's supervisor died")),
         }
         Ok(None)

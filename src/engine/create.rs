@@ -52,6 +52,7 @@ impl Draft {
         add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
         add_image_volumes(&mut options, &image)?;
+        settle_health(&mut options, &image);
         add_image_labels(&mut options, &image);
         let name = name.map(str::to_owned);
         Ok(Self { id: id::container_id(), name, options, source, image, command })
@@ -231,6 +232,33 @@ fn add_image_labels(options: &mut ContainerOptions, image: &ContainerConfig) {
     for (key, value) in &image.labels {
         options.labels.entry(key.clone()).or_insert_with(|| value.clone());
     }
+}
+
+/// What was not said about the health check is as the image says.
+fn settle_health(options: &mut ContainerOptions, image: &ContainerConfig) {
+    let given = image.healthcheck.as_ref().filter(|check| !check.test.is_empty());
+    if options.health.is_none() && given.is_none() {
+        return;
+    }
+    let health = options.health.get_or_insert_default();
+    if let Some(check) = given {
+        if health.test.is_empty() {
+            health.test.clone_from(&check.test);
+        }
+        let times = [
+            (&mut health.interval, check.interval),
+            (&mut health.timeout, check.timeout),
+            (&mut health.start_period, check.start_period),
+            (&mut health.start_interval, check.start_interval),
+        ];
+        for (own, usual) in times.into_iter().filter(|(own, _)| **own == 0) {
+            *own = usual;
+        }
+        if health.retries == 0 {
+            health.retries = check.retries;
+        }
+    }
+    health.shell.clone_from(&image.shell);
 }
 
 fn make_directory(engine: &Engine, directory: &Path, source: &Source) -> Result<()> {

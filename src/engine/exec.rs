@@ -1,6 +1,6 @@
 //! `exec`: another process in a container that runs, with a supervisor of its own.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result, bail};
 use oci_spec::runtime::Spec;
@@ -15,11 +15,12 @@ use crate::runtime::join::Join;
 use crate::runtime::monitor::{self, Monitor, Ties};
 use crate::runtime::plan::{ProcessPlan, namespace_flag};
 use crate::runtime::protocol::{Event, Failure};
+use crate::runtime::seccomp::Filter;
 use crate::store::containers::Record;
 use crate::store::events::Sink;
 use crate::store::options::NetworkMode;
-use crate::sys::clone::{self, Forked, Namespaces};
-use crate::sys::socket;
+use crate::sys::clone::{self, Child, Forked, Namespaces};
+use crate::sys::{exec, socket};
 
 /// What `exec` was asked.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +69,49 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
                 stdin_open: options.stdin_open,
                 can_set_groups: can_set_groups(&record),
             };
-            supervise(&join, server, streams, spill, &journal)
+            supervise(&join, server, streams, Some(spill), Some(&journal))
+        }
+    }
+}
+
+/// A command that a supervisor runs in its own container again and again.
+pub struct Probe {
+    process: ProcessPlan,
+    namespaces: Namespaces,
+    filter: Option<Filter>,
+    can_set_groups: bool,
+}
+
+impl Probe {
+    /// Prepares a command for a container that runs.
+    pub fn new(engine: &Engine, record: &Record, command: Vec<String>) -> Result<Self> {
+        let spec = start::read_spec(engine, &record.id)?;
+        let process = plan(&spec, &ExecOptions { command, ..ExecOptions::default() })?;
+        // The supervisor is in the container's user namespace already, and may not enter it twice.
+        let namespaces = namespaces(&spec, record)?.without(Namespaces::USER);
+        let filter = start::filter(&record.options)?;
+        Ok(Self { process, namespaces, filter, can_set_groups: can_set_groups(record) })
+    }
+
+    /// Runs it once, with a supervisor of its own that tells `client` what it says and how it ends.
+    pub fn run(&self, container: BorrowedFd<'_>) -> Result<(Child, OwnedFd)> {
+        let (client, server) = socket::pair().context("make a socket pair")?;
+        match clone::clone(Namespaces::default()).context("fork the health check")? {
+            Forked::Parent(child) => Ok((child, client)),
+            Forked::Child => {
+                // The container's streams and clients must see their ends when the supervisor closes them.
+                exec::close_all_but([container.as_fd(), server.as_fd()]);
+                let join = Join {
+                    pidfd: container,
+                    namespaces: self.namespaces,
+                    process: &self.process,
+                    filter: self.filter.as_ref(),
+                    stdin_open: false,
+                    can_set_groups: self.can_set_groups,
+                };
+                let streams = Streams { stdout: true, stderr: true, ..Streams::default() };
+                supervise(&join, server, Some(streams), None, None)
+            }
         }
     }
 }
@@ -152,28 +195,32 @@ fn supervise(
     join: &Join<'_>,
     client: OwnedFd,
     streams: Option<Streams>,
-    spill: OwnedFd,
-    journal: &Journal<'_>,
+    spill: Option<OwnedFd>,
+    journal: Option<&Journal<'_>>,
 ) -> ! {
+    let died = |code| journal.iter().for_each(|journal| journal.died(code));
     let begin = || -> Result<Monitor> {
         leave_the_terminal().context("leave the terminal")?;
         let started = join.start()?.go()?;
         let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
         let ties = Ties { stdin_once: taking.stdin && !join.process.terminal, lives_with_client: false };
-        let mut monitor = Monitor::new(started)?.spilling_into(spill);
+        let mut monitor = Monitor::new(started)?;
+        if let Some(spill) = spill {
+            monitor = monitor.spilling_into(spill);
+        }
         monitor.add_client(client.try_clone()?, taking, ties)?;
         Ok(monitor)
     };
     let ended = begin().map(|mut monitor| {
         let signals = monitor::catch_signals();
         monitor.tell_all(&Event::Started);
-        let code = signals.and_then(|signals| monitor.run(&signals)).map_or(255, |ended| ended.code);
-        journal.died(code);
+        let code = signals.and_then(|signals| monitor.run(&signals, &mut ())).map_or(255, |ended| ended.code);
+        died(code);
         monitor.part(code).wait();
     });
     if let Err(error) = &ended {
         let failure = Failure::of(error);
-        journal.died(i32::from(failure.code));
+        died(i32::from(failure.code));
         let message = Event::Failed(failure).encode();
         let _ = socket::send(std::os::fd::AsFd::as_fd(&client), &[std::io::IoSlice::new(&message)]);
     }

@@ -5,6 +5,7 @@ use anyhow::{Result, anyhow, bail};
 use super::list::{Listed, network_name};
 use crate::base::pattern::Regex;
 use crate::store::containers::Status;
+use crate::store::health::HealthStatus;
 use crate::store::options::MountKind;
 
 /// The conditions of one `ps`.
@@ -41,7 +42,7 @@ enum Condition {
         last: u16,
         protocol: Option<String>,
     },
-    /// Something that coracle never is: paused, healthy.
+    /// Something that coracle never is: paused, dead.
     Never,
 }
 
@@ -114,9 +115,7 @@ fn read_condition(key: Key, value: &str) -> Result<Condition> {
             _ => Err(invalid("status")),
         },
         Key::Health => match value {
-            // No container of ours has a health check yet.
-            "none" => Ok(Condition::Text(String::new())),
-            "starting" | "healthy" | "unhealthy" => Ok(Condition::Never),
+            "none" | "starting" | "healthy" | "unhealthy" => Ok(Condition::Text(value.to_owned())),
             _ => Err(invalid("health")),
         },
         Key::Publish => read_ports(value).ok_or_else(|| invalid("publish")),
@@ -166,7 +165,9 @@ fn meets(key: Key, condition: &Condition, container: &Listed) -> bool {
             container.state.status == Status::Exited && container.state.exit_code == *code
         }
         (Key::Status, Condition::Text(status)) => container.state.status.as_str() == status,
-        (Key::Health, Condition::Text(_)) => true,
+        (Key::Health, Condition::Text(health)) => {
+            container.health.map_or("none", HealthStatus::as_str) == health
+        }
         (Key::Label, Condition::Text(label)) => has_label(container, label),
         (Key::Ancestor, Condition::Text(image)) => descends_from(container, image),
         (Key::Volume, Condition::Text(volume)) => has_volume(container, volume),
@@ -240,6 +241,7 @@ mod tests {
             state: State { status, exit_code, ..State::default() },
             ports: Vec::new(),
             exposed: Vec::new(),
+            health: (name == "web2").then_some(HealthStatus::Healthy),
             details: Details {
                 labels: [("a".to_owned(), "1".to_owned()), (name.to_owned(), String::new())].into(),
                 ..Details::default()
@@ -280,6 +282,9 @@ mod tests {
             (&["ancestor=alpine"], &[]),
             (&["network=slirp4netns"], &["web2", "web", "db"]),
             (&["health=none", "name=db"], &["db"]),
+            (&["health=healthy"], &["web2"]),
+            (&["health=none"], &["web", "db"]),
+            (&["health=starting", "health=unhealthy"], &[]),
         ] {
             assert_eq!(kept(filters).unwrap(), want, "{filters:?}");
         }

@@ -14,9 +14,10 @@ use crate::base::time;
 use crate::network::slirp::Addresses;
 use crate::oci::image::ContainerConfig;
 use crate::store::containers::{Record, Source, State, Status};
+use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, MountKind, MountOption, NetworkMode, PortMapping, Ulimit,
+    ContainerOptions, DeviceOption, HealthOptions, MountKind, MountOption, NetworkMode, PortMapping, Ulimit,
 };
 use crate::store::volumes::{LOCAL, Volume};
 
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub image: &'a ContainerConfig,
     /// The specification it runs by, if it can be read.
     pub spec: Option<&'a Value>,
+    /// What its health check has found, if it has one.
+    pub health: Option<&'a Health>,
 }
 
 /// The document of one container. Its state is shown as it is in the record: settle that before.
@@ -44,7 +47,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "Created": record.created.to_string(),
         "Path": path,
         "Args": arguments,
-        "State": state(&record.state),
+        "State": state(&record.state, context.health),
         "Image": match &record.source { Source::Image { id, .. } => id.to_string(), Source::Rootfs { .. } => String::new() },
         "ResolvConfPath": file("resolv.conf"),
         "HostnamePath": file("hostname"),
@@ -80,9 +83,9 @@ pub fn volume(volume: &Volume, data: &Path) -> Value {
     })
 }
 
-fn state(state: &State) -> Value {
+fn state(state: &State, health: Option<&Health>) -> Value {
     let time = |time: Option<Timestamp>| time.map_or_else(|| NEVER.to_owned(), |time| time.to_string());
-    json!({
+    let mut shown = json!({
         "Status": state.status.as_str(),
         "Running": matches!(state.status, Status::Running | Status::Restarting),
         "Paused": false,
@@ -94,7 +97,27 @@ fn state(state: &State) -> Value {
         "Error": state.error,
         "StartedAt": time(state.started_at),
         "FinishedAt": time(state.finished_at),
-    })
+    });
+    if let Some(health) = health {
+        shown["Health"] = json!(health);
+    }
+    shown
+}
+
+/// Docker's `Healthcheck` of a container's configuration, with what it leaves out.
+fn healthcheck(options: &HealthOptions) -> Value {
+    let mut shown = json!({"Test": options.test});
+    let times = [
+        ("Interval", options.interval),
+        ("Timeout", options.timeout),
+        ("StartPeriod", options.start_period),
+        ("StartInterval", options.start_interval),
+        ("Retries", u64::from(options.retries)),
+    ];
+    for (key, value) in times.into_iter().filter(|(_, value)| *value != 0) {
+        shown[key] = value.into();
+    }
+    shown
 }
 
 fn host_config(record: &Record, spec: Option<&Value>) -> Value {
@@ -346,6 +369,7 @@ fn config(record: &Record, image: &ContainerConfig) -> Value {
         "StdinOnce": false,
         "Env": environment(&image.env, &options.env),
         "Cmd": list_or_null(command.to_vec()),
+        "Healthcheck": options.health.as_ref().map(healthcheck),
         "Image": options.image,
         "Volumes": if volumes.is_empty() { Value::Null } else { volumes.into() },
         "WorkingDir": options.workdir.as_deref().unwrap_or(&image.working_dir),
@@ -356,7 +380,7 @@ fn config(record: &Record, image: &ContainerConfig) -> Value {
         "StopTimeout": options.stop_timeout,
         "Shell": list_or_null(image.shell.clone()),
     });
-    leave_out_empty(&mut config, &["ExposedPorts", "StopSignal", "StopTimeout", "Shell"]);
+    leave_out_empty(&mut config, &["Healthcheck", "ExposedPorts", "StopSignal", "StopTimeout", "Shell"]);
     config
 }
 
@@ -488,7 +512,7 @@ mod tests {
 
     fn shown(record: &Record, image: &ContainerConfig) -> Value {
         let layout = Layout::new(Roots { data: "/data".into(), run: "/run".into() });
-        container(record, &Context { layout: &layout, image, spec: None })
+        container(record, &Context { layout: &layout, image, spec: None, health: None })
     }
 
     #[test]

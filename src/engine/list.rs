@@ -21,8 +21,9 @@ use crate::base::digest::Digest;
 use crate::base::id;
 use crate::base::time;
 use crate::store::containers::{State, Status, VERSION};
+use crate::store::health::HealthStatus;
 use crate::store::layout::Layout;
-use crate::store::options::{MountKind, MountOption, NetworkMode, PortMapping};
+use crate::store::options::{HealthOptions, MountKind, MountOption, NetworkMode, PortMapping};
 use crate::sys::process;
 
 /// A record is small; a file beyond this is not one of ours.
@@ -45,6 +46,8 @@ pub struct Listed {
     pub ports: Vec<PortMapping>,
     /// Ports that are exposed and not published, as `port/protocol`; empty unless it runs.
     pub exposed: Vec<String>,
+    /// `None` if it does not run, or has no health check.
+    pub health: Option<HealthStatus>,
     /// What only some columns and filters need; empty unless it was asked for.
     pub details: Details,
 }
@@ -111,12 +114,17 @@ fn read_share(directory: BorrowedFd, ids: &[String], details: bool, boot: &str) 
     let mut listing = Listing::default();
     let mut buffer = Vec::with_capacity(16 << 10);
     for id in ids {
-        match read(directory, id, &mut buffer) {
+        match read(directory, id, "container.json", &mut buffer) {
             // Removed since the directory was read, or not complete yet.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => listing.broken.push((id.clone(), error.to_string())),
             Ok(()) => match parse(&buffer, details, boot) {
-                Ok(container) => listing.containers.push(container),
+                Ok((mut container, is_checked)) => {
+                    if is_checked {
+                        container.health = Some(read_health(directory, id, &mut buffer));
+                    }
+                    listing.containers.push(container);
+                }
                 Err(error) => listing.broken.push((id.clone(), format!("{error:#}"))),
             },
         }
@@ -136,9 +144,20 @@ fn ids(directory: BorrowedFd) -> io::Result<Vec<String>> {
     Ok(ids)
 }
 
-/// Reads one record into `buffer`, which keeps its memory from one to the next.
-fn read(directory: BorrowedFd, id: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
-    let path = format!("{id}/container.json");
+/// The health of a container that has a check.
+fn read_health(directory: BorrowedFd, id: &str, buffer: &mut Vec<u8>) -> HealthStatus {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Slim {
+        status: HealthStatus,
+    }
+    let read = read(directory, id, "health.json", buffer);
+    read.ok().and_then(|()| serde_json::from_slice::<Slim>(buffer).ok()).unwrap_or_default().status
+}
+
+/// Reads one file of a container into `buffer`, which keeps its memory from one to the next.
+fn read(directory: BorrowedFd, id: &str, name: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let path = format!("{id}/{name}");
     let file = rustix::fs::openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     buffer.clear();
     loop {
@@ -180,7 +199,8 @@ struct SlimSource<'a> {
     id: Option<Digest>,
 }
 
-fn parse(content: &[u8], details: bool, boot: &str) -> Result<Listed> {
+/// The container, and whether it runs with a health check.
+fn parse(content: &[u8], details: bool, boot: &str) -> Result<(Listed, bool)> {
     let slim: Slim = match serde_json::from_slice(content) {
         Ok(slim) => slim,
         Err(error) => return Err(newer(content).unwrap_or_else(|| anyhow::Error::from(error))),
@@ -194,7 +214,8 @@ fn parse(content: &[u8], details: bool, boot: &str) -> Result<Listed> {
         Ok(if wanted { serde_json::from_str(slim.options.get())? } else { Details::default() })
     };
     let options = options(details || (running && exposes(slim.options)))?;
-    Ok(Listed {
+    let is_checked = running && is_checked(slim.options);
+    let container = Listed {
         id: slim.id,
         name: slim.name,
         image: slim.source.name.into_owned(),
@@ -204,8 +225,21 @@ fn parse(content: &[u8], details: bool, boot: &str) -> Result<Listed> {
         ports: if running { slim.ports } else { Vec::new() },
         exposed: if running { options.expose.clone() } else { Vec::new() },
         state,
+        health: None,
         details: options,
-    })
+    };
+    Ok((container, is_checked))
+}
+
+/// Whether the flags hold a health check that is one: spares reading them, and a file, for the many without.
+fn is_checked(options: &RawValue) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Slim {
+        health: HealthOptions,
+    }
+    options.get().contains("\"health\":{")
+        && serde_json::from_str::<Slim>(options.get()).is_ok_and(|slim| slim.health.command().is_some())
 }
 
 /// Whether the flags may hold `--expose`: spares reading them for the many that do not.
@@ -243,7 +277,10 @@ impl Listed {
         let since = |then: Option<Timestamp>| now.duration_since(then.unwrap_or(now));
         match self.state.status {
             Status::Created => "Created".to_owned(),
-            Status::Running => format!("Up {}", time::human(since(self.state.started_at))),
+            Status::Running => {
+                let health = self.health.map(|health| format!(" ({})", health.shown())).unwrap_or_default();
+                format!("Up {}{health}", time::human(since(self.state.started_at)))
+            }
             Status::Restarting => format!(
                 "Restarting ({}) {} ago",
                 self.state.exit_code,

@@ -4,13 +4,16 @@
 //! is single-threaded all through: what needs threads runs in a forked child ([`namespace::run_inside`]).
 
 pub mod attach;
+pub mod check;
 pub mod copy;
 pub mod create;
+pub mod duty;
 pub mod events;
 pub mod exec;
 pub mod files;
 pub mod filesystem;
 pub mod filter;
+pub mod health;
 pub mod images;
 pub mod images_view;
 pub mod info;

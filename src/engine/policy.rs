@@ -18,6 +18,8 @@ pub struct Run {
     pub uptime: Duration,
     /// The user asked for the end, or the supervisor was told to end.
     pub is_final: bool,
+    /// It was ended to be started again.
+    pub wants_restart: bool,
 }
 
 /// What follows.
@@ -42,6 +44,9 @@ impl Restarts {
 
     /// Decides after a run, and counts the restart that follows.
     pub fn after(&mut self, policy: RestartPolicy, run: Run) -> Next {
+        if run.wants_restart && !run.is_final {
+            return Next::Restart { after: Duration::ZERO };
+        }
         let delay = match self.delay.filter(|_| run.uptime < GOOD_RUN) {
             None => FIRST_DELAY,
             Some(delay) => (delay * 2).min(LONGEST_DELAY),
@@ -69,7 +74,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(5);
 
     fn run(exit_code: i32) -> Run {
-        Run { exit_code, uptime: SHORT, is_final: false }
+        Run { exit_code, uptime: SHORT, is_final: false, wants_restart: false }
     }
 
     fn restart(milliseconds: u64) -> Next {
@@ -79,9 +84,12 @@ mod tests {
     #[test]
     fn who_comes_back() {
         use RestartPolicy::{Always, No, OnFailure, UnlessStopped};
+        let sick = Run { wants_restart: true, ..run(143) };
         let last = |exit_code| Run { is_final: true, ..run(exit_code) };
         for (policy, run, want) in [
             (No, run(1), Next::End),
+            (No, sick, restart(0)),
+            (No, Run { is_final: true, ..sick }, Next::End),
             (Always, run(0), restart(100)),
             (Always, run(137), restart(100)),
             (Always, last(0), Next::End),

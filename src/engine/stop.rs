@@ -36,17 +36,28 @@ pub fn stop_because(
     signal_name: Option<&str>,
     timeout: Option<i64>,
 ) -> Result<()> {
-    let number = match signal_name {
-        Some(name) => signal_number(name)?,
-        None => stop_signal(engine, record)?.unwrap_or(libc::SIGTERM),
-    };
-    let timeout = timeout.or(record.options.stop_timeout).unwrap_or(STOP_TIMEOUT);
-    let limit = u64::try_from(timeout).ok().map(Duration::from_secs);
+    let (mut number, mut limit) = manners(engine, record)?;
+    if let Some(name) = signal_name {
+        number = signal_number(name)?;
+    }
+    if let Some(timeout) = timeout {
+        limit = patience(timeout);
+    }
     note(engine, record, reason)?;
     if bring_down(engine, &record.id, &[(number, limit), (libc::SIGKILL, None)])? {
         events::container(engine, record, "stop", &[]);
     }
     Ok(())
+}
+
+/// The signal that asks a container to end, and how long it may take; `None` for ever.
+pub fn manners(engine: &Engine, record: &Record) -> Result<(i32, Option<Duration>)> {
+    let number = stop_signal(engine, record)?.unwrap_or(libc::SIGTERM);
+    Ok((number, patience(record.options.stop_timeout.unwrap_or(STOP_TIMEOUT))))
+}
+
+fn patience(seconds: i64) -> Option<Duration> {
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 /// Sends a signal to a container's first process. Unless it is another than the one that stops the container,

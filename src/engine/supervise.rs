@@ -16,10 +16,11 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::create::durability;
+use super::duty::Duties;
 use super::policy::{Next, Restarts, Run};
 use super::start::{Post, Supervisor, Up};
 use super::{events, remove};
@@ -45,12 +46,14 @@ impl Supervisor<'_> {
         let mut monitor = Monitor::new(started)?.with(listener, log).spilling_into(spill);
         monitor.add_client(client, taking, ties)?;
         loop {
-            self.tell("start");
-            monitor.tell_all(&Event::Started);
             let begun = Instant::now();
-            let ended = monitor.run(&signals)?;
+            self.tell("start");
+            let mut duties = Duties::begin(self.engine, self.record.as_ref().context("find the record")?);
+            monitor.tell_all(&Event::Started);
+            let ended = monitor.run(&signals, &mut duties)?;
+            let wants_restart = duties.finish();
             drop(network.take());
-            let next = self.record_end(ended, begun.elapsed(), &mut restarts);
+            let next = self.record_end(ended, begun.elapsed(), wants_restart, &mut restarts);
             let mut farewell = monitor.part(ended.code);
             let again = match next {
                 Next::End => None,
@@ -69,13 +72,19 @@ impl Supervisor<'_> {
 
     /// Writes down what became of the container after a run, or takes it away; what cannot be written (a full
     /// disk) leaves a record that readers settle as lost.
-    fn record_end(&mut self, ended: Ended, uptime: Duration, restarts: &mut Restarts) -> Next {
+    fn record_end(
+        &mut self,
+        ended: Ended,
+        uptime: Duration,
+        wants_restart: bool,
+        restarts: &mut Restarts,
+    ) -> Next {
         let Some(mut record) = self.record.take() else { return Next::End };
         (record.state.exit_code, record.state.finished_at) = (ended.code, Some(Timestamp::now()));
         // Before anybody can see the end and write down what comes after it.
         events::died(self.engine, &record);
         let is_final = ended.told_to_end || self.engine.containers().stop_reason(&record.id).is_some();
-        let run = Run { exit_code: ended.code, uptime, is_final };
+        let run = Run { exit_code: ended.code, uptime, is_final, wants_restart };
         let mut next = Next::End;
         self.record = self.put_away(&record, |now| {
             // The policy may have been changed since the start.
@@ -145,7 +154,8 @@ impl Supervisor<'_> {
             }
         }
         let policy = self.engine.containers().load(&record.id)?.options.restart;
-        Ok(policy != RestartPolicy::No && self.engine.containers().stop_reason(&record.id).is_none())
+        Ok((policy != RestartPolicy::No || time.is_zero())
+            && self.engine.containers().stop_reason(&record.id).is_none())
     }
 
     /// Writes a change of state, or takes the container away if it is to be removed and has ended; the record

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -32,7 +33,7 @@ use crate::sys::socket;
 use crate::sys::{clone, process};
 
 /// A container that has been quiet for so long is one that stays: its supervisor becomes small.
-const SETTLED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What the supervisor works with.
 pub struct Monitor {
@@ -47,6 +48,39 @@ pub struct Monitor {
     trimmed: bool,
     /// Whether the supervisor was told to end.
     told_to_end: bool,
+    /// Whether a client asks for a check of the container's health.
+    check_wanted: bool,
+}
+
+/// Other work of a supervisor, done between what happens in its container. The container is the descriptor of its
+/// first process.
+pub trait Chore {
+    /// When it must be done at the latest; never without one.
+    fn deadline(&self) -> Option<Instant>;
+    /// What wakes it before that.
+    fn source(&self) -> Option<BorrowedFd<'_>>;
+    /// Does what is due, without waiting. Whether a check of the container's health that was asked for is over, and
+    /// has succeeded.
+    fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool>;
+    /// Asks for a check of the container's health.
+    fn ask_for_check(&mut self);
+}
+
+/// A supervisor that only watches.
+impl Chore for () {
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn work(&mut self, _: BorrowedFd<'_>) -> Option<bool> {
+        None
+    }
+
+    fn ask_for_check(&mut self) {}
 }
 
 /// How a run of the container ended.
@@ -84,16 +118,17 @@ enum Source {
     Stderr,
     Stdin,
     Client(usize),
+    Chore,
 }
 
 impl Monitor {
     /// Takes over a process that runs.
     pub fn new(container: Started) -> Result<Self> {
         match &container.streams {
-            Streams::Terminal(master) => never_block(master.as_fd())?,
+            Streams::Terminal(master) => socket::never_block(master.as_fd())?,
             Streams::Pipes { stdin, stdout, stderr } => {
                 for fd in [stdin.as_ref(), Some(stdout), Some(stderr)].into_iter().flatten() {
-                    never_block(fd.as_fd())?;
+                    socket::never_block(fd.as_fd())?;
                 }
             }
         }
@@ -107,6 +142,7 @@ impl Monitor {
             buffer: vec![0; CHUNK + 16],
             trimmed: false,
             told_to_end: false,
+            check_wanted: false,
         })
     }
 
@@ -131,7 +167,7 @@ impl Monitor {
 
     /// Takes a client that is connected already, before the container has said anything.
     pub fn add_client(&mut self, socket: OwnedFd, taking: Taking, ties: Ties) -> Result<()> {
-        never_block(socket.as_fd())?;
+        socket::never_block(socket.as_fd())?;
         self.clients.push(Client::new(socket, taking, ties, self.spill.clone()));
         Ok(())
     }
@@ -145,11 +181,11 @@ impl Monitor {
 
     /// Works until the container has ended and its output is taken; returns its exit code. The clients are
     /// still there, to be told by [`Monitor::part`] once the end is on record.
-    pub fn run(&mut self, signals: &Signals) -> Result<Ended> {
+    pub fn run(&mut self, signals: &Signals, chore: &mut dyn Chore) -> Result<Ended> {
         let mut ended = false;
         let mut open = [true, matches!(self.container.streams, Streams::Pipes { .. })];
         while !ended || open.contains(&true) {
-            for (source, events) in self.wait(signals, ended, open)? {
+            for (source, events) in self.wait(signals, chore, ended, open)? {
                 match source {
                     Source::Process => ended = true,
                     Source::Signals => self.pass_on(signals),
@@ -158,9 +194,14 @@ impl Monitor {
                     Source::Stderr => open[1] = self.read_output(Stream::Stderr),
                     Source::Stdin => self.write_input(),
                     Source::Client(index) => self.serve(index, events),
+                    // Its turn comes after the container's.
+                    Source::Chore => {}
                 }
             }
             self.forget_gone();
+            if !ended {
+                self.do_chore(chore);
+            }
         }
         if let Some(log) = &mut self.log {
             // A full disk loses the log, not the container's end.
@@ -177,7 +218,26 @@ impl Monitor {
         Farewell { clients: self.clients, listener: self.listener }
     }
 
-    fn wait(&mut self, signals: &Signals, ended: bool, open: [bool; 2]) -> Result<Vec<(Source, PollFlags)>> {
+    /// Lets the other work go on, and answers who asked for it.
+    fn do_chore(&mut self, chore: &mut dyn Chore) {
+        if std::mem::take(&mut self.check_wanted) {
+            chore.ask_for_check();
+        }
+        if let Some(succeeded) = chore.work(self.container.child.pidfd()) {
+            for client in self.clients.iter_mut().filter(|client| client.awaits_check) {
+                client.awaits_check = false;
+                client.tell(Event::Checked(succeeded).encode());
+            }
+        }
+    }
+
+    fn wait(
+        &mut self,
+        signals: &Signals,
+        chore: &dyn Chore,
+        ended: bool,
+        open: [bool; 2],
+    ) -> Result<Vec<(Source, PollFlags)>> {
         let mut sources = Vec::with_capacity(6 + self.clients.len());
         let mut fds = Vec::with_capacity(6 + self.clients.len());
         let mut add = |source, fd, events| {
@@ -210,9 +270,19 @@ impl Monitor {
             let events = client.interest(self.stdin.pending.len() < CHUNK);
             add(Source::Client(index), client.socket.as_fd(), events);
         }
-        let patience = (!self.trimmed).then_some(&SETTLED);
-        match poll(&mut fds, patience) {
-            Ok(0) => {
+        let mut deadline = None;
+        if !ended {
+            if let Some(fd) = chore.source() {
+                add(Source::Chore, fd, PollFlags::IN);
+            }
+            deadline = chore.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        }
+        let settled = (!self.trimmed).then_some(SETTLED);
+        let patience = deadline.into_iter().chain(settled).min();
+        let is_trim = patience == settled && settled.is_some();
+        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        match poll(&mut fds, patience.as_ref()) {
+            Ok(0) if is_trim => {
                 process::trim_memory();
                 self.trimmed = true;
             }
@@ -338,6 +408,10 @@ impl Monitor {
                 self.clients[index].ties = Ties::default();
                 self.clients[index].gone = true;
             }
+            Request::Check => {
+                self.clients[index].awaits_check = true;
+                self.check_wanted = true;
+            }
             Request::Resize { rows, columns } => {
                 if let Streams::Terminal(master) = &self.container.streams {
                     let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -385,9 +459,4 @@ impl Monitor {
 /// two runs of its container would end it.
 pub fn catch_signals() -> Result<Signals> {
     Signals::catch(&[Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]).context("catch signals")
-}
-
-fn never_block(fd: BorrowedFd<'_>) -> Result<()> {
-    let flags = rustix::fs::fcntl_getfl(fd)?;
-    Ok(rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?)
 }

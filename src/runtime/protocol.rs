@@ -135,6 +135,8 @@ pub enum Request<'a> {
     Signal(u8),
     /// The client leaves, and the container goes on.
     Detach,
+    /// Check the container's health now, and say what came of it.
+    Check,
 }
 
 /// What a supervisor tells its clients.
@@ -147,6 +149,8 @@ pub enum Event<'a> {
     Stderr(&'a [u8]),
     /// The container has ended, and everything about that is written down.
     Exited(i32),
+    /// A check that was asked for is over and written down: whether it succeeded.
+    Checked(bool),
 }
 
 impl<'a> Request<'a> {
@@ -166,6 +170,7 @@ impl<'a> Request<'a> {
             }
             Self::Signal(number) => vec![b'K', number],
             Self::Detach => vec![b'D'],
+            Self::Check => vec![b'C'],
         }
     }
 
@@ -186,6 +191,7 @@ impl<'a> Request<'a> {
             }
             &[b'K', number] => Some(Self::Signal(number)),
             [b'D'] => Some(Self::Detach),
+            [b'C'] => Some(Self::Check),
             _ => None,
         }
     }
@@ -201,6 +207,7 @@ impl<'a> Event<'a> {
             Self::Stdout(bytes) => with(b'O', bytes),
             Self::Stderr(bytes) => with(b'R', bytes),
             Self::Exited(code) => with(b'X', &code.to_le_bytes()),
+            Self::Checked(succeeded) => with(b'H', &[u8::from(*succeeded)]),
         }
     }
 
@@ -211,6 +218,7 @@ impl<'a> Event<'a> {
             [b'O', data @ ..] => Some(Self::Stdout(data)),
             [b'R', data @ ..] => Some(Self::Stderr(data)),
             &[b'X', a, b, c, d] => Some(Self::Exited(i32::from_le_bytes([a, b, c, d]))),
+            [b'H', succeeded] => Some(Self::Checked(*succeeded == 1)),
             _ => None,
         }
     }
@@ -231,6 +239,7 @@ mod tests {
             Request::Resize { rows: 24, columns: 500 },
             Request::Signal(15),
             Request::Detach,
+            Request::Check,
         ] {
             request.send(a.as_fd()).unwrap();
             let mut buffer = [0; 64];
@@ -244,6 +253,7 @@ mod tests {
             Event::Stdout(b"out"),
             Event::Stderr(b""),
             Event::Exited(-1),
+            Event::Checked(true),
         ] {
             assert_eq!(Event::decode(&event.encode()), Some(event));
         }

@@ -19,6 +19,7 @@ pub mod containers;
 pub mod events;
 pub mod flush;
 pub mod gc;
+pub mod health;
 pub mod images;
 mod index;
 pub mod layers;

@@ -37,6 +37,10 @@ pub struct ContainerOptions {
     pub auto_remove: bool,
     /// `--restart`; `update` may change it later.
     pub restart: RestartPolicy,
+    /// `--health-*`; once the container is made, with what the image says.
+    pub health: Option<HealthOptions>,
+    /// `--timeout`: seconds until a run is killed; 0 sets no limit.
+    pub timeout: u64,
     pub init: bool,
     pub read_only: bool,
     pub privileged: bool,
@@ -144,6 +148,51 @@ pub struct EnvironmentRules {
     pub unset_all: bool,
     /// `--env-merge`: `NAME=value`, with `${NAME}` for what the image has.
     pub merge: Vec<String>,
+}
+
+/// A health check. Times are in nanoseconds, as docker keeps them; 0 takes the image's, then docker's default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthOptions {
+    /// Docker's `Test`: `NONE`; `CMD` and a command; `CMD-SHELL` and a line for the shell; empty takes the image's.
+    pub test: Vec<String>,
+    /// The image's shell, where it has one of its own.
+    pub shell: Vec<String>,
+    pub interval: u64,
+    pub timeout: u64,
+    pub start_period: u64,
+    pub start_interval: u64,
+    pub retries: u32,
+    /// Nothing is checked unless `healthcheck run` asks for it.
+    pub manual: bool,
+    pub on_failure: OnUnhealthy,
+}
+
+impl HealthOptions {
+    /// The command of a check; `None` if there is none to run.
+    pub fn command(&self) -> Option<Vec<String>> {
+        let (kind, rest) = self.test.split_first()?;
+        match kind.as_str() {
+            "CMD" if !rest.is_empty() => Some(rest.to_vec()),
+            "CMD-SHELL" if !rest.is_empty() => {
+                let shell = ["/bin/sh".to_owned(), "-c".to_owned()];
+                let shell = if self.shell.is_empty() { &shell[..] } else { &self.shell };
+                Some([shell, rest].concat())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `--health-on-failure`: what is done with a container that has become unhealthy; podman's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnhealthy {
+    #[default]
+    None,
+    Kill,
+    Restart,
+    Stop,
 }
 
 /// `--security-opt`, taken apart.

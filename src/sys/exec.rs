@@ -74,6 +74,25 @@ pub fn close_on_exec_from(first: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Closes every descriptor but the standard streams and those given: for a forked child that has no use for its
+/// parent's, and never drops what owned them, because it ends by [`super::clone::exit_now`].
+pub fn close_all_but(mut kept: [BorrowedFd<'_>; 2]) {
+    kept.sort_by_key(AsRawFd::as_raw_fd);
+    let mut first = 3;
+    for fd in kept {
+        close_range(first, fd.as_raw_fd() - 1);
+        first = fd.as_raw_fd() + 1;
+    }
+    close_range(first, i32::MAX);
+}
+
+fn close_range(first: i32, last: i32) {
+    if first <= last {
+        // SAFETY: nothing of this process uses or drops these descriptors any more: see `close_all_but`.
+        unsafe { libc::syscall(libc::SYS_close_range, first as libc::c_uint, last as libc::c_uint, 0) };
+    }
+}
+
 /// Lets a descriptor survive the next execve(2).
 pub fn keep_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?)

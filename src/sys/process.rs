@@ -56,6 +56,18 @@ pub fn send_signal(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Kills every process that descends from `pid`, youngest first, as far as they still do: one whose parent has
+/// ended belongs to its namespace's first process.
+pub fn kill_descendants(pid: i32) {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    for child in children.split_ascii_whitespace().filter_map(|child| child.parse().ok()) {
+        kill_descendants(child);
+        if let Some(child) = rustix::process::Pid::from_raw(child) {
+            let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 unsafe extern "C" {
     /// Where the program's file is mapped, and where its code ends; defined by the linker.
     static __executable_start: u8;

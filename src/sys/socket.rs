@@ -32,6 +32,12 @@ pub fn connect(directory: &Path, name: &str) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Makes reads and writes of a descriptor return at once.
+pub fn never_block(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    Ok(rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?)
+}
+
 /// Takes the next connection, if its peer is `uid` or root; anybody else is turned away.
 pub fn accept(listener: BorrowedFd<'_>, uid: u32) -> io::Result<Option<OwnedFd>> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -3,6 +3,7 @@
 //! What docker checks while it reads a flag is a `value_parser` here; what it checks afterwards is in
 //! [`CreateFlags::into_options`]. Messages are docker's.
 
+pub mod health;
 pub mod mounts;
 pub mod network;
 pub mod podman;
@@ -80,6 +81,8 @@ pub struct CreateFlags {
     /// Add a supplementary group
     #[arg(long, value_name = "group")]
     group_add: Vec<String>,
+    #[command(flatten)]
+    health: health::HealthFlags,
     /// The container's host name
     #[arg(long, short = 'h', value_name = "name")]
     hostname: Option<String>,
@@ -164,6 +167,9 @@ pub struct CreateFlags {
     /// Set a kernel parameter of the container's namespaces
     #[arg(long, value_name = "name=value", value_parser = resources::sysctl)]
     sysctl: Vec<(String, String)>,
+    /// Seconds that the container may run before it is killed
+    #[arg(long, value_name = "seconds", value_parser = seconds)]
+    timeout: Option<u64>,
     /// Check the registry's certificate (default true)
     #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
     pub tls_verify: bool,
@@ -272,6 +278,8 @@ impl CreateFlags {
             stdin_open: self.interactive,
             auto_remove: self.rm,
             restart,
+            health: self.health.options(self.rm)?,
+            timeout: self.timeout.unwrap_or(0),
             init: self.init,
             read_only: self.read_only,
             privileged: self.privileged,
@@ -399,6 +407,11 @@ fn each<T>(texts: &[String], parse: fn(&str) -> Result<Vec<T>, String>) -> Resul
         all.extend(parse(text).map_err(anyhow::Error::msg)?);
     }
     Ok(all)
+}
+
+/// Reads a number of seconds as Go's `strconv.ParseUint` does, with its message.
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"))
 }
 
 fn oom_score(score: i64) -> Result<i32> {

@@ -19,12 +19,23 @@ pub struct Client {
     pub gone: bool,
     /// The run that it followed has ended: what is queued is all that it gets.
     pub leaving: bool,
+    /// It asked for a check of the container's health, and waits for what comes of it.
+    pub awaits_check: bool,
     queue: Queue,
 }
 
 impl Client {
     pub fn new(socket: OwnedFd, taking: Taking, ties: Ties, place: Place) -> Self {
-        Self { socket, taking, ties, is_guest: false, gone: false, leaving: false, queue: Queue::new(place) }
+        Self {
+            socket,
+            taking,
+            ties,
+            is_guest: false,
+            gone: false,
+            leaving: false,
+            awaits_check: false,
+            queue: Queue::new(place),
+        }
     }
 
     /// Sends a message, or queues it behind those that wait.

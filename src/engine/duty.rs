@@ -1,0 +1,105 @@
+//! What a supervisor does while its container runs, besides moving its streams: health checks, the limit of
+//! `--timeout`, and the end of a container that has become unhealthy.
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use super::health::Checks;
+use super::{Engine, stop};
+use crate::base::file::Durability;
+use crate::runtime::monitor::Chore;
+use crate::store::containers::{Record, StopReason};
+use crate::store::options::OnUnhealthy;
+use crate::sys::process;
+
+/// The duties of one run.
+pub struct Duties<'a> {
+    engine: &'a Engine,
+    record: Record,
+    checks: Option<Checks<'a>>,
+    /// When the container is killed, if it has not ended.
+    limit: Option<Instant>,
+    wants_restart: bool,
+}
+
+impl<'a> Duties<'a> {
+    /// The duties towards a container whose program has just been started.
+    pub fn begin(engine: &'a Engine, record: &Record) -> Self {
+        let timeout = Some(record.options.timeout).filter(|seconds| *seconds > 0);
+        Self {
+            engine,
+            record: record.clone(),
+            checks: Checks::begin(engine, record),
+            limit: timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds))),
+            wants_restart: false,
+        }
+    }
+
+    /// Ends with the run; whether the container is to be started again whatever its policy says.
+    pub fn finish(self) -> bool {
+        if let Some(checks) = self.checks {
+            checks.finish();
+        }
+        self.wants_restart
+    }
+
+    /// Does what was asked for the case that the container becomes unhealthy.
+    fn answer_sickness(&mut self, container: BorrowedFd<'_>) {
+        let action = self.record.options.health.as_ref().map(|health| health.on_failure);
+        match action.unwrap_or_default() {
+            OnUnhealthy::None => {}
+            OnUnhealthy::Kill => send(container, libc::SIGKILL),
+            OnUnhealthy::Restart => {
+                self.wants_restart = true;
+                self.ask_to_end(container);
+            }
+            OnUnhealthy::Stop => {
+                let containers = self.engine.containers();
+                let _ = containers.note_stop(&self.record.id, StopReason::Stop, Durability::Fast);
+                self.ask_to_end(container);
+            }
+        }
+    }
+
+    /// As `stop` does, without waiting.
+    fn ask_to_end(&mut self, container: BorrowedFd<'_>) {
+        let (number, patience) = stop::manners(self.engine, &self.record).unwrap_or((libc::SIGKILL, None));
+        send(container, number);
+        let end = patience.and_then(|patience| Instant::now().checked_add(patience));
+        self.limit = self.limit.into_iter().chain(end).min();
+    }
+}
+
+impl Chore for Duties<'_> {
+    fn deadline(&self) -> Option<Instant> {
+        let check = self.checks.as_ref().and_then(Checks::deadline);
+        self.limit.into_iter().chain(check).min()
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        self.checks.as_ref()?.source()
+    }
+
+    fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool> {
+        if self.limit.is_some_and(|limit| limit <= Instant::now()) {
+            self.limit = None;
+            send(container, libc::SIGKILL);
+        }
+        let checked = self.checks.as_mut()?.work(container)?;
+        if checked.became_unhealthy {
+            self.answer_sickness(container);
+        }
+        Some(checked.succeeded)
+    }
+
+    fn ask_for_check(&mut self) {
+        if let Some(checks) = &mut self.checks {
+            checks.hurry();
+        }
+    }
+}
+
+/// Sends a signal to a container that may have ended.
+fn send(container: BorrowedFd<'_>, number: i32) {
+    let _ = process::send_signal(container, number);
+}

@@ -1,0 +1,270 @@
+//! Health checks, run by the supervisor of a container beside everything else that it does.
+//!
+//! A check is a process in the container, under a supervisor of its own as any `exec`: what it says and how it
+//! ends arrives on a socket, so nothing here ever waits for it. One that takes too long is killed with what
+//! descends from it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::exec::Probe;
+use super::{Engine, events};
+use crate::base::time::go_duration;
+use crate::runtime::protocol::{CHUNK, Event};
+use crate::store::containers::Record;
+use crate::store::health::{self, CheckResult, Health, HealthStatus, OUTPUT_LIMIT};
+use crate::store::options::HealthOptions;
+use crate::sys::clone::Child;
+use crate::sys::{process, socket};
+
+/// The exit code of a check that could not be run, or took too long.
+const NOT_RUN: i32 = -1;
+
+/// When checks are made; docker's defaults filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub start_period: Duration,
+    pub start_interval: Duration,
+    pub retries: u32,
+    pub manual: bool,
+}
+
+impl Schedule {
+    pub fn of(options: &HealthOptions) -> Self {
+        let or = |nanoseconds: u64, default| match nanoseconds {
+            0 => default,
+            // An image may ask for anything; docker refuses less.
+            nanoseconds => Duration::from_nanos(nanoseconds).max(Duration::from_millis(1)),
+        };
+        Self {
+            interval: or(options.interval, Duration::from_secs(30)),
+            timeout: or(options.timeout, Duration::from_secs(30)),
+            start_period: or(options.start_period, Duration::ZERO),
+            start_interval: or(options.start_interval, Duration::from_secs(5)),
+            retries: if options.retries == 0 { 3 } else { options.retries },
+            manual: options.manual,
+        }
+    }
+
+    /// How long after a check, or after the start, the next one comes: docker's rule.
+    fn pause(&self, uptime: Duration, status: HealthStatus) -> Duration {
+        let left = self.start_period.saturating_sub(uptime);
+        match () {
+            () if left.is_zero() => self.interval,
+            () if left < self.interval => left,
+            () if status == HealthStatus::Starting => self.start_interval,
+            () => self.interval,
+        }
+    }
+}
+
+/// The checks of one run of a container.
+pub struct Checks<'a> {
+    engine: &'a Engine,
+    record: Record,
+    schedule: Schedule,
+    /// Why no check can be run, if none can.
+    probe: Result<Probe>,
+    health: Health,
+    begun: Instant,
+    next: Option<Instant>,
+    running: Option<Check>,
+}
+
+/// A check that runs.
+struct Check {
+    process: Child,
+    socket: OwnedFd,
+    start: Timestamp,
+    /// When it is killed.
+    deadline: Instant,
+    output: Vec<u8>,
+    is_cut: bool,
+}
+
+/// A check that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    pub succeeded: bool,
+    /// Whether the container has become unhealthy by it.
+    pub became_unhealthy: bool,
+}
+
+impl<'a> Checks<'a> {
+    /// The checks of a container whose program has just been started; `None` if it has none.
+    pub fn begin(engine: &'a Engine, record: &Record) -> Option<Self> {
+        let options = record.options.health.as_ref()?;
+        let command = options.command()?;
+        let schedule = Schedule::of(options);
+        let mut health = health::load(engine.layout(), &record.id).unwrap_or_default();
+        health.begin();
+        let _ = health::save(engine.layout(), &record.id, &health);
+        let begun = Instant::now();
+        let pause = schedule.pause(Duration::ZERO, health.status);
+        Some(Self {
+            engine,
+            record: record.clone(),
+            schedule,
+            probe: Probe::new(engine, record, command),
+            health,
+            begun,
+            next: begun.checked_add(pause).filter(|_| !schedule.manual),
+            running: None,
+        })
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.running.as_ref().map(|check| check.deadline).or(self.next)
+    }
+
+    /// Where the check that runs is heard.
+    pub fn source(&self) -> Option<BorrowedFd<'_>> {
+        self.running.as_ref().map(|check| check.socket.as_fd())
+    }
+
+    /// Makes a check due now, unless one runs.
+    pub fn hurry(&mut self) {
+        self.next = Some(Instant::now());
+    }
+
+    /// Does what is due: hears the check that runs, or starts one.
+    pub fn work(&mut self, container: BorrowedFd<'_>) -> Option<Checked> {
+        if let Some(check) = &mut self.running {
+            let (exit_code, output) = check.hear(self.schedule.timeout)?;
+            let start = check.start;
+            self.running = None;
+            return Some(self.take(CheckResult { start, end: Timestamp::now(), exit_code, output }));
+        }
+        if self.next.is_none_or(|next| next > Instant::now()) {
+            return None;
+        }
+        let start = Timestamp::now();
+        let begun = match &self.probe {
+            Ok(probe) => probe.run(container).map_err(|error| format!("{error:#}")),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        match begun.and_then(|(process, socket)| {
+            Check::new(process, socket, start, self.schedule.timeout).map_err(|error| error.to_string())
+        }) {
+            Ok(check) => {
+                self.running = Some(check);
+                None
+            }
+            Err(output) => Some(self.take(CheckResult { start, end: start, exit_code: NOT_RUN, output })),
+        }
+    }
+
+    /// Ends with the container's run. Docker's status of a container that does not run is unhealthy.
+    pub fn finish(mut self) {
+        self.running = None;
+        self.health.status = HealthStatus::Unhealthy;
+        let _ = health::save(self.engine.layout(), &self.record.id, &self.health);
+    }
+
+    /// Writes a result down before anybody is told.
+    fn take(&mut self, result: CheckResult) -> Checked {
+        let before = self.health.status;
+        let succeeded = result.exit_code == 0;
+        let age = result.start.duration_since(self.record.state.started_at.unwrap_or(result.start));
+        let in_start_period = age.unsigned_abs() < self.schedule.start_period;
+        self.health.record(result, self.schedule.retries, in_start_period);
+        let _ = health::save(self.engine.layout(), &self.record.id, &self.health);
+        let status = self.health.status;
+        if status != before {
+            let action = format!("health_status: {}", status.as_str());
+            events::container(self.engine, &self.record, &action, &[]);
+        }
+        let pause = self.schedule.pause(self.begun.elapsed(), status);
+        self.next = Instant::now().checked_add(pause).filter(|_| !self.schedule.manual);
+        Checked { succeeded, became_unhealthy: status == HealthStatus::Unhealthy && status != before }
+    }
+}
+
+impl Check {
+    fn new(process: Child, socket: OwnedFd, start: Timestamp, timeout: Duration) -> std::io::Result<Self> {
+        socket::never_block(socket.as_fd())?;
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(1 << 31));
+        Ok(Self { process, socket, start, deadline, output: Vec::new(), is_cut: false })
+    }
+
+    /// Hears what there is: exit code and output once it is over.
+    fn hear(&mut self, timeout: Duration) -> Option<(i32, String)> {
+        let mut buffer = vec![0; CHUNK + 16];
+        loop {
+            let n = match socket::receive(self.socket.as_fd(), &mut buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                received => received.unwrap_or(0),
+            };
+            match Event::decode(&buffer[..n]) {
+                Some(Event::Stdout(bytes) | Event::Stderr(bytes)) => self.keep(bytes),
+                Some(Event::Exited(code)) => return Some((code, self.said())),
+                Some(Event::Failed(failure)) => return Some((NOT_RUN, failure.text)),
+                Some(Event::Started | Event::Checked(_)) => {}
+                None => return Some((NOT_RUN, "the health check died".to_owned())),
+            }
+        }
+        if Instant::now() < self.deadline {
+            return None;
+        }
+        let said = self.said();
+        let colon = if said.is_empty() { "" } else { ": " };
+        let limit = go_duration(timeout);
+        Some((NOT_RUN, format!("Health check exceeded timeout ({limit}){colon}{said}")))
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = OUTPUT_LIMIT - self.output.len();
+        self.output.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.is_cut |= bytes.len() > room;
+    }
+
+    fn said(&self) -> String {
+        let text = String::from_utf8_lossy(&self.output);
+        if self.is_cut { format!("{text}...") } else { text.into_owned() }
+    }
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        // The process itself goes with its guard.
+        process::kill_descendants(self.process.pid());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_docker_s() {
+        use HealthStatus::{Healthy, Starting, Unhealthy};
+        let seconds = Duration::from_secs;
+        let schedule = Schedule {
+            start_period: seconds(60),
+            start_interval: seconds(2),
+            ..Schedule::of(&HealthOptions::default())
+        };
+        for (uptime, status, want) in [
+            (0, Starting, 2),
+            (29, Starting, 2),
+            (29, Healthy, 30),
+            // The first check after the start period comes as it ends.
+            (31, Starting, 29),
+            (60, Starting, 30),
+            (90, Unhealthy, 30),
+        ] {
+            assert_eq!(schedule.pause(seconds(uptime), status), seconds(want), "{uptime} {status:?}");
+        }
+        let none = Schedule::of(&HealthOptions::default());
+        assert_eq!(none.pause(Duration::ZERO, Starting), seconds(30));
+        let greedy = Schedule::of(&HealthOptions { interval: 1, ..HealthOptions::default() });
+        assert_eq!(greedy.interval, Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,146 @@
+//! The health of a container, in a small file of its own beside the record: written by its supervisor after
+//! every check, read only for containers that have one. Its keys are those of docker's `State.Health`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use crate::base::file::{self, Durability};
+
+/// Docker keeps so many results.
+const LOG_LIMIT: usize = 5;
+
+/// Docker keeps so much of what a check says, in bytes.
+pub const OUTPUT_LIMIT: usize = 4096;
+
+/// A document is the log, each byte of its output escaped at worst.
+const FILE_LIMIT: u64 = 1 << 20;
+
+/// Docker's states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    #[default]
+    Starting,
+    Healthy,
+    Unhealthy,
+}
+
+impl HealthStatus {
+    /// The word that `inspect` and filters use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+
+    /// What `ps` shows in parentheses.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Starting => "health: starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// Docker's `State.Health`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    pub status: HealthStatus,
+    /// Failures in a row that count.
+    pub failing_streak: u32,
+    /// The last results, oldest first.
+    pub log: Vec<CheckResult>,
+}
+
+/// One check that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CheckResult {
+    pub start: Timestamp,
+    pub end: Timestamp,
+    /// 0 is healthy; -1 if the check could not be run or took too long.
+    pub exit_code: i32,
+    pub output: String,
+}
+
+impl Health {
+    /// Takes a result in. A failure before the start period is over does not count until a check has succeeded.
+    pub fn record(&mut self, result: CheckResult, retries: u32, in_start_period: bool) {
+        let failed = result.exit_code != 0;
+        self.log.push(result);
+        self.log.drain(..self.log.len().saturating_sub(LOG_LIMIT));
+        if !failed {
+            (self.status, self.failing_streak) = (HealthStatus::Healthy, 0);
+        } else if !(in_start_period && self.status == HealthStatus::Starting) {
+            self.failing_streak += 1;
+            if self.failing_streak >= retries {
+                self.status = HealthStatus::Unhealthy;
+            }
+        }
+    }
+
+    /// The health as a run begins: what earlier checks said stays.
+    pub fn begin(&mut self) {
+        (self.status, self.failing_streak) = (HealthStatus::Starting, 0);
+    }
+}
+
+/// Reads the health of a container; `None` if it was never checked.
+pub fn load(layout: &Layout, id: &str) -> Option<Health> {
+    let content = file::read_bounded(&path(layout, id), FILE_LIMIT).ok()?;
+    serde_json::from_slice(&content).ok()
+}
+
+/// Replaces the health of a container that is there: a removed one is not made again.
+pub fn save(layout: &Layout, id: &str, health: &Health) -> Result<()> {
+    let content = serde_json::to_vec(health).context("encode the health")?;
+    file::write_atomic(&path(layout, id), &content, Durability::Fast)
+}
+
+fn path(layout: &Layout, id: &str) -> PathBuf {
+    layout.container(id).join("health.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(exit_code: i32) -> CheckResult {
+        let now = Timestamp::UNIX_EPOCH;
+        CheckResult { start: now, end: now, exit_code, output: String::new() }
+    }
+
+    #[test]
+    fn results_make_the_status() {
+        use HealthStatus::{Healthy, Starting, Unhealthy};
+        // Exit code, whether the start period lasts, then status and streak.
+        let steps = [
+            (1, true, Starting, 0),
+            (1, true, Starting, 0),
+            (1, false, Starting, 1),
+            (1, false, Unhealthy, 2),
+            (0, false, Healthy, 0),
+            // The start period is over once a check has succeeded.
+            (-1, true, Healthy, 1),
+            (137, true, Unhealthy, 2),
+            (0, true, Healthy, 0),
+        ];
+        let mut health = Health::default();
+        for (index, (code, in_start_period, status, streak)) in steps.into_iter().enumerate() {
+            health.record(result(code), 2, in_start_period);
+            assert_eq!((health.status, health.failing_streak), (status, streak), "step {index}");
+        }
+        let codes: Vec<_> = health.log.iter().map(|result| result.exit_code).collect();
+        assert_eq!(codes, [1, 0, -1, 137, 0]);
+        health.begin();
+        assert_eq!((health.status, health.log.len()), (Starting, 5));
+    }
+}
