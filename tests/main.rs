@@ -19,4 +19,5 @@ mod run;
 mod supervise;
 mod support;
 mod terminal;
+mod userns;
 mod volumes;

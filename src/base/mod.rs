@@ -9,6 +9,7 @@ pub mod exit;
 pub mod file;
 pub mod hint;
 pub mod id;
+pub mod idmap;
 pub mod names;
 pub mod pattern;
 pub mod port;

@@ -110,7 +110,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--systemd", None, Kind::Missing),
     ("--uidmap", None, Kind::Missing),
     ("--use-api-socket", None, Kind::Missing),
-    ("--userns", None, Kind::Missing),
     ("--uts", None, Kind::Missing),
     ("--volumes-from", None, Kind::Missing),
 ];

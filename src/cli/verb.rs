@@ -111,6 +111,7 @@ impl Session {
     /// The engine, whose notices become warnings.
     pub fn engine(&self) -> Result<Engine> {
         let engine = Engine::open(self.root.as_deref(), self.runroot.as_deref())?;
-        Ok(engine.with_notice(|text| out::error_line(&format!("WARNING: {text}"))))
+        let warn = |text: &str| out::error_line(&format!("WARNING: {text}"));
+        Ok(engine.with_notice(warn).with_status(out::status))
     }
 }

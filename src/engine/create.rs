@@ -13,12 +13,14 @@ use jiff::Timestamp;
 use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
-use super::{Engine, events, files, namespace};
+use super::userns::{self, Identity};
+use super::{Engine, events, files, namespace, shift};
 use crate::base::file::{self, Durability};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
 use crate::base::names;
 use crate::oci::image::ContainerConfig;
+use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::gc;
 use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, PortMapping, Protocol};
@@ -38,7 +40,7 @@ pub struct Draft {
 pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
     let draft = Draft::new(engine, options, name)?;
     let maps = namespace::maps(engine);
-    Ok(draft.write(engine, namespace::max_gid(&maps))?.0)
+    Ok(draft.write(engine, &maps)?.0)
 }
 
 impl Draft {
@@ -58,8 +60,17 @@ impl Draft {
         Ok(Self { id: id::container_id(), name, options, source, image, command })
     }
 
-    /// Puts the container on disk and on record; `max_gid` is the largest group id that its namespace will have.
-    pub fn write(self, engine: &Engine, max_gid: u32) -> Result<(Record, Spec)> {
+    /// Makes the image's layers for the ids that the container is to have.
+    pub fn prepare_layers(&self, engine: &Engine) -> Result<()> {
+        if self.options.userns.is_default() {
+            return Ok(());
+        }
+        let maps = userns::settle(engine, &self.options, &namespace::maps(engine))?;
+        shift::ensure(engine, &self.source, maps.as_ref())
+    }
+
+    /// Puts the container on disk and on record; `user` are the ids that this user has.
+    pub fn write(self, engine: &Engine, user: &UserMaps) -> Result<(Record, Spec)> {
         let Self { id, name, options, source, image, command } = self;
         engine.layout().create()?;
         let hold = gc::hold(engine.layout())?;
@@ -69,7 +80,10 @@ impl Draft {
         make_directory(engine, &directory, &source)?;
         // Until the record is written, nobody sees that these are in use.
         let _volumes = hold_volumes(engine, &options)?;
-        let around = surroundings(engine, &options, &id, max_gid)?;
+        let maps = userns::settle(engine, &options, user)?;
+        let mut around =
+            surroundings(engine, &options, &id, maps.as_ref().unwrap_or(&user.maps).gids.largest())?;
+        around.identity = userns::identity(&options, spec::workdir(&options, &image));
         files::write(&directory, &options, &around.hostname)?;
         let spec = spec::build(&options, &image, &around)?;
         let durability = durability(&options);
@@ -85,6 +99,7 @@ impl Draft {
             command,
             state: State::default(),
             ports: options.publish.clone(),
+            maps,
             options,
         };
         engine.containers().save(&record, durability)?;
@@ -298,6 +313,7 @@ pub fn surroundings(
         has_cgroup2: has_cgroup2(),
         max_gid,
         volumes: volume_directories(engine, options)?,
+        identity: Identity::default(),
     })
 }
 

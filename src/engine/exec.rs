@@ -8,7 +8,7 @@ use oci_spec::runtime::Spec;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
-use super::{Engine, events, filesystem, terminal};
+use super::{Engine, events, filesystem, namespace, terminal};
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::join::Join;
@@ -68,6 +68,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
                 filter: filter.as_ref(),
                 stdin_open: options.stdin_open,
                 can_set_groups: can_set_groups(&record),
+                becomes_root: namespace::becomes_root(&record),
             };
             supervise(&join, server, streams, Some(spill), Some(&journal))
         }
@@ -80,6 +81,7 @@ pub struct Probe {
     namespaces: Namespaces,
     filter: Option<Filter>,
     can_set_groups: bool,
+    becomes_root: bool,
 }
 
 impl Probe {
@@ -90,7 +92,8 @@ impl Probe {
         // The supervisor is in the container's user namespace already, and may not enter it twice.
         let namespaces = namespaces(&spec, record)?.without(Namespaces::USER);
         let filter = start::filter(&record.options)?;
-        Ok(Self { process, namespaces, filter, can_set_groups: can_set_groups(record) })
+        let becomes_root = namespace::becomes_root(record);
+        Ok(Self { process, namespaces, filter, can_set_groups: can_set_groups(record), becomes_root })
     }
 
     /// Runs it once, with a supervisor of its own that tells `client` what it says and how it ends.
@@ -108,6 +111,7 @@ impl Probe {
                     filter: self.filter.as_ref(),
                     stdin_open: false,
                     can_set_groups: self.can_set_groups,
+                    becomes_root: self.becomes_root,
                 };
                 let streams = Streams { stdout: true, stderr: true, ..Streams::default() };
                 supervise(&join, server, Some(streams), None, None)

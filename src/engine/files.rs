@@ -2,7 +2,7 @@
 //! mounted from its directory.
 
 use std::fs::{self, File, Permissions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -27,7 +27,14 @@ pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Re
     let put = |name: &str, text: &str| {
         let path = directory.join(name);
         let write = || -> std::io::Result<()> {
-            let mut file = File::create(&path)?;
+            let mut file = match File::create(&path) {
+                // At the last start it was given to a root that is not this user.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    fs::remove_file(&path)?;
+                    File::create(&path)?
+                }
+                created => created?,
+            };
             file.write_all(text.as_bytes())?;
             // Any user of the container reads them, whatever the caller's umask.
             file.set_permissions(Permissions::from_mode(0o644))

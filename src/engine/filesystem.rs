@@ -31,7 +31,7 @@ pub enum Filesystem {
     /// The root of its first process, and the user namespace it is in.
     Running { root: Dir, namespace: UserNamespace },
     /// What is to be mounted.
-    Stopped { plan: Box<Plan>, _lock: Option<FileLock> },
+    Stopped { record: Box<Record>, plan: Box<Plan>, _lock: Option<FileLock> },
 }
 
 /// Keeps everybody else from mounting the container's overlay.
@@ -90,7 +90,7 @@ impl Filesystem {
             };
             let spec = read_spec(engine, id)?;
             let plan = Plan::new(&spec, rootfs(engine, &record))?;
-            return Ok(Self::Stopped { plan: Box::new(plan), _lock: lock });
+            return Ok(Self::Stopped { record: Box::new(record), plan: Box::new(plan), _lock: lock });
         }
     }
 
@@ -105,7 +105,7 @@ impl Filesystem {
     pub fn namespace(&self, engine: &Engine) -> Result<UserNamespace> {
         match self {
             Self::Running { namespace, .. } => namespace.try_clone().context("duplicate a descriptor"),
-            Self::Stopped { .. } => namespace::open(engine)?.finish(),
+            Self::Stopped { record, .. } => namespace::open_for(engine, record),
         }
     }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::list::network_name;
+use super::shift;
 use crate::base::time;
 use crate::network::slirp::Addresses;
 use crate::oci::image::ContainerConfig;
@@ -153,7 +154,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
         "SecurityOpt": list_or_null(options.security.raw.clone()),
         "Tmpfs": tmpfs(&options.mounts),
         "UTSMode": "",
-        "UsernsMode": "",
+        "UsernsMode": options.userns.raw,
         "ShmSize": options.shm_size.unwrap_or(SHM_SIZE),
         "Sysctls": options.sysctls,
         "Runtime": "coracle",
@@ -286,10 +287,11 @@ fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
 }
 
 fn graph_driver(record: &Record, layout: &Layout) -> Value {
-    let Source::Image { layers, .. } = &record.source else { return json!({"Data": null, "Name": "none"}) };
+    let Source::Image { .. } = &record.source else { return json!({"Data": null, "Name": "none"}) };
     let directory = layout.container(&record.id);
     let path = |path: &Path| path.display().to_string();
-    let lower: Vec<_> = layers.iter().rev().map(|layer| path(&layout.layer(layer))).collect();
+    let lower: Vec<_> =
+        shift::layer_names(record).iter().rev().map(|name| path(&layout.layers().join(name))).collect();
     json!({
         "Data": {
             "LowerDir": lower.join(":"),
@@ -506,6 +508,7 @@ mod tests {
             command: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()],
             state: State::default(),
             ports: Vec::new(),
+            maps: None,
             options,
         }
     }

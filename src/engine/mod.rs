@@ -28,11 +28,13 @@ pub mod remove;
 pub mod restart;
 pub mod rmi;
 pub mod run;
+pub mod shift;
 pub mod spec;
 pub mod start;
 pub mod stop;
 pub mod supervise;
 pub mod terminal;
+pub mod userns;
 pub mod volumes;
 pub mod watch;
 
@@ -51,17 +53,25 @@ pub struct Engine {
     layout: Layout,
     /// Takes what the user should know and no error says.
     notice: fn(&str),
+    /// Takes what takes long: a line, then how much of how much is done.
+    status: fn(&str, Option<(u64, u64)>),
 }
 
 impl Engine {
     /// Picks the directories; creates and opens nothing.
     pub fn open(root: Option<&Path>, runroot: Option<&Path>) -> Result<Self> {
-        Ok(Self { layout: Layout::new(Roots::choose(root, runroot)?), notice: |_| {} })
+        Ok(Self { layout: Layout::new(Roots::choose(root, runroot)?), notice: |_| {}, status: |_, _| {} })
     }
 
     /// Where notices go: things worth a line that are no errors.
     pub fn with_notice(mut self, notice: fn(&str)) -> Self {
         self.notice = notice;
+        self
+    }
+
+    /// Where it is told what takes long: a line once, then how much of how much is done.
+    pub fn with_status(mut self, status: fn(&str, Option<(u64, u64)>)) -> Self {
+        self.status = status;
         self
     }
 
@@ -83,5 +93,9 @@ impl Engine {
 
     fn notice(&self, text: &str) {
         (self.notice)(text);
+    }
+
+    fn status(&self, text: &str, done: Option<(u64, u64)>) {
+        (self.status)(text, done);
     }
 }

@@ -1,5 +1,6 @@
 //! The user namespace of this user, and work that has to be done in it.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result};
@@ -9,17 +10,19 @@ use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Engine;
+use super::{Engine, shift};
 use crate::base::exit::Interrupted;
+use crate::base::idmap::IdMaps;
 use crate::runtime::protocol::Failure;
-use crate::runtime::userns::{self, IdMaps, Offered, Pending, UserNamespace};
+use crate::runtime::userns::{self, Offered, Pending, UserMaps, UserNamespace};
+use crate::store::containers::Record;
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::signal::Signals;
 
 /// A user namespace that is being made, while the caller does something else.
 #[must_use]
 pub struct Opening {
-    pub maps: IdMaps,
+    pub maps: UserMaps,
     pending: Pending,
 }
 
@@ -32,16 +35,52 @@ pub fn open(engine: &Engine) -> Result<Opening> {
 }
 
 /// The ids that the user's namespace will have.
-pub fn maps(engine: &Engine) -> IdMaps {
+pub fn maps(engine: &Engine) -> UserMaps {
     default_maps(engine, &Offered::read())
 }
 
-fn default_maps(engine: &Engine, offered: &Offered) -> IdMaps {
-    let maps = IdMaps::default_for(offered);
+fn default_maps(engine: &Engine, offered: &Offered) -> UserMaps {
+    let maps = UserMaps::default_for(offered);
     if let Some(notice) = maps.notice(offered) {
         engine.notice(&notice);
     }
     maps
+}
+
+/// Makes a user namespace with the ids of a container that does not run, whose layers are there then.
+pub fn open_for(engine: &Engine, record: &Record) -> Result<UserNamespace> {
+    let Some(maps) = &record.maps else { return open(engine)?.finish() };
+    shift::ensure(engine, &record.source, Some(maps))?;
+    userns::nest(&open(engine)?.finish()?, maps, || hand_over(engine, record))
+}
+
+/// Whether the first process of a container is not root of its namespace when it is cloned, but can become so.
+pub fn becomes_root(record: &Record) -> bool {
+    let has_root = |maps: &IdMaps| maps.uids.outside(0).is_some() && maps.gids.outside(0).is_some();
+    record.maps.as_ref().is_some_and(has_root)
+}
+
+/// Gives what the engine has made for a container to the container's root, before its first start; as root of the
+/// user's namespace.
+pub fn hand_over(engine: &Engine, record: &Record) -> Result<()> {
+    let Some(maps) = &record.maps else { return Ok(()) };
+    let (Some(uid), Some(gid)) = (maps.uids.outside(0), maps.gids.outside(0)) else { return Ok(()) };
+    let directory = engine.layout().container(&record.id);
+    // The kernel makes this directory when the layers are first mounted: what is above it may be the container's own
+    // doing by then.
+    let is_new = !directory.join("work/work").exists();
+    let tops: &[&str] = if is_new { &["upper", "work"] } else { &[] };
+    for name in tops.iter().chain(&["hosts", "hostname", "resolv.conf"]) {
+        let path = directory.join(name);
+        match std::os::unix::fs::lchown(&path, Some(uid), Some(gid)) {
+            // A directory as the root filesystem has no layers.
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("give {} to the container", path.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl Opening {
@@ -49,11 +88,6 @@ impl Opening {
     pub fn finish(self) -> Result<UserNamespace> {
         self.pending.finish()
     }
-}
-
-/// The largest group id of a map.
-pub fn max_gid(maps: &IdMaps) -> u32 {
-    maps.gids.iter().map(|range| range.inside.saturating_add(range.count - 1)).max().unwrap_or(0)
 }
 
 /// Does `work` in a child that has entered the namespace, where it may start threads, and passes its result

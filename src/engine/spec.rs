@@ -12,11 +12,13 @@ use oci_spec::runtime::{
     SpecBuilder, UserBuilder,
 };
 
+use super::userns::Identity;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::identity::DEFAULT_PATH;
 use crate::runtime::plan::{
-    GROUPS_ANNOTATION, INIT_ANNOTATION, MOUNTS_ANNOTATION, MountExtra, USER_ANNOTATION,
+    GROUP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, MOUNTS_ANNOTATION, MountExtra, PASSWD_ANNOTATION,
+    USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
 use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, Seccomp};
@@ -33,6 +35,8 @@ pub struct Surroundings {
     pub max_gid: u32,
     /// Host directories of the volumes, in the order of the options' volume mounts.
     pub volumes: Vec<PathBuf>,
+    /// What its user namespace means for the program.
+    pub identity: Identity,
 }
 
 /// Paths hidden from a container: docker's (moby `oci/defaults.go`).
@@ -74,8 +78,14 @@ pub fn command(options: &ContainerOptions, image: &ContainerConfig) -> Result<Ve
 /// Builds the specification.
 pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surroundings) -> Result<Spec> {
     let mut annotations: HashMap<String, String> = options.annotations.clone().into_iter().collect();
-    let user = options.user.clone().unwrap_or_else(|| image.user.clone());
+    let identity = &around.identity;
+    let user = options.user.clone().or_else(|| identity.user.clone()).unwrap_or_else(|| image.user.clone());
     annotations.insert(USER_ANNOTATION.into(), user);
+    for (key, lines) in [(PASSWD_ANNOTATION, &identity.passwd), (GROUP_ANNOTATION, &identity.group)] {
+        if !lines.is_empty() {
+            annotations.insert(key.into(), lines.join("\n"));
+        }
+    }
     if !options.group_add.is_empty() {
         annotations.insert(GROUPS_ANNOTATION.into(), options.group_add.join(","));
     }
@@ -114,15 +124,14 @@ fn process(
     image: &ContainerConfig,
     around: &Surroundings,
 ) -> Result<oci_spec::runtime::Process> {
-    let workdir = options.workdir.as_deref().unwrap_or(&image.working_dir);
     let mut user = UserBuilder::default().uid(0u32).gid(0u32).build()?;
     user.set_umask(options.umask);
     let mut process = ProcessBuilder::default()
         .terminal(options.tty)
         .user(user)
         .args(command(options, image)?)
-        .env(environment(options, image, &around.hostname))
-        .cwd(if workdir.is_empty() { "/" } else { workdir })
+        .env(environment(options, image, around))
+        .cwd(workdir(options, image))
         .capabilities(caps::to_oci(capabilities(options)?))
         .no_new_privileges(options.security.no_new_privileges)
         .build()?;
@@ -132,10 +141,17 @@ fn process(
     Ok(process)
 }
 
+/// The directory that the program starts in.
+pub fn workdir<'a>(options: &'a ContainerOptions, image: &'a ContainerConfig) -> &'a str {
+    let workdir = options.workdir.as_deref().unwrap_or(&image.working_dir);
+    if workdir.is_empty() { "/" } else { workdir }
+}
+
 /// Docker's order: what the engine sets, the image, the user; a later value of a name replaces an earlier.
-fn environment(options: &ContainerOptions, image: &ContainerConfig, hostname: &str) -> Vec<String> {
+fn environment(options: &ContainerOptions, image: &ContainerConfig, around: &Surroundings) -> Vec<String> {
     let rules = &options.environment_rules;
-    let mut all = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={hostname}")];
+    let mut all = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={}", around.hostname)];
+    all.extend(around.identity.name.iter().map(|name| format!("USER={name}")));
     if options.tty {
         all.push("TERM=xterm".to_owned());
     }
@@ -390,6 +406,7 @@ mod tests {
             has_cgroup2: false,
             max_gid: 65536,
             volumes: vec!["/volumes/v/_data".into()],
+            identity: Identity::default(),
         }
     }
 
@@ -418,8 +435,8 @@ mod tests {
     #[test]
     fn later_variables_win_and_a_bare_name_takes_one_away() {
         let options = ContainerOptions { env: words(&["A=user", "B=1", "PATH"]), ..Default::default() };
-        let got = environment(&options, &image(), "h");
-        assert_eq!(got, ["HOSTNAME=h", "A=user", "B=1"]);
+        let got = environment(&options, &image(), &around());
+        assert_eq!(got, ["HOSTNAME=host", "A=user", "B=1"]);
     }
 
     #[test]

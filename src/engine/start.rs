@@ -25,7 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, filesystem, spec, terminal};
+use super::{Engine, events, files, filesystem, shift, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -37,7 +37,7 @@ use crate::runtime::monitor::Ties;
 use crate::runtime::plan::{Plan, Rootfs};
 use crate::runtime::protocol::{Event, Failure, Taking};
 use crate::runtime::seccomp::{self, Filter};
-use crate::runtime::userns::UserNamespace;
+use crate::runtime::userns::{self, UserMaps, UserNamespace};
 use crate::store::containers::{Record, Source, State, Status};
 use crate::store::options::{ContainerOptions, NetworkMode, Seccomp};
 use crate::sys::clone::{self, Forked, Namespaces};
@@ -68,6 +68,14 @@ impl Work {
             Work::Existing(record) => &record.id,
         }
     }
+
+    /// Makes the layers under the container's map of ids; done here, where its progress can be shown.
+    fn prepare_layers(&self, engine: &Engine) -> Result<()> {
+        match self {
+            Self::New(draft) => draft.prepare_layers(engine),
+            Self::Existing(record) => shift::ensure(engine, &record.source, record.maps.as_ref()),
+        }
+    }
 }
 
 /// Starts a container that was created or has ended. One that runs already is left alone; with `streams` the
@@ -86,6 +94,7 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
 /// Forks the supervisor and, with `streams`, stays attached until the container ends.
 pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<Outcome> {
     let id = work.id().to_owned();
+    work.prepare_layers(engine)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -123,9 +132,9 @@ pub fn rootfs(engine: &Engine, record: &Record) -> Rootfs {
     let directory = engine.layout().container(&record.id);
     match &record.source {
         Source::Rootfs { path } => Rootfs::Directory { path: path.clone() },
-        Source::Image { layers, .. } => Rootfs::Overlay {
+        Source::Image { .. } => Rootfs::Overlay {
             base: engine.layout().layers(),
-            lower: layers.iter().map(crate::base::digest::Digest::hex).collect(),
+            lower: shift::layer_names(record),
             upper: directory.join("upper"),
             work: directory.join("work"),
             target: directory.join("rootfs"),
@@ -207,10 +216,10 @@ impl Supervisor<'_> {
         // The helpers that map ids work while the container is put on disk.
         let opening = namespace::open(self.engine)?;
         leave_the_terminal().context("leave the terminal")?;
-        let max_gid = namespace::max_gid(&opening.maps);
         let can_set_groups = !opening.maps.is_single();
-        let (record, spec, locks) = self.prepare(work, max_gid)?;
-        let mut plan = Plan::new(&spec, rootfs(self.engine, &record))?;
+        let (record, spec, locks) = self.prepare(work, &opening.maps)?;
+        let max_gid = record.maps.as_ref().unwrap_or(&opening.maps.maps).gids.largest();
+        let mut plan = self.plan(&record, &spec)?;
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
         let (namespace, network) = self.namespaces(&record, opening)?;
@@ -230,7 +239,7 @@ impl Supervisor<'_> {
     /// Starts the container's program once more, in the same user namespace.
     pub fn bring_up_again(&mut self, record: Record, post: &Post) -> Result<Up> {
         let spec = refresh(self.engine, &record, post.max_gid)?;
-        let plan = Plan::new(&spec, rootfs(self.engine, &record))?;
+        let plan = self.plan(&record, &spec)?;
         let filter = filter(&record.options)?;
         let network = network_owner(self.engine, &record)?.map(open_network).transpose()?;
         let launch = Launch {
@@ -241,6 +250,11 @@ impl Supervisor<'_> {
             can_set_groups: post.can_set_groups,
         };
         self.start_program(record, &launch, || Ok(()))
+    }
+
+    fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
+        let plan = Plan::new(spec, rootfs(self.engine, record))?;
+        Ok(Plan { becomes_root: namespace::becomes_root(record), ..plan })
     }
 
     /// Starts the program, once it is on record and `still_wanted`.
@@ -259,10 +273,10 @@ impl Supervisor<'_> {
     }
 
     /// Puts a new container on record, or reads again what an old one is.
-    fn prepare(&mut self, work: Work, max_gid: u32) -> Result<(Record, Spec, Locks)> {
+    fn prepare(&mut self, work: Work, user: &UserMaps) -> Result<(Record, Spec, Locks)> {
         let (record, spec, lock) = match work {
             Work::New(draft) => {
-                let (record, spec) = draft.write(self.engine, max_gid)?;
+                let (record, spec) = draft.write(self.engine, user)?;
                 let lock = self.lock(&record)?;
                 (record, spec, lock)
             }
@@ -270,6 +284,7 @@ impl Supervisor<'_> {
                 self.engine.layout().create()?;
                 let lock = self.lock(&record)?;
                 self.engine.containers().forget_stop(&record.id);
+                let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
                 let spec = refresh(self.engine, &record, max_gid)?;
                 (record, spec, lock)
             }
@@ -281,7 +296,19 @@ impl Supervisor<'_> {
     /// The user namespace to work in and a network to join. What shares a network is made in the user
     /// namespace that owns it.
     fn namespaces(&self, record: &Record, opening: Opening) -> Result<(UserNamespace, Option<OwnedFd>)> {
-        let Some(owner) = network_owner(self.engine, record)? else { return Ok((opening.finish()?, None)) };
+        let maps = record.maps.as_ref();
+        let hand_over = || namespace::hand_over(self.engine, record);
+        let Some(owner) = network_owner(self.engine, record)? else {
+            let user = opening.finish()?;
+            let own = match maps {
+                Some(maps) => userns::nest(&user, maps, hand_over)?,
+                None => user,
+            };
+            return Ok((own, None));
+        };
+        if maps.is_some() {
+            namespace::run_inside(&opening.finish()?, hand_over)?;
+        }
         let network = open_network(owner)?;
         let users = UserNamespace::of_process(owner).context("open the other container's user namespace")?;
         Ok((users, Some(network)))

@@ -3,12 +3,14 @@
 //! Source: OCI image-spec v1.1 `layer.md`; POSIX pax; `tar(5)` of GNU tar. The stream is a stranger's: its names are
 //! resolved beneath one directory handle, its sizes are bounded, and what it cannot mean is an error.
 
+mod acl;
 pub mod compress;
 mod entries;
 pub mod members;
 mod name;
 mod owner;
 mod pax;
+pub mod shift;
 mod sparse;
 mod tree;
 pub mod unpack;

@@ -201,7 +201,7 @@ impl Job<'_> {
         if self.has_ports {
             command.arg("--api-socket").arg(through(&directory).join(SOCKET));
         }
-        self.name_target(&mut command);
+        let _network = self.name_target(&mut command)?;
         let stdout = log.try_clone().context("copy a descriptor")?;
         command.stdin(Stdio::null()).stdout(stdout).stderr(log);
         // Out of the terminal's group, whose Ctrl-C is for the container.
@@ -235,17 +235,22 @@ impl Job<'_> {
     }
 
     /// A process stands for its user namespace too, which the program then enters first; entering the one
-    /// that it is in already would be refused.
-    fn name_target(&self, command: &mut Command) {
+    /// that it is in already would be refused. There the network is named by a descriptor, kept open by what is
+    /// returned: the program asks for the path's permissions with access(2), which leaves the capabilities of a
+    /// caller out that is not root in this namespace.
+    fn name_target(&self, command: &mut Command) -> Result<Option<OwnedFd>, Failure> {
         let theirs = format!("/proc/{}/ns", self.pid);
         let same = std::fs::read_link(format!("{theirs}/user")).ok()
             == std::fs::read_link("/proc/self/ns/user").ok();
         if same {
-            command.arg("--netns-type=path").arg(format!("{theirs}/net"));
-        } else {
-            command.arg(self.pid.to_string());
+            let network = rustix::fs::open(format!("{theirs}/net"), OFlags::RDONLY, Mode::empty())
+                .with_context(|| format!("open {theirs}/net"))?;
+            command.arg("--netns-type=path").arg(format!("/proc/self/fd/{}", network.as_raw_fd()));
+            command.arg(INTERFACE);
+            return Ok(Some(network));
         }
-        command.arg(INTERFACE);
+        command.arg(self.pid.to_string()).arg(INTERFACE);
+        Ok(None)
     }
 
     /// The stack takes the port over from its reservation.

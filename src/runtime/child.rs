@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
+use rustix::fs::{FileType, Mode};
 
 use super::identity::{self, Equipment};
 use super::plan::Plan;
@@ -46,13 +47,16 @@ fn prepare(
     rustix::process::setsid().context("start a session")?;
     identity::set_oom_score(&plan.process)?;
     // Made by the mounts and devices below, not by the caller's umask.
-    rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(Mode::empty());
     if let Some(network) = network {
         namespace::join(network).context("join the network namespace")?;
     } else if plan.namespaces.contains(Namespaces::NET) {
         net::loopback_up().context("bring up the loopback interface")?;
     }
     name_host(plan)?;
+    if plan.becomes_root {
+        open_to_all(stdio)?;
+    }
     let assembled = rootfs::assemble(plan)?;
     match stdio {
         Some(stdio) => {
@@ -63,6 +67,18 @@ fn prepare(
     }
     rootfs::enter(&assembled, plan.read_only_root)?;
     wait_for_go(parent)
+}
+
+/// Lets every user of the container open the standard streams again, as `/dev/stdout`: their owner, this process
+/// until it becomes root, may not exist inside.
+pub fn open_to_all(stdio: Option<&Stdio>) -> Result<()> {
+    let Some(stdio) = stdio else { return Ok(()) };
+    for fd in [&stdio.stdin, &stdio.stdout, &stdio.stderr] {
+        if FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode).is_fifo() {
+            rustix::fs::fchmod(fd, Mode::from_raw_mode(0o666)).context("open the standard streams to all")?;
+        }
+    }
+    Ok(())
 }
 
 fn name_host(plan: &Plan) -> Result<()> {

@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use oci_spec::runtime::PosixRlimitType;
 use rustix::fs::{Access, AtFlags, FileType, Mode};
+use rustix::io::Errno;
 use rustix::process::Signal;
 
 use super::guest;
@@ -119,6 +120,18 @@ pub fn hide_from_the_container() -> Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("hide from the container")
 }
 
+/// Becomes root of the user namespace, so that what is made from now on is root's.
+pub fn become_root() -> Result<()> {
+    exec::become_user(0, 0, None).context("become root of the user namespace")
+}
+
+/// Lets the supervisor, and the network helper it starts, look at this process again: after a change of user the
+/// kernel forbids it.
+pub fn show_to_the_supervisor() -> Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::Dumpable).context("show itself to the supervisor")
+}
+
 fn resource(kind: PosixRlimitType) -> rustix::process::Resource {
     use rustix::process::Resource;
     match kind {
@@ -164,8 +177,11 @@ fn own_streams(identity: &Identity) -> Result<()> {
         let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
         let is_terminal = rustix::termios::isatty(fd);
         if kind.is_fifo() || is_terminal {
-            rustix::fs::fchown(fd, Some(rustix::process::Uid::from_raw(identity.uid)), None)
-                .context("give the standard streams to the user")?;
+            match rustix::fs::fchown(fd, Some(rustix::process::Uid::from_raw(identity.uid)), None) {
+                // A pipe of a user that does not exist inside: it is open to all instead.
+                Err(Errno::PERM) if kind.is_fifo() => {}
+                result => result.context("give the standard streams to the user")?,
+            }
         }
     }
     Ok(())

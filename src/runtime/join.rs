@@ -25,6 +25,8 @@ pub struct Join<'a> {
     pub filter: Option<&'a Filter>,
     pub stdin_open: bool,
     pub can_set_groups: bool,
+    /// The caller is not root of the container's user namespace, but can become so.
+    pub becomes_root: bool,
 }
 
 impl Join<'_> {
@@ -51,29 +53,34 @@ impl Join<'_> {
                     can_set_groups: self.can_set_groups,
                     dies_with_parent: false,
                 };
-                run(self.process, theirs.as_ref(), &equipment)
+                self.run(theirs.as_ref(), &equipment)
             }
         }
     }
+
+    fn run(&self, stdio: Option<&Stdio>, equipment: &Equipment<'_>) -> ! {
+        let error = match prepare(self, stdio, equipment.report) {
+            Ok(()) => identity::become_program(self.process, equipment),
+            Err(error) => error,
+        };
+        child::fail(equipment.report, &error)
+    }
 }
 
-fn run(process: &ProcessPlan, stdio: Option<&Stdio>, equipment: &Equipment<'_>) -> ! {
-    let error = match prepare(stdio, process.console_size, equipment.report) {
-        Ok(()) => identity::become_program(process, equipment),
-        Err(error) => error,
-    };
-    child::fail(equipment.report, &error)
-}
-
-fn prepare(stdio: Option<&Stdio>, size: Option<(u16, u16)>, parent: BorrowedFd<'_>) -> Result<()> {
+fn prepare(join: &Join<'_>, stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
     rustix::process::setsid().context("start a session")?;
+    if join.becomes_root {
+        child::open_to_all(stdio)?;
+        identity::become_root()?;
+        identity::hide_from_the_container()?;
+    }
     match stdio {
         Some(stdio) => {
             exec::set_stdio(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())
                 .context("set the standard streams")?;
         }
         None => {
-            let (master, terminal) = open_terminal(size)?;
+            let (master, terminal) = open_terminal(join.process.console_size)?;
             protocol::send_terminal(parent, master.as_fd()).context("hand over the terminal")?;
             console::control(terminal.as_fd())?;
         }

@@ -13,6 +13,7 @@
 //!   [`identity`] its last steps before the program, which `exec` shares through [`join`].
 //! - [`monitor`] keeps a running container: output, attached clients, the end.
 
+pub mod accounts;
 pub mod caps;
 pub mod child;
 pub mod console;

@@ -37,6 +37,12 @@ pub struct Plan {
     pub sysctls: Vec<(String, String)>,
     pub hostname: Option<String>,
     pub domainname: Option<String>,
+    /// Lines for `/etc/passwd` and `/etc/group` of an image.
+    pub passwd: Vec<String>,
+    pub group: Vec<String>,
+    /// The process is not root of its user namespace when it is cloned, and becomes so once it has opened what it
+    /// needs of the host.
+    pub becomes_root: bool,
     pub process: ProcessPlan,
 }
 
@@ -108,6 +114,10 @@ pub const USER_ANNOTATION: &str = "io.github.coracle.user";
 pub const GROUPS_ANNOTATION: &str = "io.github.coracle.groups";
 /// The annotation that says more of mounts: an object of [`MountExtra`] by target.
 pub const MOUNTS_ANNOTATION: &str = "io.github.coracle.mounts";
+/// The annotations that hold lines for `/etc/passwd` and `/etc/group`, written where those have no entry of the
+/// same id.
+pub const PASSWD_ANNOTATION: &str = "io.github.coracle.passwd";
+pub const GROUP_ANNOTATION: &str = "io.github.coracle.group";
 /// The annotation that asks for a small init as process 1.
 pub const INIT_ANNOTATION: &str = "io.github.coracle.init";
 
@@ -115,6 +125,10 @@ impl Plan {
     /// Plans the container of a specification.
     pub fn new(spec: &Spec, rootfs: Rootfs) -> Result<Self> {
         let linux = spec.linux().as_ref().context("read the specification: it has no linux section")?;
+        let lines = |key: &str| {
+            let text = spec.annotations().as_ref().and_then(|all| all.get(key));
+            text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
+        };
         Ok(Self {
             namespaces: namespaces(linux.namespaces().as_deref().unwrap_or_default())?,
             rootfs,
@@ -125,6 +139,9 @@ impl Plan {
             sysctls: sysctls(linux)?,
             hostname: spec.hostname().clone(),
             domainname: spec.domainname().clone(),
+            passwd: lines(PASSWD_ANNOTATION),
+            group: lines(GROUP_ANNOTATION),
+            becomes_root: false,
             process: ProcessPlan::new(spec)?,
         })
     }

@@ -7,15 +7,15 @@
 //! beneath the root, never on the host (CVE-2024-45310).
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::mount::MountAttrFlags;
 
-use super::copyup;
 use super::plan::{MountKind, MountPlan, Plan, Rootfs};
+use super::{accounts, copyup, identity};
 use crate::base::hint::HintExt;
 use crate::sys::mount::{self, Attributes, Filesystem};
 use crate::sys::path::Dir;
@@ -44,11 +44,11 @@ pub struct Assembled {
 pub fn assemble(plan: &Plan) -> Result<Assembled> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
     let null = mount::copy_path(Path::new("/dev/null"), false).context("open /dev/null of the host")?;
-    let root_mount = mount_root(&plan.rootfs)?;
-    let root = Dir::from_fd(root_mount);
+    let (root, sources) = mount_root(plan)?;
+    accounts::add(&root, &plan.passwd, &plan.group)?;
     let mut terminals = None;
-    for step in &plan.mounts {
-        let made = apply(&root, step).with_context(|| format!("mount on {}", step.target))?;
+    for (step, source) in plan.mounts.iter().zip(sources) {
+        let made = apply(&root, step, source).with_context(|| format!("mount on {}", step.target))?;
         match &step.kind {
             MountKind::Devices { .. } => attach_devices(&root)?,
             MountKind::Filesystem { name, .. } if name == "devpts" => terminals = Some(made),
@@ -67,9 +67,9 @@ pub fn assemble(plan: &Plan) -> Result<Assembled> {
 /// reads or changes them while it does not run. Memory filesystems and the kernel's are left out.
 pub fn assemble_files(plan: &Plan) -> Result<Dir> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
-    let root = Dir::from_fd(mount_root(&plan.rootfs)?);
-    for step in plan.mounts.iter().filter(|step| matches!(step.kind, MountKind::Bind { .. })) {
-        apply(&root, step).with_context(|| format!("mount on {}", step.target))?;
+    let (root, sources) = mount_root(plan)?;
+    for (step, source) in plan.mounts.iter().zip(sources).filter(|(_, source)| source.is_some()) {
+        apply(&root, step, source).with_context(|| format!("mount on {}", step.target))?;
     }
     if plan.read_only_root {
         lock_root(&root)?;
@@ -90,62 +90,125 @@ pub fn enter(assembled: &Assembled, read_only: bool) -> Result<()> {
     mount::pivot(assembled.root.as_fd()).context("change the root directory")
 }
 
-fn mount_root(rootfs: &Rootfs) -> Result<OwnedFd> {
-    let (mount, target) = match rootfs {
-        Rootfs::Overlay { base, lower, upper, work, target } => {
-            rustix::process::chdir(base).with_context(|| format!("enter {}", base.display()))?;
-            let mount = overlay(lower, upper, work).context("mount the layers").hint(overlay_hint)?;
-            (mount, target)
+/// Mounts the root; with it comes what else is mounted from the host, opened but not yet attached.
+fn mount_root(plan: &Plan) -> Result<(Dir, Vec<Option<OwnedFd>>)> {
+    let sources = open_sources(&plan.mounts)?;
+    let source = RootSource::open(&plan.rootfs, plan.becomes_root)?;
+    if plan.becomes_root {
+        identity::become_root()?;
+        identity::show_to_the_supervisor()?;
+    }
+    Ok((Dir::from_fd(source.mount()?), sources))
+}
+
+/// What is mounted from paths of the host. All of them are opened before the process becomes root of a user namespace
+/// that may not have the user, and with it not the user's right to reach them.
+fn open_sources(steps: &[MountPlan]) -> Result<Vec<Option<OwnedFd>>> {
+    let open = |step: &MountPlan| match &step.kind {
+        MountKind::Bind { source } => {
+            bind(source, step).map(Some).with_context(|| format!("mount on {}", step.target))
         }
-        Rootfs::Directory { path } => {
-            let mount = mount::copy_path(path, true).with_context(|| format!("open {}", path.display()))?;
-            (mount, path)
-        }
+        _ => Ok(None),
     };
-    let private = Attributes { propagation: Attributes::PRIVATE, ..Attributes::default() };
-    mount::set_attributes(mount.as_fd(), private, true)
-        .context("separate the root from the host's mounts")?;
-    let place = rustix::fs::open(target, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .with_context(|| format!("open {}", target.display()))?;
-    mount::attach(mount.as_fd(), place.as_fd()).context("attach the root")?;
-    Ok(mount)
+    steps.iter().map(open).collect()
+}
+
+/// The root filesystem, found but not yet mounted.
+enum RootSource {
+    Overlay { lower: Vec<String>, upper: String, work: String, place: OwnedFd, _held: Vec<OwnedFd> },
+    Directory { mount: OwnedFd, place: OwnedFd },
+}
+
+impl RootSource {
+    /// Opens what the root is made of. With `by_descriptor` the layers are named by descriptors, which who mounts them
+    /// need not have the right to reach by their paths.
+    fn open(rootfs: &Rootfs, by_descriptor: bool) -> Result<Self> {
+        match rootfs {
+            Rootfs::Overlay { base, lower, upper, work, target } => {
+                rustix::process::chdir(base).with_context(|| format!("enter {}", base.display()))?;
+                let mut held = Vec::new();
+                let mut name = |path: &Path| -> Result<String> {
+                    if !by_descriptor {
+                        return Ok(path.to_string_lossy().into_owned());
+                    }
+                    let fd = open_place(path)?;
+                    let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
+                    held.push(fd);
+                    Ok(name)
+                };
+                let lower = lower.iter().map(|layer| name(Path::new(layer))).collect::<Result<_>>()?;
+                let (upper, work, place) = (name(upper)?, name(work)?, open_place(target)?);
+                Ok(Self::Overlay { lower, upper, work, place, _held: held })
+            }
+            Rootfs::Directory { path } => {
+                let mount =
+                    mount::copy_path(path, true).with_context(|| format!("open {}", path.display()))?;
+                Ok(Self::Directory { mount, place: open_place(path)? })
+            }
+        }
+    }
+
+    /// Mounts the root where it was to be, out of reach of the host's mounts.
+    fn mount(self) -> Result<OwnedFd> {
+        let (mount, place) = match self {
+            Self::Overlay { lower, upper, work, place, .. } => {
+                let mount = overlay(&lower, &upper, &work, place.as_fd());
+                (mount.context("mount the layers").hint(overlay_hint)?, place)
+            }
+            Self::Directory { mount, place } => (mount, place),
+        };
+        let private = Attributes { propagation: Attributes::PRIVATE, ..Attributes::default() };
+        mount::set_attributes(mount.as_fd(), private, true)
+            .context("separate the root from the host's mounts")?;
+        mount::attach(mount.as_fd(), place.as_fd()).context("attach the root")?;
+        Ok(mount)
+    }
+}
+
+fn open_place(path: &Path) -> Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .with_context(|| format!("open {}", path.display()))
 }
 
 /// The layers, lowest first, relative to the working directory: an option has room for 255 bytes. One
 /// option a layer (`lowerdir+`, Linux 6.7) has no limit on their number; the older single option is bound
 /// to a page by mount(2), which serves some sixty layers.
-fn overlay(lower: &[String], upper: &Path, work: &Path) -> io::Result<OwnedFd> {
+fn overlay(lower: &[String], upper: &str, work: &str, place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let overlay = Filesystem::open("overlay")?;
     overlay.set("source", "overlay")?;
-    let (upper, work) = (upper.to_string_lossy(), work.to_string_lossy());
     for (index, layer) in lower.iter().rev().enumerate() {
         match overlay.set("lowerdir+", layer) {
             Err(error) if index == 0 && error.raw_os_error().is_none_or(|code| code == libc::EINVAL) => {
-                return overlay_in_one_option(lower, &upper, &work);
+                return overlay_in_one_option(lower, upper, work, place);
             }
             result => result?,
         }
     }
-    overlay.set("upperdir", &upper)?;
-    overlay.set("workdir", &work)?;
+    overlay.set("upperdir", upper)?;
+    overlay.set("workdir", work)?;
     overlay.set_flag("userxattr")?;
     overlay.mount(MountAttrFlags::empty())
 }
 
-fn overlay_in_one_option(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd> {
+fn overlay_in_one_option(
+    lower: &[String],
+    upper: &str,
+    work: &str,
+    place: BorrowedFd<'_>,
+) -> io::Result<OwnedFd> {
     let layers: Vec<&str> = lower.iter().rev().map(String::as_str).collect();
     let options = format!("lowerdir={},upperdir={upper},workdir={work},userxattr", layers.join(":"));
-    // mount(2) needs a place to attach to at once: the work directory's sibling that is the target.
+    // mount(2) attaches at once.
     let options = std::ffi::CString::new(options)?;
-    let target = Path::new(upper).with_file_name("rootfs");
+    let target = format!("/proc/self/fd/{}", place.as_raw_fd());
     rustix::mount::mount(
         "overlay",
-        &target,
+        target.as_str(),
         "overlay",
         rustix::mount::MountFlags::empty(),
         options.as_c_str(),
     )?;
-    mount::copy_path(&target, false)
+    mount::copy_path(Path::new(&target), false)
 }
 
 fn overlay_hint() -> String {
@@ -158,12 +221,13 @@ fn overlay_hint() -> String {
         .into()
 }
 
-/// Makes one mount and attaches it; returns it.
-fn apply(root: &Dir, step: &MountPlan) -> Result<OwnedFd> {
-    let made = match &step.kind {
-        MountKind::Filesystem { name, options } => new_filesystem(name, options, step.attributes)?,
-        MountKind::Devices { options } => devices(options, step.attributes)?,
-        MountKind::Bind { source } => bind(source, step)?,
+/// Makes one mount, unless it is one of the host's that is open already, and attaches it; returns it.
+fn apply(root: &Dir, step: &MountPlan, source: Option<OwnedFd>) -> Result<OwnedFd> {
+    let made = match (&step.kind, source) {
+        (MountKind::Filesystem { name, options }, _) => new_filesystem(name, options, step.attributes)?,
+        (MountKind::Devices { options }, _) => devices(options, step.attributes)?,
+        (MountKind::Bind { .. }, Some(source)) => source,
+        (MountKind::Bind { source }, None) => bind(source, step)?,
     };
     if step.propagation != 0 {
         let change = Attributes { propagation: step.propagation, ..Attributes::default() };

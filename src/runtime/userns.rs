@@ -14,24 +14,17 @@ use std::process::{Child as Process, Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{Mode, OFlags};
 
+use super::protocol::{self, FromChild};
 use crate::base::hint::HintExt;
+use crate::base::idmap::{IdMap, IdMaps, IdRange};
 use crate::config::{env, subid};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
-use crate::sys::namespace;
+use crate::sys::{exec, namespace, socket};
 
-/// `count` ids from `inside` in the namespace are those from `outside` on the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IdRange {
-    pub inside: u32,
-    pub outside: u32,
-    pub count: u32,
-}
-
-/// Which ids exist in a namespace, and who may write that down.
+/// Which ids exist in this user's namespace, those outside being the host's, and who may write that down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdMaps {
-    pub uids: Vec<IdRange>,
-    pub gids: Vec<IdRange>,
+pub struct UserMaps {
+    pub maps: IdMaps,
     pub writer: Writer,
 }
 
@@ -84,30 +77,25 @@ impl Offered {
     }
 }
 
-impl IdMaps {
+impl UserMaps {
     /// The default map: container 0 is the user, 1… are the user's ranges. Root without ranges of its own
     /// maps everything onto itself; a user without ranges, or without the tools, has one id.
     pub fn default_for(offered: &Offered) -> Self {
         let ranges = !offered.subuids.is_empty() && !offered.subgids.is_empty();
         if offered.uid == 0 && !ranges {
-            return Self {
-                uids: identity(&offered.own_uids),
-                gids: identity(&offered.own_gids),
-                writer: Writer::Root,
-            };
+            let maps = IdMaps { uids: identity(&offered.own_uids), gids: identity(&offered.own_gids) };
+            return Self { maps, writer: Writer::Root };
         }
         if ranges && offered.newuidmap.is_some() && offered.newgidmap.is_some() {
-            return Self {
+            let maps = IdMaps {
                 uids: user_then_ranges(offered.uid, &offered.subuids),
                 gids: user_then_ranges(offered.gid, &offered.subgids),
-                writer: if offered.uid == 0 { Writer::Root } else { Writer::Helpers },
             };
+            return Self { maps, writer: if offered.uid == 0 { Writer::Root } else { Writer::Helpers } };
         }
-        Self {
-            uids: user_then_ranges(offered.uid, &[]),
-            gids: user_then_ranges(offered.gid, &[]),
-            writer: Writer::Single,
-        }
+        let maps =
+            IdMaps { uids: user_then_ranges(offered.uid, &[]), gids: user_then_ranges(offered.gid, &[]) };
+        Self { maps, writer: Writer::Single }
     }
 
     /// Whether there is only the user's own id, so that every owner in an image becomes that.
@@ -124,7 +112,7 @@ impl IdMaps {
             return Some(format!(
                 "no subordinate ids in /etc/subuid and /etc/subgid: files of an image all become yours. \
                  hint: {}",
-                subid_hint(offered.uid)
+                subid_hint(offered.uid, 0)
             ));
         }
         Some(
@@ -135,14 +123,15 @@ impl IdMaps {
     }
 }
 
-/// The command that gives a user subordinate ids.
-pub fn subid_hint(uid: u32) -> String {
+/// The command that gives a user at least `count` subordinate ids, 65536 or more.
+pub fn subid_hint(uid: u32, count: u32) -> String {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = subid::login_name(&passwd, uid).map_or_else(|| uid.to_string(), str::to_owned);
-    format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}")
+    let last = 100_000 + u64::from(count.max(65_536)) - 1;
+    format!("sudo usermod --add-subuids 100000-{last} --add-subgids 100000-{last} {name}")
 }
 
-fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> Vec<IdRange> {
+fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> IdMap {
     let mut map = vec![IdRange { inside: 0, outside: user, count: 1 }];
     let mut next: u32 = 1;
     for range in ranges {
@@ -150,11 +139,11 @@ fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> Vec<IdRange> {
         map.push(IdRange { inside: next, outside: range.start, count: range.count });
         next = end;
     }
-    map
+    IdMap(map)
 }
 
-fn identity(own: &[IdRange]) -> Vec<IdRange> {
-    own.iter().map(|range| IdRange { outside: range.inside, ..*range }).collect()
+fn identity(own: &[IdRange]) -> IdMap {
+    IdMap(own.iter().map(|range| IdRange { outside: range.inside, ..*range }).collect())
 }
 
 fn read_own_map(path: &str) -> Vec<IdRange> {
@@ -195,9 +184,15 @@ impl UserNamespace {
         Ok(Self { fd: self.fd.try_clone()?, _holder: None })
     }
 
-    /// Moves this process in, for good, as its root.
+    /// Moves this process in, for good, with all capabilities there. It keeps its user, who is not root in each; there
+    /// the programs that it executes, such as the network helper, get the capabilities passed on, which only root's do by
+    /// themselves.
     pub fn enter(&self) -> Result<()> {
-        namespace::join(self.fd.as_fd()).context("enter the user namespace")
+        namespace::join(self.fd.as_fd()).context("enter the user namespace")?;
+        if !rustix::process::geteuid().is_root() {
+            exec::pass_capabilities_on().context("keep the capabilities")?;
+        }
+        Ok(())
     }
 }
 
@@ -217,25 +212,24 @@ pub struct Pending {
 }
 
 /// Starts to make a user namespace.
-pub fn create(maps: &IdMaps, offered: &Offered) -> Result<Pending> {
+pub fn create(user: &UserMaps, offered: &Offered) -> Result<Pending> {
     let (holder, leash) = clone_holder().context("create a user namespace").hint(refusal_hint)?;
     let pid = holder.pid();
     let mut helpers = Vec::new();
-    match maps.writer {
+    match user.writer {
         Writer::Helpers => {
             let tools = (offered.newuidmap.as_deref(), offered.newgidmap.as_deref());
             let (Some(newuidmap), Some(newgidmap)) = tools else {
                 bail!("map subordinate ids: newuidmap or newgidmap is missing");
             };
-            helpers.push(("newuidmap", spawn_helper(newuidmap, pid, &maps.uids)?));
-            helpers.push(("newgidmap", spawn_helper(newgidmap, pid, &maps.gids)?));
+            helpers.push(("newuidmap", spawn_helper(newuidmap, pid, &user.maps.uids)?));
+            helpers.push(("newgidmap", spawn_helper(newgidmap, pid, &user.maps.gids)?));
         }
         Writer::Root | Writer::Single => {
-            if maps.writer == Writer::Single {
+            if user.writer == Writer::Single {
                 write_proc(pid, "setgroups", "deny")?;
             }
-            write_proc(pid, "uid_map", &map_text(&maps.uids))?;
-            write_proc(pid, "gid_map", &map_text(&maps.gids))?;
+            write_maps(pid, &user.maps)?;
         }
     }
     Ok(Pending { holder, leash, helpers })
@@ -256,6 +250,45 @@ impl Pending {
     }
 }
 
+/// Makes a user namespace within `outer`, whose ids are those outside in `maps`. `prepare` is done first, as
+/// root of `outer`, which owns the files of both.
+pub fn nest(
+    outer: &UserNamespace,
+    maps: &IdMaps,
+    prepare: impl FnOnce() -> Result<()>,
+) -> Result<UserNamespace> {
+    let (ours, theirs) = socket::pair().context("make a socket pair")?;
+    match clone::clone(Namespaces::default()).context("fork")? {
+        Forked::Parent(_child) => {
+            drop(theirs);
+            let mut buffer = vec![0; 16 << 10];
+            match socket::receive_with_fd(ours.as_fd(), &mut buffer).context("hear of the user namespace")? {
+                (_, Some(fd)) => Ok(UserNamespace { fd, _holder: None }),
+                (size, None) => match FromChild::decode(&buffer[..size]) {
+                    FromChild::Failed(failure) => Err(failure.into_error()),
+                    _ => bail!("make the container's user namespace: the process that makes it died"),
+                },
+            }
+        }
+        Forked::Child => {
+            drop(ours);
+            let made = outer.enter().and_then(|()| prepare()).and_then(|()| write_nested(maps));
+            let sent = match &made {
+                Ok(fd) => socket::send_with_fd(theirs.as_fd(), &[io::IoSlice::new(b"N")], Some(fd.as_fd())),
+                Err(error) => protocol::send_failure(theirs.as_fd(), error),
+            };
+            clone::exit_now(i32::from(sent.is_err()))
+        }
+    }
+}
+
+/// A new user namespace within the one this process is root of.
+fn write_nested(maps: &IdMaps) -> Result<UserNamespace> {
+    let (holder, _leash) = clone_holder().context("create a user namespace").hint(refusal_hint)?;
+    write_maps(holder.pid(), maps).context("map the container's ids")?;
+    UserNamespace::of_process(holder.pid()).context("open the new user namespace")
+}
+
 /// A child in a new user namespace that waits until the returned descriptor is closed.
 fn clone_holder() -> io::Result<(Child, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -269,18 +302,19 @@ fn clone_holder() -> io::Result<(Child, OwnedFd)> {
     }
 }
 
-fn spawn_helper(program: &Path, pid: i32, map: &[IdRange]) -> Result<Process> {
+fn spawn_helper(program: &Path, pid: i32, map: &IdMap) -> Result<Process> {
     let mut command = Command::new(program);
     command.arg(pid.to_string());
-    for range in map {
+    for range in &map.0 {
         command.args([range.inside, range.outside, range.count].map(|number| number.to_string()));
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().with_context(|| format!("run {}", program.display()))
 }
 
-fn map_text(map: &[IdRange]) -> String {
-    map.iter().map(|range| format!("{} {} {}\n", range.inside, range.outside, range.count)).collect()
+fn write_maps(pid: i32, maps: &IdMaps) -> Result<()> {
+    write_proc(pid, "uid_map", &maps.uids.text())?;
+    write_proc(pid, "gid_map", &maps.gids.text())
 }
 
 fn write_proc(pid: i32, file: &str, text: &str) -> Result<()> {
@@ -298,7 +332,7 @@ fn helper_hint(name: &str, message: &str) -> String {
 }
 
 fn own_hint() -> String {
-    subid_hint(rustix::process::getuid().as_raw())
+    subid_hint(rustix::process::getuid().as_raw(), 0)
 }
 
 /// Says what on this host refuses user namespaces, and the line that allows them.
@@ -346,10 +380,13 @@ mod tests {
 
     #[test]
     fn the_user_comes_first_then_the_ranges() {
-        let maps = IdMaps::default_for(&offered());
+        let maps = UserMaps::default_for(&offered());
         assert_eq!(maps.writer, Writer::Helpers);
-        assert_eq!(maps.uids, [range(0, 1000, 1), range(1, 100_000, 65536), range(65537, 300_000, 10)]);
-        assert_eq!(maps.gids, [range(0, 100, 1), range(1, 200_000, 65536)]);
+        assert_eq!(
+            maps.maps.uids.0,
+            [range(0, 1000, 1), range(1, 100_000, 65536), range(65537, 300_000, 10)]
+        );
+        assert_eq!(maps.maps.gids.0, [range(0, 100, 1), range(1, 200_000, 65536)]);
         assert_eq!(maps.notice(&offered()), None);
     }
 
@@ -358,8 +395,8 @@ mod tests {
         let no_ranges = Offered { subgids: vec![], ..offered() };
         let no_tool = Offered { newgidmap: None, ..offered() };
         for (host, word) in [(no_ranges, "usermod --add-subuids"), (no_tool, "uidmap")] {
-            let maps = IdMaps::default_for(&host);
-            assert_eq!((maps.writer, &maps.uids[..]), (Writer::Single, &[range(0, 1000, 1)][..]));
+            let maps = UserMaps::default_for(&host);
+            assert_eq!((maps.writer, &maps.maps.uids.0[..]), (Writer::Single, &[range(0, 1000, 1)][..]));
             assert!(maps.notice(&host).unwrap().contains(word));
         }
     }
@@ -371,10 +408,13 @@ mod tests {
             own_gids: vec![range(0, 5, 10)],
             ..Offered::default()
         };
-        let maps = IdMaps::default_for(&root);
+        let maps = UserMaps::default_for(&root);
         assert_eq!(maps.writer, Writer::Root);
-        assert_eq!((&maps.uids[..], &maps.gids[..]), (&[range(0, 0, u32::MAX)][..], &[range(0, 0, 10)][..]));
+        assert_eq!(
+            (&maps.maps.uids.0[..], &maps.maps.gids.0[..]),
+            (&[range(0, 0, u32::MAX)][..], &[range(0, 0, 10)][..])
+        );
         let with_ranges = Offered { uid: 0, ..offered() };
-        assert_eq!(IdMaps::default_for(&with_ranges).writer, Writer::Root);
+        assert_eq!(UserMaps::default_for(&with_ranges).writer, Writer::Root);
     }
 }

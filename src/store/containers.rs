@@ -17,6 +17,7 @@ use super::layout::Layout;
 use super::options::ContainerOptions;
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
+use crate::base::idmap::IdMaps;
 use crate::base::{hint::HintExt, id};
 use crate::sys::process;
 
@@ -42,6 +43,10 @@ pub struct Record {
     /// Ports as they are bound while it runs, with picked ports filled in.
     #[serde(default)]
     pub ports: Vec<super::options::PortMapping>,
+    /// The ids of its user namespace, where that is not the user's own: outside are those of the user's
+    /// namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maps: Option<IdMaps>,
     pub options: ContainerOptions,
 }
 

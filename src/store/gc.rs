@@ -162,9 +162,14 @@ fn sweep_blobs(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Res
 fn sweep_layers(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Result<()> {
     let layers = Layers::new(layout);
     for name in names_in(&layout.layers())? {
-        let hex = name.strip_suffix(".json").unwrap_or(&name);
+        let (hex, map) = name.split_once('.').map_or((&*name, None), |(hex, rest)| (hex, Some(rest)));
         let Ok(diff_id) = format!("sha256:{hex}").parse::<Digest>() else { continue };
         if roots.layers.contains(&diff_id) {
+            continue;
+        }
+        if map.is_some_and(|map| map != "json") {
+            layers.remove_directory(&name)?;
+            collected.layers += 1;
             continue;
         }
         if layers.has(&diff_id) {

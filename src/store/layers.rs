@@ -2,6 +2,9 @@
 //!
 //! A layer is unpacked in `tmp/` and renamed into place once its diff-id has proved right and its files are on the
 //! disk, so a name that exists is a layer that is whole. It is moved to `tmp/` before it is removed.
+//!
+//! `layers/<diff-id>.<map>/` is the same layer with the owners that containers of one map of ids need, made from the
+//! plain one when such a container is first started. It goes with the plain layer.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -54,6 +57,23 @@ impl<'a> Layers<'a> {
         self.layout.layer(diff_id)
     }
 
+    /// The name, in the directory of layers, of the layer under a map; see [`IdMaps::fingerprint`].
+    ///
+    /// [`IdMaps::fingerprint`]: crate::base::idmap::IdMaps::fingerprint
+    pub fn shifted_name(diff_id: &Digest, map: &str) -> String {
+        format!("{}.{map}", diff_id.hex())
+    }
+
+    /// Whether the layer is here under a map, whole.
+    pub fn has_shifted(&self, diff_id: &Digest, map: &str) -> bool {
+        self.layout.layers().join(Self::shifted_name(diff_id, map)).is_dir()
+    }
+
+    /// Opens the layer.
+    pub fn open(&self, diff_id: &Digest) -> Result<Dir> {
+        Dir::open(&self.path(diff_id)).with_context(|| format!("open layer {diff_id}"))
+    }
+
     /// What was counted when the layer was unpacked.
     pub fn info(&self, diff_id: &Digest) -> Result<LayerInfo> {
         let content = file::read_bounded(&self.info_path(diff_id), INFO_LIMIT)?;
@@ -77,16 +97,24 @@ impl<'a> Layers<'a> {
         Ok(Staging { parent, name, dir, layers: self.layout.layers(), committed: false })
     }
 
-    /// Removes a layer: at once for everybody else, and never half of it under its name.
-    pub fn remove(&self, diff_id: &Digest) -> Result<()> {
+    /// Removes a directory of layers by its name: at once for everybody else, and never half of it under that.
+    pub fn remove_directory(&self, name: &str) -> Result<()> {
         let attempt = || -> Result<()> {
             let tmp = Dir::open(&self.layout.tmp())?;
-            let name = format!("removed-{}", id::random_hex(16));
-            match rustix::fs::renameat(CWD, self.path(diff_id), &tmp, &name) {
-                Ok(()) => tmp.remove_all(OsStr::new(&name))?,
-                Err(Errno::NOENT) => {}
-                Err(error) => return Err(error.into()),
+            let place = format!("removed-{}", id::random_hex(16));
+            match rustix::fs::renameat(CWD, self.layout.layers().join(name), &tmp, &place) {
+                Ok(()) => Ok(tmp.remove_all(OsStr::new(&place))?),
+                Err(Errno::NOENT) => Ok(()),
+                Err(error) => Err(error.into()),
             }
+        };
+        attempt().with_context(|| format!("remove layer {name}"))
+    }
+
+    /// Removes a layer, but not what it is under other maps.
+    pub fn remove(&self, diff_id: &Digest) -> Result<()> {
+        self.remove_directory(&diff_id.hex())?;
+        let attempt = || -> Result<()> {
             match fs::remove_file(self.info_path(diff_id)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
                 _ => Ok(()),
@@ -127,12 +155,24 @@ impl Staging {
         Ok(())
     }
 
+    /// Renames a layer that was made for a map into place, as [`Staging::commit`] does.
+    pub fn commit_shifted(mut self, diff_id: &Digest, map: &str) -> Result<()> {
+        self.committed = self
+            .give_name(&Layers::shifted_name(diff_id, map))
+            .with_context(|| format!("store layer {diff_id}"))?;
+        Ok(())
+    }
+
     /// Writes the count, then gives the directory its name; false where that is taken.
     fn rename(&self, diff_id: &Digest, info: LayerInfo) -> Result<bool> {
         private_directory(&self.layers)?;
         let content = serde_json::to_vec(&info).context("encode the layer's size")?;
         file::write_atomic(&info_path(&self.layers, diff_id), &content, Durability::Synced)?;
-        let target = self.layers.join(diff_id.hex());
+        self.give_name(&diff_id.hex())
+    }
+
+    fn give_name(&self, name: &str) -> Result<bool> {
+        let target = self.layers.join(name);
         match rustix::fs::renameat_with(&self.parent, &self.name, CWD, &target, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),

@@ -4,6 +4,7 @@
 //! <data>/
 //!   images/          a valid OCI image layout: oci-layout, index.json, blobs/sha256/…
 //!   layers/<hex>/    one unpacked layer each, by diff-id, independent of its parents; <hex>.json beside it
+//!   layers/<hex>.<map>/  the same layer with owners of another map of ids
 //!   containers/<id>/ container.json (the record), config.json (OCI spec), upper/ work/ rootfs/, log
 //!   names/<name>     a symbolic link to ../containers/<id>: made atomically, so a name is unique
 //!   volumes/<name>/_data
@@ -25,6 +26,7 @@ mod index;
 pub mod layers;
 pub mod layout;
 pub mod options;
+pub mod userns;
 pub mod volumes;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::userns::UsernsOptions;
 pub use crate::base::port::{PortMapping, Protocol};
 
 /// The flags of `create` and `run` that describe the container. What only concerns the command itself
@@ -91,6 +92,8 @@ pub struct ContainerOptions {
     /// Absolute paths for the ids of the container's first process and of its supervisor.
     pub pidfile: Option<PathBuf>,
     pub supervisor_pidfile: Option<PathBuf>,
+    /// `--userns` and what belongs to it.
+    pub userns: UsernsOptions,
 }
 
 impl ContainerOptions {

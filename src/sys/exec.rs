@@ -59,6 +59,14 @@ pub fn raise_ambient(set: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets the programs that this process executes have the capabilities that it has itself.
+pub fn pass_capabilities_on() -> io::Result<()> {
+    let mut sets = rustix::thread::capabilities(None)?;
+    sets.inheritable = sets.permitted;
+    rustix::thread::set_capabilities(None, sets)?;
+    raise_ambient(sets.permitted.bits())
+}
+
 /// Marks every descriptor from `first` on close-on-exec (Linux 5.11), so that nothing leaks into a program
 /// whatever was opened before (CVE-2024-21626).
 pub fn close_on_exec_from(first: i32) -> io::Result<()> {

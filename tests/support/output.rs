@@ -134,9 +134,17 @@ impl Output {
 
 /// Lines that docker prints around an error, and ours that says how to mend it.
 fn is_accompanying(line: &str) -> bool {
-    ["hint:", "Run '", "Usage:", "Unable to find image", "WARNING:", "Error: failed to start containers:"]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [
+        "hint:",
+        "Preparing ",
+        "Run '",
+        "Usage:",
+        "Unable to find image",
+        "WARNING:",
+        "Error: failed to start containers:",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
         || line.contains(": Pulling from ")
         || line.ends_with(": Pulling fs layer")
         || line.ends_with(": Waiting")

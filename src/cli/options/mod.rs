@@ -11,6 +11,7 @@ pub mod ports;
 pub mod resources;
 pub mod restart;
 pub mod security;
+pub mod userns;
 pub mod variables;
 
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ use crate::config::docker::Settings;
 use crate::config::env;
 use crate::oci::platform::Platform;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, MountOption, NetworkMode, RestartPolicy, Ulimit,
+    ContainerOptions, DeviceOption, MountOption, NetworkMode, RestartPolicy, Ulimit, UsernsOptions,
 };
 
 /// Flags that describe a container.
@@ -185,6 +186,9 @@ pub struct CreateFlags {
     /// The user, and the group: name|uid[:group|gid]
     #[arg(long, short, value_name = "user")]
     user: Option<String>,
+    /// The user namespace: host, or keep-id[:uid=,gid=,size=], in which you are the same user as outside
+    #[arg(long, value_name = "mode", value_parser = userns::mode)]
+    userns: Option<UsernsOptions>,
     /// Mount a directory of the host or a volume: [source:]target[:ro]
     #[arg(long, short, value_name = "volume")]
     volume: Vec<String>,
@@ -314,6 +318,7 @@ impl CreateFlags {
             image_files,
             pidfile,
             supervisor_pidfile,
+            userns: self.userns.unwrap_or_default(),
         })
     }
 

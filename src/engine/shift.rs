@@ -1,0 +1,108 @@
+//! The layers of a container whose ids are not the user's own: copied once for a map of ids, then shared by all
+//! containers that have it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{Engine, namespace};
+use crate::base::digest::Digest;
+use crate::base::file::FileLock;
+use crate::base::idmap::IdMaps;
+use crate::config::paths::private_directory;
+use crate::layer::shift::{self, Job};
+use crate::store::containers::{Record, Source};
+use crate::store::flush::Flusher;
+use crate::store::gc;
+use crate::store::layers::{Layers, Staging};
+
+/// How often it is told how far the copying has come.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The directories of a container's layers, lowest first, as they are called in the directory of layers.
+pub fn layer_names(record: &Record) -> Vec<String> {
+    let Source::Image { layers, .. } = &record.source else { return Vec::new() };
+    match map_of(record.maps.as_ref()) {
+        Some(map) => layers.iter().map(|layer| Layers::shifted_name(layer, &map)).collect(),
+        None => layers.iter().map(Digest::hex).collect(),
+    }
+}
+
+/// What the layers for these maps are called, if they are others than the plain ones.
+fn map_of(maps: Option<&IdMaps>) -> Option<String> {
+    maps.filter(|maps| !maps.is_identity()).map(IdMaps::fingerprint)
+}
+
+/// Makes the layers of a container that are not there yet under its map.
+pub fn ensure(engine: &Engine, source: &Source, maps: Option<&IdMaps>) -> Result<()> {
+    let (Source::Image { name, layers, .. }, Some(maps)) = (source, maps) else { return Ok(()) };
+    let Some(map) = map_of(Some(maps)) else { return Ok(()) };
+    let missing = missing(engine, layers, &map);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let plural = if missing.len() == 1 { "layer" } else { "layers" };
+    engine.status(&format!("Preparing {} {plural} of {name} for these user ids, once", missing.len()), None);
+    let hold = gc::hold(engine.layout())?;
+    let namespace = namespace::open(engine)?.finish()?;
+    let made = namespace::run_inside(&namespace, || make(engine, &missing, maps, &map))
+        .with_context(|| format!("prepare {name} for the container's user ids"));
+    gc::release(engine.layout(), hold)?;
+    made
+}
+
+/// The layers that are not there yet under a map, each once.
+fn missing(engine: &Engine, layers: &[Digest], map: &str) -> Vec<Digest> {
+    let store = Layers::new(engine.layout());
+    let mut missing: Vec<Digest> =
+        layers.iter().filter(|layer| !store.has_shifted(layer, map)).cloned().collect();
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+/// Copies, in the user's namespace. Others that want the same layers wait for these.
+fn make(engine: &Engine, layers: &[Digest], maps: &IdMaps, map: &str) -> Result<()> {
+    let layout = engine.layout();
+    private_directory(&layout.locks())?;
+    let _lock = FileLock::acquire(&layout.locks().join(format!("map-{map}")))?;
+    let layers = missing(engine, layers, map);
+    if layers.is_empty() {
+        return Ok(());
+    }
+    let store = Layers::new(layout);
+    let total = layers.iter().map(|layer| store.info(layer).map_or(0, |info| info.entries)).sum();
+    let mut jobs = Vec::new();
+    let mut stagings: Vec<(Digest, Staging, Staging)> = Vec::new();
+    for layer in layers {
+        let (staging, links) = (store.stage()?, store.stage()?);
+        let from = store.open(&layer)?;
+        jobs.push(Job { from, to: staging.dir().try_clone()?, links: links.dir().try_clone()? });
+        stagings.push((layer, staging, links));
+    }
+    let flusher = Flusher::start(layout)?;
+    watched(engine, total, |done| shift::shift(jobs, maps, done))?;
+    flusher.finish()?;
+    for (layer, staging, _links) in stagings {
+        staging.commit_shifted(&layer, map)?;
+    }
+    Ok(())
+}
+
+/// Does the work while another thread tells how far it has come.
+fn watched(engine: &Engine, total: u64, work: impl FnOnce(&AtomicU64) -> Result<()>) -> Result<()> {
+    let (done, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                std::thread::park_timeout(INTERVAL);
+                engine.status("", Some((done.load(Ordering::Relaxed).min(total), total)));
+            }
+        });
+        let result = work(&done);
+        over.store(true, Ordering::Release);
+        watcher.thread().unpark();
+        result
+    })
+}

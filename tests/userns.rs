@@ -1,0 +1,174 @@
+//! User namespaces other than the user's own: who one is inside, whose the files are on both sides, and the layers
+//! that such containers need.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use serde_json::json;
+
+use crate::skip;
+use crate::support::{Entry, Image, Sandbox, has_subordinate_ids, is_root};
+
+/// Whether this user is somebody else than root and has ids to give away; says so if not.
+macro_rules! needs_a_user_with_ids {
+    () => {
+        if is_root() {
+            skip!("root has no other id to keep");
+        }
+        if !has_subordinate_ids() {
+            skip!("no subordinate ids for this user");
+        }
+    };
+}
+
+fn uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+fn gid() -> u32 {
+    rustix::process::getgid().as_raw()
+}
+
+#[test]
+fn keep_id_is_the_same_user_inside_and_outside() {
+    needs_a_user_with_ids!();
+    let (uid, gid) = (uid(), gid());
+    let sandbox = Sandbox::new();
+    sandbox.add(&Image::busybox().set("User", json!("alice")).set("WorkingDir", json!("/opt")), "app");
+    let shared = sandbox.directory("shared").display().to_string();
+    let run = |flags: &str, script: &str| {
+        sandbox.run(&format!("run --rm --userns keep-id {flags} app sh -c '{script}'"))
+    };
+    let output = run(
+        &format!("-v {shared}:/shared"),
+        "id -u; id -g; id -un; echo $HOME; echo $USER; touch /shared/mine",
+    );
+    let name = sandbox.witness("id -un").line();
+    output.success().stdout(&format!("{uid}\n{gid}\n{name}\n/opt\n{name}\n"));
+    output.stderr_has("Preparing 1 layer of app");
+    let made = std::fs::metadata(format!("{shared}/mine")).expect("the file");
+    assert_eq!((made.uid(), made.gid()), (uid, gid));
+
+    // A home that can be seen is the home; a user that is named has its own, and root is root.
+    let home = sandbox.home().display().to_string();
+    run(&format!("-v {home}:{home} -e USER=x"), "echo $HOME; echo $USER")
+        .success()
+        .stdout(&format!("{home}\nx\n"));
+    run("-u alice", "id -u; echo $HOME; echo [$USER]").success().stdout("1000\n/home/alice\n[]\n").stderr("");
+    run("-u root", "touch /root/x && stat -c %u:%g /root/x / /etc/hosts /dev/pts")
+        .success()
+        .stdout("0:0\n0:0\n0:0\n0:0\n");
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn keep_id_as_another_number() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::new();
+    sandbox.add(&Image::busybox_and(&[Entry::file("opt/f", "").owned_by(1000, 0)]), "busybox");
+    let shared = sandbox.directory("shared").display().to_string();
+    let run = |mode: &str| {
+        let script = "id -u; id -g; stat -c %u:%g /shared; cat /proc/self/uid_map | wc -l";
+        sandbox.run(&format!("run --rm --userns {mode} -v {shared}:/shared busybox sh -c '{script}'"))
+    };
+    run("keep-id:uid=1000,gid=2000").success().stdout("1000\n2000\n1000:2000\n3\n");
+    run("keep-id:uid=0,gid=0").success().stdout("0\n0\n0:0\n2\n");
+    run("keep-id:uid=5,gid=5,size=100")
+        .code(125)
+        .stderr_has("it belongs to the")
+        .stderr_has("hint:")
+        .one_clear_line();
+    run("keep-id:size=4000000000").code(125);
+    let output = run("keep-id:size=2000000000");
+    output.code(125).stderr_has("subordinate").stderr_has("--add-subuids").one_clear_line();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn every_verb_enters_the_containers_own_namespace() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name kept --userns keep-id busybox sleep 1000").success();
+    assert_eq!(sandbox.inspect("kept", "HostConfig.UsernsMode"), "keep-id");
+    let uid = uid();
+    sandbox.run("exec kept id -u").success().stdout(&format!("{uid}\n"));
+    sandbox.run("exec -u 0 kept sh -c 'id -u; echo again >/dev/stdout'").success().stdout("0\nagain\n");
+    sandbox
+        .run("exec -u 1000 kept sh -c 'echo $HOME; echo again >/dev/stdout'")
+        .success()
+        .stdout("/home/alice\nagain\n");
+    sandbox.run("exec -t -u 0 kept sh -c 'stat -c %u $(tty)'").success().stdout("0\r\n");
+    sandbox.run("exec -u 0 kept touch /root/kept").success();
+    sandbox.run("stop -t 0 kept").success();
+    sandbox.run("start kept").success();
+    sandbox.run("exec -u 0 kept stat -c %u:%g /root/kept /etc/hosts").success().stdout("0:0\n0:0\n");
+    // Another container in its network is made in its user namespace.
+    let joined =
+        sandbox.run("run --rm --network container:kept busybox sh -c 'cat /proc/self/uid_map | wc -l'");
+    joined.success().stdout("3\n");
+    sandbox.run("rm -f kept").success();
+    sandbox.assert_no_traces();
+}
+
+/// Everything that a layer can have comes along: special modes, links, times, attributes, hidden files.
+#[test]
+fn shifted_layers_are_like_the_plain_ones() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::new();
+    let below = [
+        Entry::directory("d"),
+        Entry::file("d/hidden", "x"),
+        Entry::file("gone", "x"),
+        Entry::file("setuid", "x").with_mode(0o4755).owned_by(1000, 2000),
+        Entry::hardlink("d/linked", "setuid"),
+        Entry::symlink("link", "nowhere"),
+        Entry::Special { path: "fifo".into(), kind: b'6', major: 0, minor: 0 },
+        Entry::file("nobodys", "x").owned_by(65534, 65534),
+    ];
+    let above = [Entry::file("d/.wh..wh..opq", ""), Entry::file("d/seen", "y"), Entry::file(".wh.gone", "")];
+    let image = Image::busybox_and(&below)
+        .with_layer(crate::support::Layer::new(&above, crate::support::Compression::Gzip));
+    sandbox.add(&image, "many");
+    let script = "stat -c \"%n %a %u:%g %h %Y %F\" /setuid /link /fifo /d/seen /nobodys; \
+                  ls /d /gone 2>&1; cat /setuid; ls -i /setuid | cut -d/ -f1";
+    let plain = sandbox.run(&format!("run --rm many sh -c '{script}'"));
+    plain.success().stdout_has("/setuid 4755 1000:2000 2 1700000000");
+    let shifted = sandbox.run(&format!("run --rm -u 0 --userns keep-id many sh -c '{script}'"));
+    let but_inode = |text: String| text.trim_end().rsplit_once('\n').map(|(rest, _)| rest.to_owned());
+    assert_eq!(but_inode(shifted.out()), but_inode(plain.out()));
+    assert!(shifted.out().contains("gone: No such file"), "{}", shifted.out());
+
+    // Once a layer, shared by all with this map; the next start says nothing.
+    let layers = || std::fs::read_dir(sandbox.store().join("layers")).expect("layers").count();
+    assert_eq!(layers(), 3 * 3);
+    let again = sandbox.run("run -d --name held --userns keep-id many sleep 1000");
+    again.success().stderr("");
+    // It goes with the plain one, which a container holds.
+    sandbox.run("rmi -f many").success();
+    assert_eq!(layers(), 3 * 3);
+    sandbox.run("exec -u 0 held cat /d/seen").success().stdout("y");
+    sandbox.run("rm -f held").success();
+    let _ = sandbox.run("rmi -f many");
+    sandbox.add(&Image::busybox(), "other");
+    sandbox.run("rmi other").success();
+    assert_eq!(layers(), 0);
+}
+
+#[test]
+fn a_volume_has_the_owner_that_it_has_without() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::new();
+    sandbox.add(
+        &Image::busybox_and(&[Entry::directory("data"), Entry::file("data/f", "x").owned_by(1000, 1000)]),
+        "image",
+    );
+    let run = |flags: &str, script: &str| {
+        sandbox.run(&format!("run --rm --userns keep-id {flags} image sh -c '{script}'"))
+    };
+    run("-v filled:/data", "stat -c %u /data /data/f").success().stdout("0\n1000\n");
+    run("-v filled:/data", "stat -c %u /data /data/f").success().stdout("0\n1000\n");
+    run("-v fresh:/fresh", "touch /fresh/x && stat -c %u /fresh/x").success().stdout(&format!("{}\n", uid()));
+    let closed = sandbox.home();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700)).expect("our home");
+    let home = closed.display();
+    run(&format!("-v {home}:/home/me"), "touch /home/me/x").success();
+}
