@@ -37,6 +37,9 @@ _coracle() {
             coracle,exec)
                 cmd="coracle__subcmd__exec"
                 ;;
+            coracle,healthcheck)
+                cmd="coracle__subcmd__healthcheck"
+                ;;
             coracle,help)
                 cmd="coracle__subcmd__help"
                 ;;
@@ -57,6 +60,12 @@ _coracle() {
                 ;;
             coracle,kill)
                 cmd="coracle__subcmd__kill"
+                ;;
+            coracle,login)
+                cmd="coracle__subcmd__login"
+                ;;
+            coracle,logout)
+                cmd="coracle__subcmd__logout"
                 ;;
             coracle,logs)
                 cmd="coracle__subcmd__logs"
@@ -154,6 +163,9 @@ _coracle() {
             coracle__subcmd__container,wait)
                 cmd="coracle__subcmd__container__subcmd__wait"
                 ;;
+            coracle__subcmd__healthcheck,run)
+                cmd="coracle__subcmd__healthcheck__subcmd__run"
+                ;;
             coracle__subcmd__help,attach)
                 cmd="coracle__subcmd__help__subcmd__attach"
                 ;;
@@ -175,6 +187,9 @@ _coracle() {
             coracle__subcmd__help,exec)
                 cmd="coracle__subcmd__help__subcmd__exec"
                 ;;
+            coracle__subcmd__help,healthcheck)
+                cmd="coracle__subcmd__help__subcmd__healthcheck"
+                ;;
             coracle__subcmd__help,help)
                 cmd="coracle__subcmd__help__subcmd__help"
                 ;;
@@ -195,6 +210,12 @@ _coracle() {
                 ;;
             coracle__subcmd__help,kill)
                 cmd="coracle__subcmd__help__subcmd__kill"
+                ;;
+            coracle__subcmd__help,login)
+                cmd="coracle__subcmd__help__subcmd__login"
+                ;;
+            coracle__subcmd__help,logout)
+                cmd="coracle__subcmd__help__subcmd__logout"
                 ;;
             coracle__subcmd__help,logs)
                 cmd="coracle__subcmd__help__subcmd__logs"
@@ -282,6 +303,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help__subcmd__container,wait)
                 cmd="coracle__subcmd__help__subcmd__container__subcmd__wait"
+                ;;
+            coracle__subcmd__help__subcmd__healthcheck,run)
+                cmd="coracle__subcmd__help__subcmd__healthcheck__subcmd__run"
                 ;;
             coracle__subcmd__help__subcmd__image,history)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__history"
@@ -386,7 +410,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-v --root --runroot --version attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help"
+            opts="-v --root --runroot --version attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -486,7 +510,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -561,6 +585,34 @@ _coracle() {
                     return 0
                     ;;
                 --group-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -657,6 +709,10 @@ _coracle() {
                     return 0
                     ;;
                 --sysctl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -954,7 +1010,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --detach --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --detach --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1029,6 +1085,34 @@ _coracle() {
                     return 0
                     ;;
                 --group-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1125,6 +1209,10 @@ _coracle() {
                     return 0
                     ;;
                 --sysctl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1300,7 +1388,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1375,6 +1463,34 @@ _coracle() {
                     return 0
                     ;;
                 --group-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1471,6 +1587,10 @@ _coracle() {
                     return 0
                     ;;
                 --sysctl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1649,8 +1769,36 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__healthcheck)
+            opts="run"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__healthcheck__subcmd__run)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__help)
-            opts="attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help"
+            opts="attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1957,6 +2105,34 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__help__subcmd__healthcheck)
+            opts="run"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__healthcheck__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2140,6 +2316,34 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__kill)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__login)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__logout)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2560,13 +2764,33 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__pull)
-            opts="-q --platform --quiet --tls-verify --help"
+            opts="-q --platform --quiet --authfile --cert-dir --creds --retry --retry-delay --tls-verify --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2578,7 +2802,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__push)
-            opts="-a -q --all-tags --digestfile --platform --quiet --tls-verify --help"
+            opts="-a -q --all-tags --digestfile --platform --quiet --authfile --cert-dir --creds --retry --retry-delay --tls-verify --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2589,6 +2813,26 @@ _coracle() {
                     return 0
                     ;;
                 --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2723,6 +2967,70 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__login)
+            opts="-p -u -v --authfile --cert-dir --compat-auth-file --get-login --password --password-stdin --tls-verify --username --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat-auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__logout)
+            opts="-a --all --authfile --compat-auth-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compat-auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__logs)
             opts="-f -n -t --follow --since --tail --timestamps --until --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2788,13 +3096,33 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__pull)
-            opts="-q --platform --quiet --tls-verify --help"
+            opts="-q --platform --quiet --authfile --cert-dir --creds --retry --retry-delay --tls-verify --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2806,7 +3134,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__push)
-            opts="-a -q --all-tags --digestfile --platform --quiet --tls-verify --help"
+            opts="-a -q --all-tags --digestfile --platform --quiet --authfile --cert-dir --creds --retry --retry-delay --tls-verify --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2817,6 +3145,26 @@ _coracle() {
                     return 0
                     ;;
                 --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2886,7 +3234,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --detach --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --attach --detach --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2961,6 +3309,34 @@ _coracle() {
                     return 0
                     ;;
                 --group-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-cmd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-start-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3057,6 +3433,10 @@ _coracle() {
                     return 0
                     ;;
                 --sysctl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

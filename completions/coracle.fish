@@ -38,6 +38,8 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "images" -d 'List im
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "kill" -d 'Kill one or more running containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "login" -d 'Authenticate to a registry'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "logout" -d 'Log out from a registry'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "ps" -d 'List containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "pull" -d 'Download an image from a registry'
@@ -52,6 +54,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "tag" -d 'Create a t
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "version" -d 'Show the version information'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "container" -d 'Manage containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "healthcheck" -d 'Manage health checks'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "image" -d 'Manage images'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "system" -d 'Manage coracle'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "volume" -d 'Manage volumes'
@@ -82,6 +85,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -s e -l env -d '
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l expose -d 'Note that the container listens on a port or a range of ports' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-period -d 'The time that the container has to start before failures count' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-timeout -d 'The time that one check may take (default 30s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s h -l hostname -d 'The container\'s host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s l -l label -d 'Set a label' -r
@@ -102,6 +112,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-signal -
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l storage-opt -d 'Options of the storage driver: there are none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
@@ -121,6 +132,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv -d '
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l variant -d 'The variant of the image\'s architecture' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s a -l attach -d 'Attach to a stream: start decides, so this is for docker\'s scripts' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-healthcheck -d 'Make no health checks, whatever the image says'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l init -d 'Run a small init inside, which passes signals on and reaps processes'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s i -l interactive -d 'Keep standard input open'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l privileged -d 'Give every privilege that the user has'
@@ -173,6 +185,20 @@ complete -c coracle -n "__fish_coracle_using_subcommand inspect" -l type -d 'Loo
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand kill" -s s -l signal -d 'The signal, by name or number' -r
 complete -c coracle -n "__fish_coracle_using_subcommand kill" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l authfile -d 'Keep the credentials in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l compat-auth-file -d 'Keep the credentials in this file, in the form of docker\'s config.json' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand login" -s p -l password -d 'Password or token' -r
+complete -c coracle -n "__fish_coracle_using_subcommand login" -s u -l username -d 'Name of the user' -r
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l get-login -d 'Print the name under which one is logged in'
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l password-stdin -d 'Take the password from standard input'
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l tls-verify -d 'Check the registry\'s certificate (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand login" -s v -l verbose -d 'Tell where the credentials are kept'
+complete -c coracle -n "__fish_coracle_using_subcommand login" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand logout" -l authfile -d 'The file that the credentials are kept in' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand logout" -l compat-auth-file -d 'The file that the credentials are kept in, in the form of docker\'s config.json' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand logout" -s a -l all -d 'Forget every registry'
+complete -c coracle -n "__fish_coracle_using_subcommand logout" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l since -d 'Show only what was written since a time, or since a duration ago' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s n -l tail -d 'Show only so many lines from the end' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l until -d 'Show only what was written before a time, or before a duration ago' -r
@@ -188,6 +214,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand ps" -l no-trunc -d 'Show
 complete -c coracle -n "__fish_coracle_using_subcommand ps" -s q -l quiet -d 'Print ids only'
 complete -c coracle -n "__fish_coracle_using_subcommand ps" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -l platform -d 'The platform of the image: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand pull" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand pull" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand pull" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand pull" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand pull" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -s q -l quiet -d 'Print only the image\'s name in full'
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -l help -d 'Print usage'
@@ -196,6 +227,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand restart" -s t -l timeout
 complete -c coracle -n "__fish_coracle_using_subcommand restart" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l digestfile -d 'Write the digest of the pushed image to this file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l platform -d 'Refuse to push an image for another platform: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand push" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand push" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand push" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand push" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand push" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand push" -s a -l all-tags -d 'Push every tag of the repository'
 complete -c coracle -n "__fish_coracle_using_subcommand push" -s q -l quiet -d 'Print only the image\'s name in full'
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l tls-verify -d 'Check the registry\'s certificate (default true)'
@@ -221,6 +257,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -s e -l env -d 'Set
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l expose -d 'Note that the container listens on a port or a range of ports' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-period -d 'The time that the container has to start before failures count' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-timeout -d 'The time that one check may take (default 30s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s h -l hostname -d 'The container\'s host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s l -l label -d 'Set a label' -r
@@ -241,6 +284,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-signal -d '
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l storage-opt -d 'Options of the storage driver: there are none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
@@ -260,6 +304,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv -d 'Tak
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l variant -d 'The variant of the image\'s architecture' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s a -l attach -d 'Attach to a stream: stdin, stdout or stderr' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-healthcheck -d 'Make no health checks, whatever the image says'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l init -d 'Run a small init inside, which passes signals on and reaps processes'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s i -l interactive -d 'Keep standard input open'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l privileged -d 'Give every privilege that the user has'
@@ -333,6 +378,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Note that the container listens on a port or a range of ports' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-period -d 'The time that the container has to start before failures count' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-timeout -d 'The time that one check may take (default 30s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'The container\'s host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set a label' -r
@@ -353,6 +405,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l storage-opt -d 'Options of the storage driver: there are none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
@@ -372,6 +425,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l variant -d 'The variant of the image\'s architecture' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Attach to a stream: start decides, so this is for docker\'s scripts' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-healthcheck -d 'Make no health checks, whatever the image says'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run a small init inside, which passes signals on and reaps processes'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s i -l interactive -d 'Keep standard input open'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'Give every privilege that the user has'
@@ -459,6 +513,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Note that the container listens on a port or a range of ports' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-period -d 'The time that the container has to start before failures count' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-timeout -d 'The time that one check may take (default 30s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'The container\'s host name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set a label' -r
@@ -479,6 +540,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l storage-opt -d 'Options of the storage driver: there are none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
@@ -498,6 +560,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l variant -d 'The variant of the image\'s architecture' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to a stream: stdin, stdout or stderr' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-healthcheck -d 'Make no health checks, whatever the image says'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run a small init inside, which passes signals on and reaps processes'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s i -l interactive -d 'Keep standard input open'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'Give every privilege that the user has'
@@ -526,6 +589,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s t -l timeout -d 'Seconds to wait before the container is killed; -1 waits for ever' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and not __fish_seen_subcommand_from run" -f -a "run" -d 'Check the health of a container now'
+complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and __fish_seen_subcommand_from run" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history ls list inspect pull push rm remove tag" -f -a "history" -d 'Show the history of an image'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history ls list inspect pull push rm remove tag" -f -a "ls" -d 'List images'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history ls list inspect pull push rm remove tag" -f -a "list" -d 'List images'
@@ -557,11 +622,21 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Print through a Go template, or \'json\' for one line each' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'The platform of the image: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Print only the image\'s name in full'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l digestfile -d 'Write the digest of the pushed image to this file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l platform -d 'Refuse to push an image for another platform: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -s a -l all-tags -d 'Push every tag of the repository'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Print only the image\'s name in full'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l tls-verify -d 'Check the registry\'s certificate (default true)'
@@ -610,35 +685,38 @@ complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from remove" -s f -l force -d 'One that is not there is no failure'
 complete -c coracle -n "__fish_coracle_using_subcommand volume; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "completion" -d 'Generate the autocompletion script for a shell'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "cp" -d 'Copy files between a container and the host'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "create" -d 'Create a new container'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "events" -d 'Get real time events'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "exec" -d 'Execute a command in a running container'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "history" -d 'Show the history of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "images" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "info" -d 'Display system-wide information'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "kill" -d 'Kill one or more running containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "ps" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "pull" -d 'Download an image from a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "restart" -d 'Restart one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "push" -d 'Upload an image to a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "rm" -d 'Remove one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "rmi" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "run" -d 'Create and run a new container from an image'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "start" -d 'Start one or more stopped containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "stop" -d 'Stop one or more running containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "version" -d 'Show the version information'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "container" -d 'Manage containers'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "image" -d 'Manage images'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "system" -d 'Manage coracle'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "volume" -d 'Manage volumes'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill logs ps pull restart push rm rmi run start stop tag version wait container image system volume help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "completion" -d 'Generate the autocompletion script for a shell'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "cp" -d 'Copy files between a container and the host'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "create" -d 'Create a new container'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "events" -d 'Get real time events'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "exec" -d 'Execute a command in a running container'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "history" -d 'Show the history of an image'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "images" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "info" -d 'Display system-wide information'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "kill" -d 'Kill one or more running containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "login" -d 'Authenticate to a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "logout" -d 'Log out from a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "ps" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "pull" -d 'Download an image from a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "restart" -d 'Restart one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "push" -d 'Upload an image to a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "rm" -d 'Remove one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "rmi" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "run" -d 'Create and run a new container from an image'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "start" -d 'Start one or more stopped containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "stop" -d 'Stop one or more running containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "version" -d 'Show the version information'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "container" -d 'Manage containers'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "healthcheck" -d 'Manage health checks'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "image" -d 'Manage images'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "system" -d 'Manage coracle'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "volume" -d 'Manage volumes'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and not __fish_seen_subcommand_from attach completion cp create events exec history images info inspect kill login logout logs ps pull restart push rm rmi run start stop tag version wait container healthcheck image system volume help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from container" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from container" -f -a "cp" -d 'Copy files between a container and the host'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from container" -f -a "create" -d 'Create a new container'
@@ -653,6 +731,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_su
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from container" -f -a "start" -d 'Start one or more stopped containers'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from container" -f -a "stop" -d 'Stop one or more running containers'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from container" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from healthcheck" -f -a "run" -d 'Check the health of a container now'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "history" -d 'Show the history of an image'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "ls" -d 'List images'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "inspect" -d 'Display detailed information on one or more images'

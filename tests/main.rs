@@ -11,6 +11,7 @@ mod health;
 mod images;
 mod isolation;
 mod lifecycle;
+mod login;
 mod network;
 mod options;
 mod pull;

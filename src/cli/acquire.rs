@@ -10,6 +10,7 @@ use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
+use crate::registry::Options;
 use crate::store::containers::LookupError;
 use crate::store::images::ImageLookup;
 use crate::store::options::ContainerOptions;
@@ -104,7 +105,8 @@ impl Acquire {
         let platform = options.platform.as_deref().map(str::parse).transpose()?;
         let known = images::is_archive(&options.image) || images::is_builtin(&options.image);
         let reference = if known { options.image.clone() } else { familiar(&options.image) };
-        let request = PullRequest { reference, platform, tls_verify: self.tls_verify, fold_ids: false };
+        let registry = Options::new(self.tls_verify);
+        let request = PullRequest { reference, platform, registry, fold_ids: false };
         pull(engine, request, if self.quiet { None } else { Some(Target::Error) })
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use super::acquire;
 use super::out;
 use super::progress::Target;
+use super::registry::RegistryFlags;
 use super::verb::{Action, Operands, Session};
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
@@ -19,9 +20,8 @@ pub struct Args {
     /// Print only the image's name in full
     #[arg(long, short)]
     quiet: bool,
-    /// Check the registry's certificate (default true)
-    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
-    tls_verify: bool,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Action for Args {
@@ -41,7 +41,7 @@ impl Action for Args {
         let request = PullRequest {
             reference: operands.into_iter().next().unwrap_or_default(),
             platform,
-            tls_verify: self.tls_verify,
+            registry: self.registry.options()?,
             fold_ids: false,
         };
         let shown = if self.quiet { None } else { Some(Target::Output) };

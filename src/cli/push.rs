@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::out;
 use super::progress::{Display, Target};
+use super::registry::RegistryFlags;
 use super::verb::{Action, Operands, Session};
 use crate::engine::push;
 use crate::image::progress::Silent;
@@ -26,9 +27,8 @@ pub struct Args {
     /// Print only the image's name in full
     #[arg(long, short)]
     quiet: bool,
-    /// Check the registry's certificate (default true)
-    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
-    tls_verify: bool,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Action for Args {
@@ -50,7 +50,7 @@ impl Action for Args {
             destination: operands.next(),
             all_tags: self.all_tags,
             platform,
-            tls_verify: self.tls_verify,
+            registry: self.registry.options()?,
         };
         let engine = session.engine()?;
         let pushed = if self.quiet {

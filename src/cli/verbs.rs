@@ -7,7 +7,8 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, completion, cp, create, events, exec, generate, healthcheck, history, images, info, inspect,
-    kill, logs, ps, pull, push, restart, rm, rmi, run, start, stop, tag, version, volume, wait,
+    kill, login, logout, logs, ps, pull, push, restart, rm, rmi, run, start, stop, tag, version, volume,
+    wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -30,6 +31,8 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<inspect::ContainerArgs>(&["container inspect"]),
     Verb::of::<inspect::ImageArgs>(&["image inspect"]),
     Verb::of::<kill::Args>(&["kill", "container kill"]),
+    Verb::of::<login::Args>(&["login"]),
+    Verb::of::<logout::Args>(&["logout"]),
     Verb::of::<logs::Args>(&["logs", "container logs"]),
     Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
     Verb::of::<pull::Args>(&["pull", "image pull"]),

@@ -5,27 +5,27 @@
 //! `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`,
 //! `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. Nothing is read before a registry asks.
 
+mod helper;
+mod store;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Deserializer};
 
+pub use store::{Login, Stored, erase, erase_all, store};
+
 use super::env;
 use crate::base::file::read_bounded;
-use crate::base::hint::HintExt;
 
 const MAX_FILE: u64 = 4 << 20;
-const MAX_ANSWER: u64 = 64 << 10;
 /// What docker and its helpers call Docker Hub.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
-/// The user name by which a helper says that the secret is an identity token.
-const TOKEN_USER: &str = "<token>";
 
 /// What proves to a registry who is asking. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,15 +38,45 @@ pub enum Credentials {
     IdentityToken(String),
 }
 
+impl Credentials {
+    /// Reads `user:password`, or a user alone, as `--creds` has them.
+    pub fn parse(text: &str) -> Self {
+        let (username, password) = text.split_once(':').unwrap_or((text, ""));
+        Self::Password { username: username.to_owned(), password: password.to_owned() }
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(hidden)")
     }
 }
 
-/// Finds the credentials for a repository: `domain` as in an image name, `path` within it.
-pub fn find(domain: &str, path: &str) -> Result<Option<Credentials>> {
-    for file in files() {
+/// Where credentials come from.
+#[derive(Clone, Debug, Default)]
+pub enum Source {
+    /// The files that everybody shares, see above.
+    #[default]
+    Usual,
+    /// This file alone: `--authfile`.
+    File(PathBuf),
+    /// These, or none: `--creds`, and a login that is being tried.
+    Given(Option<Credentials>),
+}
+
+impl Source {
+    /// Finds the credentials for a repository: `domain` as in an image name, `path` within it.
+    pub fn find(&self, domain: &str, path: &str) -> Result<Option<Credentials>> {
+        match self {
+            Self::Given(credentials) => Ok(credentials.clone()),
+            Self::Usual => find_in(files(), domain, path),
+            Self::File(path_of_file) => find_in(vec![AuthFile::named(path_of_file)], domain, path),
+        }
+    }
+}
+
+fn find_in(files: Vec<AuthFile>, domain: &str, path: &str) -> Result<Option<Credentials>> {
+    for file in files {
         let Some(document) = file.read()? else { continue };
         let found = document.find(file.keys, domain, path);
         let found =
@@ -65,7 +95,7 @@ enum Keys {
     Repositories,
 }
 
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct AuthFile {
     path: PathBuf,
     keys: Keys,
@@ -75,7 +105,7 @@ struct AuthFile {
 
 fn files() -> Vec<AuthFile> {
     if let Some(path) = env::value("REGISTRY_AUTH_FILE") {
-        return vec![AuthFile { path: path.into(), keys: Keys::Repositories, required: true }];
+        return vec![AuthFile::named(Path::new(&path))];
     }
     let home = env::directory("HOME");
     let beneath = |name: &str| home.as_ref().map(|home| home.join(name));
@@ -91,6 +121,11 @@ fn files() -> Vec<AuthFile> {
 }
 
 impl AuthFile {
+    /// A file that the user names, in the form of the containers tools.
+    fn named(path: &Path) -> Self {
+        Self { path: path.to_owned(), keys: Keys::Repositories, required: true }
+    }
+
     fn read(&self) -> Result<Option<Document>> {
         let text = match read_bounded(&self.path, MAX_FILE) {
             Ok(text) => text,
@@ -147,7 +182,7 @@ impl Document {
         let own = closest(&self.cred_helpers, keys, domain, path).map(String::as_str);
         let all = Some(self.creds_store.as_str()).filter(|helper| !helper.is_empty());
         for helper in own.into_iter().chain(all) {
-            if let Some(found) = ask_helper(helper, domain)? {
+            if let Some(found) = helper::find(helper, server_name(domain))? {
                 return Ok(Some(found));
             }
         }
@@ -156,6 +191,11 @@ impl Document {
             None => Ok(None),
         }
     }
+}
+
+/// What docker's files and helpers call a registry.
+fn server_name(domain: &str) -> &str {
+    if domain == "docker.io" { DOCKER_HUB } else { domain }
 }
 
 /// The value whose key names the longest part of `domain/path`.
@@ -212,72 +252,10 @@ fn decode_auth(auth: &str) -> Result<Credentials> {
     Ok(Credentials::Password { username: username.to_owned(), password: password.to_owned() })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    secret: String,
-}
-
-/// Runs `docker-credential-NAME get`; a helper that does not know the registry answers nothing.
-fn ask_helper(helper: &str, domain: &str) -> Result<Option<Credentials>> {
-    if helper.is_empty() || helper.contains('/') {
-        bail!("invalid credential helper name {helper:?}");
-    }
-    let program = format!("docker-credential-{helper}");
-    let server = if domain == "docker.io" { DOCKER_HUB } else { domain };
-    let (success, answer) =
-        run_helper(Path::new(&program), server).with_context(|| format!("run {program}")).hint(|| {
-            format!("install {program}, or remove the credential helper {helper:?} from the credentials file")
-        })?;
-    if !success {
-        // The protocol says this sentence on standard output and nothing else tells it from a failure.
-        let words = String::from_utf8_lossy(&answer);
-        if words.contains("credentials not found in native keychain") {
-            return Ok(None);
-        }
-        bail!("{program}: {}", words.trim().escape_debug());
-    }
-    let answer: Answer =
-        serde_json::from_slice(&answer).ok().with_context(|| format!("{program}: the answer is not JSON"))?;
-    Ok(answer.credentials())
-}
-
-impl Answer {
-    fn credentials(self) -> Option<Credentials> {
-        match (self.username.as_str(), self.secret.as_str()) {
-            (_, "") => None,
-            (TOKEN_USER, _) => Some(Credentials::IdentityToken(self.secret)),
-            _ => Some(Credentials::Password { username: self.username, password: self.secret }),
-        }
-    }
-}
-
-fn run_helper(program: &Path, server: &str) -> io::Result<(bool, Vec<u8>)> {
-    let mut child = Command::new(program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper that has already failed need not read.
-        drop(stdin.write_all(server.as_bytes()));
-    }
-    let mut answer = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(MAX_ANSWER).read_to_end(&mut answer)?;
-    }
-    Ok((child.wait()?.success(), answer))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     fn password(username: &str, password: &str) -> Credentials {
         Credentials::Password { username: username.into(), password: password.into() }
@@ -386,32 +364,5 @@ mod tests {
             |required| AuthFile { path: directory.path().join("none"), keys: Keys::Registries, required };
         assert!(absent(false).read().unwrap().is_none());
         assert!(absent(true).read().is_err());
-    }
-
-    #[test]
-    fn helpers_speak_json() {
-        let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join("helper");
-        let script = "#!/bin/sh\nread server\ncase $server in\n\
-            known) echo '{\"ServerURL\":\"known\",\"Username\":\"u\",\"Secret\":\"p\"}';;\n\
-            *) echo credentials not found in native keychain; exit 1;;\nesac\n";
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let (success, answer) = run_helper(&program, "known\n").unwrap();
-        assert!(success);
-        let answer: Answer = serde_json::from_slice(&answer).unwrap();
-        assert_eq!(answer.credentials(), Some(password("u", "p")));
-        let (success, _) = run_helper(&program, "unknown\n").unwrap();
-        assert!(!success);
-        let token = Answer { username: TOKEN_USER.into(), secret: "t".into() };
-        assert_eq!(token.credentials(), Some(Credentials::IdentityToken("t".into())));
-    }
-
-    #[test]
-    fn a_missing_helper_says_what_to_do() {
-        let error = ask_helper("coracle-test-absent", "quay.io").unwrap_err();
-        assert!(format!("{error:#}").starts_with("run docker-credential-coracle-test-absent: No such file"));
-        assert!(crate::base::hint::find(&error).unwrap().starts_with("install docker-credential-"));
-        assert!(ask_helper("../evil", "quay.io").is_err());
     }
 }

@@ -68,6 +68,12 @@ pub fn certificates(authority: &str) -> Result<Certificates> {
         .unwrap_or_else(|| Ok(Certificates::default()))
 }
 
+/// Reads the certificates that lie in a directory, which must be there.
+pub fn certificates_in(directory: &Path) -> Result<Certificates> {
+    read_directory(directory)?
+        .with_context(|| format!("read {}: there is no such directory", directory.display()))
+}
+
 /// Where a user without privileges may put the certificates of a registry, for a hint.
 pub fn user_directory(authority: &str) -> String {
     format!("~/.config/containers/certs.d/{authority}")

@@ -47,8 +47,7 @@ pub struct PullRequest {
     pub reference: String,
     /// What `--platform` asked for; `None` is this machine's.
     pub platform: Option<Platform>,
-    /// `--tls-verify`.
-    pub tls_verify: bool,
+    pub registry: Options,
     /// Every file belongs to the one id that is mapped, for users without subordinate ids.
     pub fold_ids: bool,
 }
@@ -65,20 +64,11 @@ pub struct Pulled {
 
 /// Pulls an image into the store. Runs in the user namespace that owns the store's files, as its uid 0.
 pub fn pull(layout: &Layout, request: &PullRequest, progress: &dyn Progress) -> Result<Pulled> {
-    pull_with(layout, request, Options::new(request.tls_verify), progress)
-}
-
-fn pull_with(
-    layout: &Layout,
-    request: &PullRequest,
-    options: Options,
-    progress: &dyn Progress,
-) -> Result<Pulled> {
     let reference = named(&request.reference, progress)?;
     layout.create()?;
     let hold = gc::hold(layout)?;
     let endpoint = Endpoint::new(reference.domain(), reference.path());
-    let registry = Registry::new(&endpoint, &Access::Pull, options);
+    let registry = Registry::new(&endpoint, &Access::Pull, request.registry.clone());
     let pulled = Pull { layout, request, progress, registry, reference }.run();
     let released = gc::release(layout, hold);
     let pulled = pulled?;

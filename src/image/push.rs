@@ -51,8 +51,7 @@ pub struct PushRequest {
     pub all_tags: bool,
     /// What `--platform` asked for.
     pub platform: Option<Platform>,
-    /// `--tls-verify`.
-    pub tls_verify: bool,
+    pub registry: Options,
 }
 
 /// What was pushed.
@@ -91,7 +90,7 @@ fn push_held(layout: &Layout, request: &PushRequest, progress: &dyn Progress) ->
         let sources = Sources::of(layout, &image, &target)?;
         let access = Access::Push { from: sources.repositories() };
         let endpoint = Endpoint::new(target.domain(), target.path());
-        let registry = Registry::new(&endpoint, &access, Options::new(request.tls_verify));
+        let registry = Registry::new(&endpoint, &access, request.registry.clone());
         let push = Push { layout, image: &image, target: &target, progress, registry, sources };
         let digest = push.run()?;
         pushed.push(Pushed { reference: target, digest });

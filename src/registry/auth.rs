@@ -29,6 +29,8 @@ pub enum Access {
     Push {
         from: Vec<String>,
     },
+    /// Nothing: credentials are only tried, and a token that stands for them is welcome.
+    Login,
 }
 
 impl Access {
@@ -41,6 +43,7 @@ impl Access {
                 let others = from.iter().map(|path| format!("repository:{path}:pull"));
                 std::iter::once(own).chain(others).collect()
             }
+            Self::Login => Vec::new(),
         }
     }
 }
@@ -51,6 +54,8 @@ pub struct Auth {
     path: String,
     /// What a token is asked for, as in `repository:team/app:pull,push`.
     scopes: Vec<String>,
+    /// Whether a refresh token is asked for too.
+    offline: bool,
     options: Options,
     state: Mutex<State>,
 }
@@ -60,6 +65,8 @@ struct State {
     header: Option<HeaderValue>,
     /// Looked up when first asked for; the inner `None` says that there are none.
     credentials: Option<Option<Credentials>>,
+    /// The refresh token that a token server gave for a password.
+    identity: Option<String>,
 }
 
 impl Auth {
@@ -67,12 +74,18 @@ impl Auth {
     pub fn new(endpoint: &Endpoint, access: &Access, options: Options) -> Self {
         let (domain, path) = (endpoint.domain.clone(), endpoint.path.clone());
         let scopes = access.scopes(&path);
-        Self { domain, path, scopes, options, state: Mutex::default() }
+        let offline = matches!(access, Access::Login);
+        Self { domain, path, scopes, offline, options, state: Mutex::default() }
     }
 
     /// The header that let us in last.
     pub async fn header(&self) -> Option<HeaderValue> {
         self.state.lock().await.header.clone()
+    }
+
+    /// The refresh token that was given for a password, if any.
+    pub async fn identity(&self) -> Option<String> {
+        self.state.lock().await.identity.clone()
     }
 
     /// Answers a registry that refused a request sent with `used`. `None` if there is nothing better to
@@ -90,12 +103,14 @@ impl Auth {
         }
         if state.credentials.is_none() {
             state.credentials =
-                Some((self.options.credentials)(&self.domain, &self.path).map_err(Failure::Host)?);
+                Some(self.options.credentials.find(&self.domain, &self.path).map_err(Failure::Host)?);
         }
         let credentials = state.credentials.as_ref().and_then(Option::as_ref);
         let header = match choose(refusal) {
             Some(Offer::Bearer(challenge)) => {
-                Some(bearer(&self.token(transport, registry, &challenge, credentials).await?)?)
+                let answer = self.token(transport, registry, &challenge, credentials).await?;
+                state.identity = answer.refresh_token.filter(|_| self.offline);
+                Some(bearer(&answer.token)?)
             }
             Some(Offer::Basic) => credentials.and_then(basic),
             None => None,
@@ -111,7 +126,7 @@ impl Auth {
         registry: &Url,
         challenge: &Challenge,
         credentials: Option<&Credentials>,
-    ) -> Result<String, Failure> {
+    ) -> Result<Token, Failure> {
         let realm = self.realm(registry, challenge)?;
         let host = authority(&realm);
         let service = challenge.parameter("service").unwrap_or_default();
@@ -129,7 +144,12 @@ impl Auth {
             }
             _ => {
                 let secret = credentials.and_then(basic);
-                let url = with_query(realm, service, &self.scopes);
+                let mut url = with_query(realm, service, &self.scopes);
+                if let (true, Some(Credentials::Password { username, .. })) = (self.offline, credentials) {
+                    let mut query = url.query_pairs_mut();
+                    query.append_pair("account", username).append_pair("client_id", CLIENT_ID);
+                    query.append_pair("offline_token", "true");
+                }
                 transport.ask(Ask::get(url, secret.as_ref())).await?
             }
         };
@@ -142,8 +162,10 @@ impl Auth {
         // The parser's message could quote the token.
         let answer: TokenAnswer = serde_json::from_slice(&body)
             .map_err(|_| Failure::Answer(format!("token server {host} sent no token document")))?;
+        let refresh_token = answer.refresh_token.filter(|token| !token.is_empty());
         let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty());
-        token.ok_or_else(|| Failure::Answer(format!("token server {host} sent no token")))
+        let token = token.ok_or_else(|| Failure::Answer(format!("token server {host} sent no token")))?;
+        Ok(Token { token, refresh_token })
     }
 
     /// The token server that a challenge names, if a password may be sent there.
@@ -225,6 +247,13 @@ fn secret(text: &str) -> Option<HeaderValue> {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
+    refresh_token: Option<String>,
+}
+
+/// What a token server gave.
+struct Token {
+    token: String,
+    refresh_token: Option<String>,
 }
 
 #[cfg(test)]

@@ -52,14 +52,20 @@ impl Registry {
     /// Prepares to talk about one repository; connects to nothing.
     pub fn new(endpoint: &Endpoint, access: &Access, options: Options) -> Self {
         Self {
-            transport: Transport::new(options),
+            transport: Transport::new(options.clone()),
+            auth: Auth::new(endpoint, access, options.clone()),
             options,
-            auth: Auth::new(endpoint, access, options),
             host: endpoint.host().to_owned(),
             path: endpoint.path.clone(),
             base: RefCell::default(),
             contacted: Cell::new(false),
         }
+    }
+
+    /// Asks the registry itself whether it lets us in. A token that it gave for the password comes back.
+    pub async fn log_in(&self) -> Result<Option<String>, Failure> {
+        self.document("", None, MAX_ERROR).await?;
+        Ok(self.auth.identity().await)
     }
 
     /// Fetches what a tag points at, and checks it against the digest that the registry claims for it.
@@ -221,7 +227,8 @@ impl Registry {
 
     /// The address of something of this repository.
     pub(super) fn url(&self, base: &Url, tail: &str) -> Result<Url, Failure> {
-        Url::parse(&format!("{base}v2/{}/{tail}", self.path))
+        let path = if self.path.is_empty() { String::new() } else { format!("{}/", self.path) };
+        Url::parse(&format!("{base}v2/{path}{tail}"))
             .map_err(|error| Failure::Answer(format!("invalid address: {error}")))
     }
 

@@ -34,7 +34,6 @@ mod tests;
 pub use auth::Access;
 pub use client::{Document, Registry};
 pub use failure::Failure;
-#[cfg(test)]
 pub use retry::Retry;
 pub use transport::Options;
 pub use upload::{Content, Mounted, Upload};

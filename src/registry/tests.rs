@@ -7,7 +7,7 @@ use super::retry::Retry;
 use super::testing::{Reply, Request, Server};
 use super::{Access, Document, Failure, Options, Registry};
 use crate::base::digest::Digest;
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, Source};
 use crate::config::registries::Endpoint;
 use crate::oci::media::{self, Kind};
 
@@ -15,14 +15,16 @@ const IMAGE: &str = r#"{"schemaVersion":2,"config":{},"layers":[]}"#;
 
 fn options() -> Options {
     let retry = Retry { tries: 4, base: Duration::from_millis(1) };
-    Options { retry, stall: Duration::from_millis(400), credentials: |_, _| Ok(None), ..Options::new(true) }
+    Options {
+        retry,
+        stall: Duration::from_millis(400),
+        credentials: Source::Given(None),
+        ..Options::new(true)
+    }
 }
 
 fn with_password() -> Options {
-    let credentials = |_: &str, _: &str| {
-        Ok(Some(Credentials::Password { username: "ann".into(), password: "secret".into() }))
-    };
-    Options { credentials, ..options() }
+    Options { credentials: Source::Given(Some(Credentials::parse("ann:secret"))), ..options() }
 }
 
 /// `ann:secret` as it goes over the wire.
@@ -281,7 +283,7 @@ fn a_password_buys_a_token() {
 #[test]
 fn an_identity_token_buys_a_token() {
     let (server, tokens) = token_registry(9, |_| Reply::ok(r#"{"access_token":"good"}"#));
-    let credentials = |_: &str, _: &str| Ok(Some(Credentials::IdentityToken("refresh me".into())));
+    let credentials = Source::Given(Some(Credentials::IdentityToken("refresh me".into())));
     assert!(tagged(&server, Options { credentials, ..options() }).is_ok());
     let request = &tokens.requests()[0];
     let form = "grant_type=refresh_token&refresh_token=refresh+me&service=reg\

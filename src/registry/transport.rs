@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -14,20 +15,22 @@ use super::failure::Failure;
 use super::pulse::Pulse;
 use super::retry::Retry;
 use super::trust::Trusted;
-use crate::config::credentials::{self, Credentials};
+use crate::config::credentials::Source;
 use crate::config::registries::Certificates;
 use crate::config::{env, registries};
 
 /// How to deal with a registry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Whether certificates must be valid and plain HTTP is only for this machine.
     pub tls_verify: bool,
     /// How long nothing may come before the registry is given up.
     pub stall: Duration,
     pub retry: Retry,
-    /// Finds the credentials for a domain and a path; called when a registry asks for some.
-    pub credentials: fn(&str, &str) -> anyhow::Result<Option<Credentials>>,
+    /// Where credentials are looked for when a registry asks for some.
+    pub credentials: Source,
+    /// Where its certificates are, if not in one of the usual places.
+    pub certificates: Option<PathBuf>,
 }
 
 const DEFAULT_STALL: Duration = Duration::from_secs(30);
@@ -48,7 +51,8 @@ impl Options {
     /// The defaults, with the patience of `CORACLE_REGISTRY_TIMEOUT` where that is set.
     pub fn new(tls_verify: bool) -> Self {
         let stall = env::seconds(env::CORACLE_REGISTRY_TIMEOUT).unwrap_or(DEFAULT_STALL);
-        Self { tls_verify, stall, retry: Retry::default(), credentials: credentials::find }
+        let (credentials, certificates) = (Source::Usual, None);
+        Self { tls_verify, stall, retry: Retry::default(), credentials, certificates }
     }
 }
 
@@ -224,8 +228,9 @@ impl Transport {
             builder = builder.no_proxy();
         }
         builder = match (url.scheme(), self.options.tls_verify) {
-            ("https", true) => trust(builder, url)?,
-            ("https", false) => identify(builder, certificates(url)?)?.tls_danger_accept_invalid_certs(true),
+            ("https", true) => trust(builder, url, self.options.certificates.as_deref())?,
+            ("https", false) => identify(builder, certificates(url, self.options.certificates.as_deref())?)?
+                .tls_danger_accept_invalid_certs(true),
             // Without a root the system's need not be loaded.
             _ => builder.tls_certs_only([]),
         };
@@ -244,8 +249,8 @@ impl Transport {
 
 /// Adds the certificates that this host keeps for a registry. Where there are authorities among them, the
 /// TLS side is our own, which believes them in docker's way.
-fn trust(builder: ClientBuilder, url: &Url) -> Result<ClientBuilder, Failure> {
-    let found = certificates(url)?;
+fn trust(builder: ClientBuilder, url: &Url, directory: Option<&Path>) -> Result<ClientBuilder, Failure> {
+    let found = certificates(url, directory)?;
     if found.iter().all(|(_, certificates)| certificates.authorities.is_empty()) {
         return identify(builder, found);
     }
@@ -279,14 +284,18 @@ fn identify(
 }
 
 /// What this host keeps for a registry, by the names of its directories.
-fn certificates(url: &Url) -> Result<Vec<(String, Certificates)>, Failure> {
+fn certificates(url: &Url, directory: Option<&Path>) -> Result<Vec<(String, Certificates)>, Failure> {
+    if let Some(directory) = directory {
+        let found = registries::certificates_in(directory).map_err(Failure::Host)?;
+        return Ok(vec![(directory.display().to_string(), found)]);
+    }
     let names = certificate_names(url).into_iter();
     let found = names.map(|name| registries::certificates(&name).map(|found| (name, found)));
     found.collect::<anyhow::Result<_>>().map_err(Failure::Host)
 }
 
 fn unusable(what: &str, name: &str, error: anyhow::Error) -> Failure {
-    Failure::Host(error.context(format!("read the {what} for {name} in certs.d")))
+    Failure::Host(error.context(format!("read the {what} for {name}")))
 }
 
 /// A URL leaves the default port out; a directory may be named with it.

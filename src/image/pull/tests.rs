@@ -11,7 +11,7 @@ use std::thread;
 
 use super::*;
 use crate::base::hint;
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, Source};
 use crate::oci::media;
 use crate::registry::Retry;
 use crate::registry::testing::{Reply, Request, Server};
@@ -132,17 +132,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn options() -> Options {
     let retry = Retry { tries: 3, base: Duration::from_millis(1) };
-    Options { retry, stall: Duration::from_secs(10), credentials: |_, _| Ok(None), ..Options::new(true) }
+    Options { retry, stall: Duration::from_secs(10), credentials: Source::Given(None), ..Options::new(true) }
 }
 
 fn request(reference: &str) -> PullRequest {
-    PullRequest { reference: reference.to_owned(), platform: None, tls_verify: true, fold_ids: false }
+    PullRequest { reference: reference.to_owned(), platform: None, registry: options(), fold_ids: false }
 }
 
 /// Pulls, and returns every line shown.
 fn pull_lines(scratch: &Scratch, request: &PullRequest) -> (Result<Pulled>, Vec<String>) {
     let recorder = Recorder::default();
-    let result = pull_with(&scratch.layout, request, options(), &recorder);
+    let result = pull(&scratch.layout, request, &recorder);
     (result, recorder.0.into_inner().unwrap())
 }
 
@@ -491,20 +491,11 @@ fn a_real_registry_with_a_password() {
     let words =
         "repository does not exist or may require 'coracle login': unauthorized: authentication required";
     assert_eq!(error, format!("pull access denied for {}/team/app, {words}", registry.host));
-    let with = |credentials| {
-        pull_with(
-            &scratch.layout,
-            &request(&name),
-            Options { credentials, ..options() },
-            &Recorder::default(),
-        )
+    let with = |text| {
+        let credentials = Source::Given(Some(Credentials::parse(text)));
+        let registry = Options { credentials, ..options() };
+        pull(&scratch.layout, &PullRequest { registry, ..request(&name) }, &Recorder::default())
     };
-    let wrong = |_: &str, _: &str| {
-        Ok(Some(Credentials::Password { username: "ann".into(), password: "wrong".into() }))
-    };
-    let right = |_: &str, _: &str| {
-        Ok(Some(Credentials::Password { username: "ann".into(), password: "secret".into() }))
-    };
-    assert!(with(wrong).is_err());
-    assert!(with(right).is_ok());
+    assert!(with("ann:wrong").is_err());
+    assert!(with("ann:secret").is_ok());
 }
