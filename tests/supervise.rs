@@ -1,7 +1,8 @@
 //! What happens when a container ends: restart policies, and the commands that meet a container on its way
 //! down or up.
 
-use serde_json::json;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::support::{Sandbox, eventually};
 
@@ -172,4 +173,116 @@ fn policies_that_cannot_be() {
         sandbox.run(&format!("run {flags} busybox true")).code(125).stderr_has(want);
     }
     sandbox.run("ps -aq").success().stdout("");
+}
+
+/// Kills a container with its supervisor, as a power cut does.
+fn cut_power(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
+    let id = sandbox.inspect(name, "Id").as_str().expect("an id").to_owned();
+    let path = sandbox.container_directory(&id).join("container.json");
+    let record: Value = serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("JSON");
+    let supervisor = record["state"]["supervisor"].as_i64().expect("a supervisor");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(supervisor).expect("a pid")).expect("a pid");
+    rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+    eventually("it is down", || (status(sandbox, name) == "exited").then_some(()));
+    path
+}
+
+/// Makes a record one of an earlier boot.
+fn reboot(path: &std::path::Path) {
+    let mut record: Value = serde_json::from_slice(&std::fs::read(path).expect("a record")).expect("JSON");
+    record["state"]["boot_id"] = json!("00000000-0000-0000-0000-000000000000");
+    std::fs::write(path, record.to_string()).expect("a record");
+}
+
+#[test]
+fn what_ran_comes_back_after_a_reboot() {
+    let sandbox = Sandbox::with_busybox();
+    let run = |name: &str, policy: &str| {
+        sandbox.run(&format!("run -d --name {name} --restart {policy} busybox sleep 1000")).success();
+    };
+    for (name, policy) in [("a1", "always"), ("u1", "unless-stopped"), ("n1", "no"), ("f1", "on-failure")] {
+        run(name, policy);
+        reboot(&cut_power(&sandbox, name));
+    }
+    for (name, policy) in [("a2", "always"), ("u2", "unless-stopped"), ("a3", "always")] {
+        run(name, policy);
+        sandbox.run(&format!("stop -t 0 {name}")).success();
+    }
+    sandbox.run("create --name c1 --restart always busybox true").success();
+    // Of those that the user has stopped, only "always" comes back, and only after a reboot.
+    for name in ["a2", "u2"] {
+        let id = sandbox.inspect(name, "Id").as_str().expect("an id").to_owned();
+        reboot(&sandbox.container_directory(&id).join("container.json"));
+    }
+    sandbox.run("system restart-all").success().stdout("a1\nu1\na2\n");
+    let running = sandbox.run("ps --format {{.Names}}").success().out();
+    assert_eq!(running, "a2\nu1\na1\n");
+    sandbox.run("system restart-all").success().stdout("");
+    // A stop is remembered, though the supervisor is killed before it can write anything.
+    sandbox.run("stop -t 0 u1").success();
+    sandbox.run("system restart-all").success().stdout("");
+}
+
+#[test]
+fn a_supervisor_told_to_end_starts_nothing_again() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name boat --init --restart always busybox sleep 1000").success();
+    let id = sandbox.inspect("boat", "Id").as_str().expect("an id").to_owned();
+    let path = sandbox.container_directory(&id).join("container.json");
+    let record: Value = serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("JSON");
+    let pid = i32::try_from(record["state"]["supervisor"].as_i64().expect("a pid")).expect("a pid");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    // A hangup is nothing to it.
+    rustix::process::kill_process(pid, Signal::HUP).expect("it runs");
+    sandbox.run("exec boat true").success();
+    rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
+    eventually("it is down", || (status(&sandbox, "boat") == "exited").then_some(()));
+    assert_eq!(sandbox.inspect("boat", "State.ExitCode"), 143);
+    // Nobody has stopped it: it comes back.
+    sandbox.run("system restart-all").success().stdout("boat\n");
+}
+
+#[test]
+fn policies_can_be_changed() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "trap \"exit 9\" USR1; echo ready; while :; do sleep 0.05; done";
+    let ready = |times: usize| {
+        eventually("it is ready", || (sandbox.run("logs boat").lines().len() == times).then_some(()));
+    };
+    sandbox.run(&format!("run -d --name boat --stop-signal TERM busybox sh -c '{script}'")).success();
+    ready(1);
+    sandbox.run("update --restart always boat").success().stdout("boat\n");
+    assert_eq!(sandbox.inspect("boat", "HostConfig.RestartPolicy.Name"), "always");
+    sandbox.run("kill -s USR1 boat").success();
+    ready(2);
+    sandbox.run("update --restart no boat").success();
+    sandbox.run("kill -s USR1 boat").success();
+    sandbox.run("wait boat").success().stdout("9\n");
+    assert_eq!(status(&sandbox, "boat"), "exited");
+    sandbox.run("create --rm --name brief busybox true").success();
+    sandbox.run("update --restart always brief").code(1).stderr_has("AutoRemove is enabled").one_clear_line();
+    sandbox.run("update boat").code(1).stderr_has("you must provide one or more flags");
+    sandbox.run("update --memory 1g boat").code(125).stderr_has("--memory is not supported yet");
+}
+
+#[test]
+fn waiting_for_more_than_an_end() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("create --name boat busybox sh -c 'sleep 0.3; exit 5'").success();
+    let next = sandbox.command("wait --condition next-exit boat").start();
+    let gone = sandbox.command("wait --condition removed boat").start();
+    let running = sandbox.command("wait --condition running boat").start();
+    sandbox.run("wait boat").success().stdout("0\n");
+    sandbox.run("start boat").success();
+    running.finish().success().stdout("-1\n");
+    next.finish().success().stdout("5\n");
+    sandbox.run("wait --condition exited boat").success().stdout("5\n");
+    sandbox.run("rm boat").success();
+    gone.finish().success().stdout("5\n");
+    sandbox.run("run -d --rm --name brief busybox sh -c 'sleep 0.3; exit 6'").success();
+    sandbox.run("wait --condition removed brief").success().stdout("6\n");
+    let check = "--health-interval 50ms --health-cmd true";
+    sandbox.run(&format!("run -d --name well {check} busybox sleep 1000")).success();
+    sandbox.run("wait --condition healthy well").success().stdout("-1\n");
+    sandbox.run("wait --condition nonsense well").code(125).stderr_has("invalid condition: \"nonsense\"");
 }

@@ -10,8 +10,10 @@ use super::options::CreateFlags;
 use super::report::UsageError;
 use super::verb::{Action, Operands, Session};
 use super::{detach, out};
+use crate::config::linger;
 use crate::engine::attach::{Outcome, Streams};
 use crate::engine::run;
+use crate::store::options::RestartPolicy;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -68,6 +70,7 @@ impl Action for Args {
         let (name, cidfile) = (self.create.name.clone(), self.create.cidfile.clone());
         let options = self.create.into_options(operands)?;
         create::check_cidfile(cidfile.as_deref())?;
+        let comes_back = options.restart != RestartPolicy::No;
         let engine = session.engine()?;
         let mut id = String::new();
         let outcome = acquire.with_image(&engine, &options, |options| {
@@ -79,6 +82,11 @@ impl Action for Args {
         })?;
         if !attached {
             out::line(&id)?;
+            if comes_back && let Some(user) = linger::missing() {
+                out::error_line(&format!(
+                    "hint: to keep it running after the last logout: loginctl enable-linger {user}"
+                ));
+            }
         }
         Ok(exit_code(outcome))
     }

@@ -208,9 +208,24 @@ const OTHERS: &[(&str, &[Names])] = &[
         ],
     ),
     (
-        "wait",
-        &[("--condition", None), ("--ignore", None), ("--interval", Some('i')), ("--latest", Some('l'))],
+        "update",
+        &[
+            ("--blkio-weight", None),
+            ("--cpu-period", None),
+            ("--cpu-quota", None),
+            ("--cpu-rt-period", None),
+            ("--cpu-rt-runtime", None),
+            ("--cpu-shares", Some('c')),
+            ("--cpus", None),
+            ("--cpuset-cpus", None),
+            ("--cpuset-mems", None),
+            ("--memory", Some('m')),
+            ("--memory-reservation", None),
+            ("--memory-swap", None),
+            ("--pids-limit", None),
+        ],
     ),
+    ("wait", &[("--ignore", None), ("--interval", Some('i')), ("--latest", Some('l'))]),
 ];
 
 /// Options before the verb.
@@ -275,7 +290,6 @@ const COMMANDS: &[&str] = &[
     "container top",
     "container unmount",
     "container unpause",
-    "container update",
     "context",
     "diff",
     "export",
@@ -312,7 +326,6 @@ const COMMANDS: &[&str] = &[
     "unmount",
     "unpause",
     "unshare",
-    "update",
     "volume exists",
     "volume export",
     "volume import",

@@ -7,8 +7,8 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, completion, cp, create, events, exec, generate, healthcheck, history, images, info, inspect,
-    kill, login, logout, logs, ps, pull, push, restart, rm, rmi, run, start, stop, tag, version, volume,
-    wait,
+    kill, login, logout, logs, ps, pull, push, restart, restart_all, rm, rmi, run, start, stop, tag, update,
+    version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -38,12 +38,14 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<pull::Args>(&["pull", "image pull"]),
     Verb::of::<restart::Args>(&["restart", "container restart"]),
     Verb::of::<push::Args>(&["push", "image push"]),
+    Verb::of::<restart_all::Args>(&["system restart-all"]),
     Verb::of::<rm::Args>(&["rm", "container rm", "container remove"]),
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),
     Verb::of::<start::Args>(&["start", "container start"]),
     Verb::of::<stop::Args>(&["stop", "container stop"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),
+    Verb::of::<update::Args>(&["update", "container update"]),
     Verb::of::<version::Args>(&["version"]),
     Verb::of::<volume::create::Args>(&["volume create"]),
     Verb::of::<inspect::VolumeArgs>(&["volume inspect"]),

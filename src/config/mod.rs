@@ -3,6 +3,7 @@
 pub mod credentials;
 pub mod docker;
 pub mod env;
+pub mod linger;
 pub mod paths;
 pub mod registries;
 pub mod subid;

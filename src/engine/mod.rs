@@ -37,6 +37,7 @@ pub mod supervise;
 pub mod terminal;
 pub mod userns;
 pub mod volumes;
+pub mod wait;
 pub mod watch;
 
 use std::path::Path;

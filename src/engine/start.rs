@@ -112,7 +112,7 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
         }
         Forked::Child => {
             drop(client);
-            Supervisor { engine, record: None }.run(work, server, streams)
+            Supervisor { engine, record: None, before: State::default() }.run(work, server, streams)
         }
     }
 }
@@ -161,6 +161,8 @@ pub fn filter(options: &ContainerOptions) -> Result<Option<Filter>> {
 pub struct Supervisor<'a> {
     pub engine: &'a Engine,
     pub record: Option<Record>,
+    /// The container's state before this start.
+    before: State,
 }
 
 /// A container whose program runs, with what ends with it.
@@ -289,6 +291,7 @@ impl Supervisor<'_> {
                 (record, spec, lock)
             }
         };
+        self.before = record.state.clone().settled();
         self.record = Some(record.clone());
         Ok((record, spec, lock))
     }
@@ -379,11 +382,11 @@ impl Supervisor<'_> {
         socket::listen(&directory, SOCKET).with_context(|| format!("listen on {}", path.display()))
     }
 
-    /// A start that failed: the container is as it was created, with the reason, or gone with `--rm`.
+    /// A start that failed: the container is as it was before, with the reason, or gone with `--rm`.
     fn take_back(&mut self, failure: &Failure) {
         let Some(record) = self.record.take() else { return };
-        let state =
-            State { exit_code: i32::from(failure.code), error: failure.text.clone(), ..State::default() };
+        let (exit_code, error) = (i32::from(failure.code), failure.text.clone());
+        let state = State { exit_code, error, pid: 0, supervisor: 0, ..self.before.clone() };
         let _ = self.put_away(&record, |now| {
             now.state = state;
             durability(&now.options)

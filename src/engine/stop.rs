@@ -220,7 +220,7 @@ impl Process {
 
 /// Hears the exit code of the run that goes on, or of the next one, from the supervisor; `None` if it is not
 /// there.
-fn hear_exit(engine: &Engine, id: &str) -> Option<i32> {
+pub fn hear_exit(engine: &Engine, id: &str) -> Option<i32> {
     let supervisor = socket::connect(&engine.layout().container_run(id), SOCKET).ok()?;
     let mut buffer = vec![0; CHUNK + 16];
     while let Ok(n @ 1..) = socket::receive(supervisor.as_fd(), &mut buffer) {
