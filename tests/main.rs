@@ -6,6 +6,7 @@ mod bad_input;
 mod cli;
 mod copy;
 mod events;
+mod faults;
 mod fixtures;
 mod health;
 mod images;

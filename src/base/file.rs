@@ -36,6 +36,19 @@ pub fn write_atomic(path: &Path, content: &[u8], durability: Durability) -> Resu
         .with_context(|| format!("write {}", path.display()))
 }
 
+/// Writes a file into a directory that nobody looks at yet, mode 0600.
+pub fn write_new(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content)?;
+        if durability == Durability::Synced {
+            file.sync_data()?;
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("write {}", path.display()))
+}
+
 /// Makes the names in a directory durable.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
@@ -56,7 +69,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// Holds an exclusive `flock(2)` on `path` until it is dropped.
 #[must_use]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -65,14 +78,21 @@ impl FileLock {
     pub fn acquire(path: &Path) -> Result<Self> {
         let file = Self::open(path)?;
         file.lock().with_context(|| format!("lock {}", path.display()))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Waits for the lock of a directory itself.
+    pub fn directory(path: &Path) -> Result<Self> {
+        let file = Self::open_directory(path)?;
+        file.lock().with_context(|| format!("lock {}", path.display()))?;
+        Ok(Self { file })
     }
 
     /// Takes the lock of a directory itself, if nobody has it.
     pub fn try_directory(path: &Path) -> Result<Option<Self>> {
-        let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        let file = Self::open_directory(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
         }
@@ -88,16 +108,21 @@ impl FileLock {
             let (ours, named) = (file.metadata()?, fs::metadata(path));
             if named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
                 let content = read_bounded(path, limit)?;
-                return Ok((Self { _file: file }, content));
+                return Ok((Self { file }, content));
             }
         }
     }
 
-    /// Waits for the lock of a directory itself.
-    pub fn directory(path: &Path) -> Result<Self> {
-        let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-        file.lock().with_context(|| format!("lock {}", path.display()))?;
-        Ok(Self { _file: file })
+    /// Whether what is locked still has a name: one removed before it was locked excludes nobody.
+    pub fn is_linked(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+    }
+
+    /// Whatever else may lie there is not waited for.
+    fn open_directory(path: &Path) -> Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW);
+        options.open(path).with_context(|| format!("open {}", path.display()))
     }
 
     fn open(path: &Path) -> Result<File> {

@@ -30,7 +30,7 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        report::each(&operands, &session.path, |name| {
+        let removed = report::each(&operands, &session.path, |name| {
             match remove::remove(&engine, name, self.force, self.volumes) {
                 Err(error) if self.force && error.is::<LookupError>() => {
                     report::print(&error, &session.path);
@@ -39,6 +39,8 @@ impl Action for Args {
                 Err(error) => Err(error),
                 Ok(()) => out::line(name),
             }
-        })
+        });
+        remove::collect(&engine)?;
+        removed
     }
 }

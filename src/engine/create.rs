@@ -1,7 +1,7 @@
 //! `create`: a container's directory, record and specification; nothing runs yet.
 //!
-//! The directory comes first, then the name, then the record: a container exists once its record does, and
-//! a directory without one is waste that a collection takes away.
+//! Everything is made out of sight ([`crate::store::offstage`]) and published by one rename, record and all: whatever
+//! dies meanwhile leaves no half of a container, and what it leaves is collected.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,17 +14,18 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, events, files, namespace, shift};
-use crate::base::file::{self, Durability};
+use super::{Engine, events, files, namespace, remove, shift};
+use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
 use crate::base::names;
+use crate::config::paths::private_directory;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
-use crate::store::gc;
 use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, PortMapping, Protocol};
 use crate::store::volumes::{Held, Wanted};
+use crate::store::{gc, offstage};
 
 /// A container that is decided on: nothing of it is on disk yet.
 pub struct Draft {
@@ -40,7 +41,7 @@ pub struct Draft {
 pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
     let draft = Draft::new(engine, options, name)?;
     let maps = namespace::maps(engine);
-    Ok(draft.write(engine, &maps)?.0)
+    Ok(draft.write(engine, &maps, Purpose::Create)?.record)
 }
 
 impl Draft {
@@ -70,30 +71,18 @@ impl Draft {
     }
 
     /// Puts the container on disk and on record; `user` are the ids that this user has.
-    pub fn write(self, engine: &Engine, user: &UserMaps) -> Result<(Record, Spec)> {
+    pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose) -> Result<Written> {
         let Self { id, name, options, source, image, command } = self;
         engine.layout().create()?;
         let hold = gc::hold(engine.layout())?;
-        let directory = engine.layout().container(&id);
-        let mut undo =
-            Undo { engine, id: &id, name: None, volumes: options.anonymous_volumes(), armed: true };
-        make_directory(engine, &directory, &source)?;
-        // Until the record is written, nobody sees that these are in use.
-        let _volumes = hold_volumes(engine, &options)?;
-        let maps = userns::settle(engine, &options, user)?;
-        let mut around =
-            surroundings(engine, &options, &id, maps.as_ref().unwrap_or(&user.maps).gids.largest())?;
-        around.identity = userns::identity(&options, spec::workdir(&options, &image));
-        files::write(&directory, &options, &around.hostname)?;
-        let spec = spec::build(&options, &image, &around)?;
+        let making = Making { engine, draft: Some(offstage::Draft::make(engine.layout(), &id)?) };
+        let directory = making.path();
         let durability = durability(&options);
-        file::write_atomic(&directory.join("config.json"), &serde_json::to_vec(&spec)?, durability)?;
-        let name = claim_name(engine, &id, name.as_deref())?;
-        undo.name = Some(name.clone());
+        let maps = userns::settle(engine, &options, user)?;
         let record = Record {
             version: VERSION,
-            id: id.clone(),
-            name,
+            name: claim_name(engine, &id, name.as_deref())?,
+            id,
             created: Timestamp::now(),
             source,
             command,
@@ -102,40 +91,72 @@ impl Draft {
             maps,
             options,
         };
-        engine.containers().save(&record, durability)?;
+        // Before anything outside of the directory is made, since it names that.
+        engine.containers().write_first(&record, &directory, durability)?;
+        make_directories(engine, &directory, &record.source)?;
+        // Until the container is published, nobody sees that these are in use.
+        let _volumes = hold_volumes(engine, &record.options)?;
+        let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
+        let mut around = surroundings(engine, &record.options, &record.id, max_gid)?;
+        around.identity = userns::identity(&record.options, spec::workdir(&record.options, &image));
+        files::write(&directory, &record.options, &around.hostname)?;
+        let spec = spec::build(&record.options, &image, &around)?;
+        file::write_new(&directory.join("config.json"), &serde_json::to_vec(&spec)?, durability)?;
+        if purpose == Purpose::Start {
+            private_directory(&engine.layout().container_run(&record.id))?;
+        }
+        let lock = making.publish(durability)?;
         events::container(engine, &record, "create", &[]);
-        undo.armed = false;
         gc::release(engine.layout(), hold)?;
-        Ok((record, spec))
+        Ok(Written { record, spec, lock })
+    }
+}
+
+/// What a container is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    Create,
+    /// It is started at once. Its run directory is there before it is, so that a collection finds a container that
+    /// was to be removed at its end and whose supervisor died.
+    Start,
+}
+
+/// A container that is on record now, locked.
+pub struct Written {
+    pub record: Record,
+    pub spec: Spec,
+    pub lock: FileLock,
+}
+
+/// A container in the making; dropped unpublished, it is cleared away.
+struct Making<'a> {
+    engine: &'a Engine,
+    draft: Option<offstage::Draft<'a>>,
+}
+
+impl Making<'_> {
+    fn path(&self) -> PathBuf {
+        self.draft.as_ref().expect("it is there until it is published").path()
+    }
+
+    fn publish(mut self, durability: Durability) -> Result<FileLock> {
+        let draft = self.draft.as_ref().expect("it is published once");
+        draft.publish(durability)?;
+        Ok(self.draft.take().expect("it was there a moment ago").into_lock())
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        if let Some(draft) = &self.draft {
+            let _ = remove::clear(self.engine, draft.entry());
+        }
     }
 }
 
 /// A container that goes when it ends is not worth waiting for the disk.
 pub fn durability(options: &ContainerOptions) -> Durability {
     if options.auto_remove { Durability::Fast } else { Durability::Synced }
-}
-
-/// Takes away what a failed creation has made.
-struct Undo<'a> {
-    engine: &'a Engine,
-    id: &'a str,
-    name: Option<String>,
-    volumes: Vec<String>,
-    armed: bool,
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            if let Some(name) = &self.name {
-                self.engine.containers().release_name(name, self.id);
-            }
-            let _ = fs::remove_dir_all(self.engine.layout().container(self.id));
-            for volume in &self.volumes {
-                let _ = super::volumes::remove(self.engine, volume);
-            }
-        }
-    }
 }
 
 fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, ContainerConfig)> {
@@ -276,12 +297,12 @@ fn settle_health(options: &mut ContainerOptions, image: &ContainerConfig) {
     health.shell.clone_from(&image.shell);
 }
 
-fn make_directory(engine: &Engine, directory: &Path, source: &Source) -> Result<()> {
+/// Makes what the root filesystem is mounted from and on.
+fn make_directories(engine: &Engine, directory: &Path, source: &Source) -> Result<()> {
     let make = |path: &Path, mode: u32| {
         let made = fs::DirBuilder::new().mode(mode).create(path);
         made.with_context(|| format!("create {}", path.display()))
     };
-    make(directory, 0o700)?;
     make(&directory.join("rootfs"), 0o755)?;
     if let Source::Image { layers, .. } = source {
         make(&directory.join("work"), 0o700)?;

@@ -3,15 +3,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
 use super::volumes::InUse;
 use super::{Engine, events, namespace, stop};
-use crate::base::id::random_hex;
+use crate::base::file::FileLock;
 use crate::store::containers::{LookupError, Record};
 use crate::store::volumes::NoSuchVolume;
+use crate::store::{gc, offstage};
 use crate::sys::path::Dir;
 
 /// Removes a container; one that runs only with `force`, which kills it. `volumes` takes its anonymous volumes
@@ -22,7 +22,7 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
         Ok(record) => record,
         Err(error) if error.is::<LookupError>() => return Err(error),
         // A damaged record names nothing that could still be stopped.
-        Err(_) if force => return discard_id(engine, &id, None, &[]),
+        Err(_) if force => return discard(engine, &id, volumes),
         Err(error) => return Err(error),
     };
     if record.state.is_up() {
@@ -36,76 +36,94 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
         }
         stop::kill_and_wait(engine, &record)?;
     }
-    discard(engine, &record, volumes || record.options.auto_remove)
+    discard(engine, &record.id, volumes || record.options.auto_remove)
 }
 
-/// Takes a container away, with the volumes that are its own if wanted. What its users have written may belong
-/// to subordinate ids: where this user may not remove it, root of the user namespace does.
-pub fn discard(engine: &Engine, record: &Record, volumes: bool) -> Result<()> {
-    let volumes = if volumes { record.options.anonymous_volumes() } else { Vec::new() };
-    discard_id(engine, &record.id, Some(&record.name), &volumes)?;
-    tell(engine, record, &volumes);
-    Ok(())
-}
-
-fn discard_id(engine: &Engine, id: &str, name: Option<&str>, volumes: &[String]) -> Result<()> {
-    let places = detach(engine, id, name, volumes)?;
-    erase_as_owner(engine, &places)
-}
-
-/// Takes a container and its own volumes away from within its user namespace.
-pub fn discard_inside(engine: &Engine, record: &Record) -> Result<()> {
-    let volumes = record.options.anonymous_volumes();
-    let places = detach(engine, &record.id, Some(&record.name), &volumes)?;
-    erase(engine, &places)?;
-    tell(engine, record, &volumes);
-    Ok(())
-}
-
-/// Writes the end of a container and of its volumes down.
-fn tell(engine: &Engine, record: &Record, volumes: &[String]) {
-    events::container(engine, record, "destroy", &[]);
-    for volume in volumes {
-        events::object(engine, "volume", volume, "destroy", &[("driver", "local")]);
+/// Takes a container away, with the volumes that are its own if wanted.
+pub fn discard(engine: &Engine, id: &str, volumes: bool) -> Result<()> {
+    let Some(gone) = offstage::withdraw(engine.layout(), id, volumes)? else { return Ok(()) };
+    let record = clear(engine, &gone.entry)?;
+    if let Some(record) = record {
+        events::container(engine, &record, "destroy", &[]);
     }
+    Ok(())
 }
 
-/// Moves the directories out of sight, each in one step, and frees the name. What was gone already is not
-/// among the places returned.
-fn detach(engine: &Engine, id: &str, name: Option<&str>, volumes: &[String]) -> Result<Vec<OsString>> {
+/// Clears away a container that is out of sight: its own volumes, its name, its run directory, and last the directory
+/// that says what these are. Whoever dies over it leaves it to be done again. Returns the record, if there was one.
+pub fn clear(engine: &Engine, entry: &str) -> Result<Option<Record>> {
     let layout = engine.layout();
+    let (id, volumes) = offstage::parse(entry).context("clear away what is no container")?;
+    let record = engine.containers().read(&layout.tmp().join(entry)).ok();
     let mut places = Vec::new();
-    let mut hide = |path: PathBuf| -> Result<()> {
-        let place = OsString::from(format!("rm-{}", random_hex(16)));
-        match fs::rename(&path, layout.tmp().join(&place)) {
-            Ok(()) => places.push(place),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("remove {}", path.display())),
-        }
-        Ok(())
-    };
-    hide(layout.container(id))?;
-    for volume in volumes {
+    for volume in record.iter().filter(|_| volumes).flat_map(|record| record.options.anonymous_volumes()) {
         // One that another container shares is kept for that one.
-        match super::volumes::detach(engine, volume) {
-            Ok(place) => places.push(place.into()),
+        match super::volumes::detach(engine, &volume) {
+            Ok(place) => {
+                places.push(place.into());
+                events::object(engine, "volume", &volume, "destroy", &[("driver", "local")]);
+            }
             Err(error) if error.is::<NoSuchVolume>() || error.is::<InUse>() => {}
             Err(error) => return Err(error),
         }
     }
-    if let Some(name) = name {
-        engine.containers().release_name(name, id);
+    match &record {
+        Some(record) => engine.containers().release_name(&record.name, id),
+        None => engine.containers().release_names_of(id)?,
     }
-    let _ = fs::remove_dir_all(layout.container_run(id));
-    Ok(places)
+    remove_run_directory(engine, id)?;
+    places.push(entry.into());
+    erase_as_owner(engine, &places)?;
+    Ok(record)
+}
+
+/// Clears away what processes that were killed have left: containers half made or half removed, those that were to
+/// go with their end, what only a running one has, and temporary files. The living are not touched.
+pub fn collect(engine: &Engine) -> Result<()> {
+    for (entry, _lock) in offstage::leftovers(engine.layout())? {
+        clear(engine, &entry)?;
+    }
+    for id in engine.layout().ids_with_run_directory()? {
+        collect_unsupervised(engine, &id)?;
+    }
+    as_owner(engine, || gc::sweep_if_idle(engine.layout()))
+}
+
+/// A supervisor has its container locked from before there is a run directory until after that is gone.
+fn collect_unsupervised(engine: &Engine, id: &str) -> Result<()> {
+    let Ok(lock) = FileLock::try_directory(&engine.layout().container(id)) else {
+        // Never published, or gone. One in the making may just have made its run directory, and makes it again.
+        return remove_run_directory(engine, id);
+    };
+    let Some(_lock) = lock else { return Ok(()) };
+    match engine.containers().load(id) {
+        Ok(record) if record.options.auto_remove => discard(engine, id, true),
+        _ => remove_run_directory(engine, id),
+    }
+}
+
+fn remove_run_directory(engine: &Engine, id: &str) -> Result<()> {
+    let path = engine.layout().container_run(id);
+    match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes what was moved out of sight, as root of the user namespace where this user may not.
 pub fn erase_as_owner(engine: &Engine, places: &[OsString]) -> Result<()> {
-    match erase(engine, places) {
+    as_owner(engine, || erase(engine, places))
+}
+
+/// What a container's users have written may belong to subordinate ids: what is denied to this user, root of the user
+/// namespace does once more.
+fn as_owner(engine: &Engine, work: impl Fn() -> Result<()>) -> Result<()> {
+    match work() {
         Err(error) if is_denied(&error) => {
             let opened = namespace::open(engine)?.finish()?;
-            namespace::run_inside(&opened, || erase(engine, places))
+            namespace::run_inside(&opened, work)
         }
         result => result,
     }
@@ -114,9 +132,6 @@ pub fn erase_as_owner(engine: &Engine, places: &[OsString]) -> Result<()> {
 fn erase(engine: &Engine, places: &[OsString]) -> Result<()> {
     let tmp = engine.layout().tmp();
     for place in places {
-        // The kernel makes this directory without any permission; its owner may give itself some.
-        let work = tmp.join(place).join("work/work");
-        let _ = rustix::fs::chmod(&work, rustix::fs::Mode::RWXU);
         Dir::open(&tmp)
             .and_then(|dir| dir.remove_all(place))
             .with_context(|| format!("remove {}", tmp.join(place).display()))?;

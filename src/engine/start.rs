@@ -23,9 +23,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
-use super::create::{Draft, durability, hold_volumes, surroundings};
+use super::create::{Draft, Purpose, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, filesystem, shift, spec, terminal};
+use super::{Engine, events, files, filesystem, remove, shift, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -102,7 +102,13 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
             let outcome = attach::follow_start(client, streams);
             match outcome {
                 // All it had to do is done: a moment later there is no trace of it.
-                Err(_) | Ok(Outcome::Exited(_)) => drop(supervisor.wait()),
+                Ok(Outcome::Exited(_)) => drop(supervisor.wait()),
+                // One that was killed has left what it was working on.
+                Err(_) => {
+                    if supervisor.wait().is_ok_and(|code| code > 1) {
+                        remove::collect(engine)?;
+                    }
+                }
                 Ok(outcome @ (Outcome::Started | Outcome::Detached)) => {
                     supervisor.release();
                     attach::tell_detached(engine, &id, outcome);
@@ -278,9 +284,9 @@ impl Supervisor<'_> {
     fn prepare(&mut self, work: Work, user: &UserMaps) -> Result<(Record, Spec, Locks)> {
         let (record, spec, lock) = match work {
             Work::New(draft) => {
-                let (record, spec) = draft.write(self.engine, user)?;
-                let lock = self.lock(&record)?;
-                (record, spec, lock)
+                let written = draft.write(self.engine, user, Purpose::Start)?;
+                let files = filesystem::lock(self.engine, &written.record)?;
+                (written.record, written.spec, Locks { _own: written.lock, _files: files })
             }
             Work::Existing(record) => {
                 self.engine.layout().create()?;

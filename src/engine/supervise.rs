@@ -169,10 +169,11 @@ impl Supervisor<'_> {
         let removed =
             record.options.auto_remove && containers.stop_reason(&record.id) != Some(StopReason::Restart);
         let left = if removed {
-            remove::discard_inside(self.engine, record).err().map(|_| record.clone())
+            remove::discard(self.engine, &record.id, true).err().map(|_| record.clone())
         } else {
             containers.change(&record.id, change).ok()
         };
+        // Last, since a run directory without a supervisor is how a collection finds what it has left.
         if left.as_ref().is_none_or(|record| record.state.status != Status::Restarting) {
             let _ = fs::remove_dir_all(self.engine.layout().container_run(&record.id));
         }

@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::layout::Layout;
+use super::layout::{self, Layout};
+use super::offstage;
 use super::options::ContainerOptions;
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -23,6 +24,9 @@ use crate::sys::process;
 
 /// The version of `container.json` that is written; a newer one is refused.
 pub const VERSION: u32 = 1;
+
+/// The record, in the container's directory.
+const RECORD: &str = "container.json";
 
 /// A record is small; a file beyond this is not one of ours.
 const RECORD_LIMIT: u64 = 16 << 20;
@@ -241,29 +245,23 @@ impl<'a> Containers<'a> {
 
     /// Every id on record, in no order.
     pub fn ids(&self) -> Result<Vec<String>> {
-        let path = self.layout.containers();
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error).with_context(|| format!("list {}", path.display())),
-        };
-        Ok(entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| name.len() == 64 && id::is_id_prefix(name))
-            .collect())
+        layout::ids_in(&self.layout.containers())
     }
 
     /// Reads a record by its whole id.
     pub fn load(&self, id: &str) -> Result<Record> {
-        let path = self.record_path(id);
-        if !path.exists() {
+        if !self.record_path(id).exists() {
             return Err(LookupError::NotFound(id.to_owned()).into());
         }
-        let content = file::read_bounded(&path, RECORD_LIMIT)?;
-        parse(&content)
-            .with_context(|| format!("read {}", path.display()))
+        self.read(&self.layout.container(id))
             .hint(|| format!("remove the container with: coracle rm -f {}", &id[..12]))
+    }
+
+    /// Reads the record in a container's directory, wherever that is.
+    pub fn read(&self, directory: &Path) -> Result<Record> {
+        let path = directory.join(RECORD);
+        let content = file::read_bounded(&path, RECORD_LIMIT)?;
+        parse(&content).with_context(|| format!("read {}", path.display()))
     }
 
     /// Reads every record that can be read, newest first; the ids of the broken ones come beside.
@@ -326,8 +324,13 @@ impl<'a> Containers<'a> {
         let _ = fs::remove_file(self.stop_path(id));
     }
 
-    /// Takes a name for a container that has, or is about to have, a directory. A name whose container
-    /// is gone is taken over.
+    /// Writes the first record of a container whose directory is still in the making.
+    pub fn write_first(&self, record: &Record, directory: &Path, durability: Durability) -> Result<()> {
+        let content = serde_json::to_vec(record).context("encode the container record")?;
+        file::write_new(&directory.join(RECORD), &content, durability)
+    }
+
+    /// Takes a name for a container that is there or in the making. A name whose container is gone is taken over.
     pub fn claim_name(&self, name: &str, id: &str) -> Result<()> {
         let link = self.layout.names().join(name);
         for _ in 0..100 {
@@ -336,7 +339,9 @@ impl<'a> Containers<'a> {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(|| format!("create {}", link.display())),
             }
-            if let Some(owner) = self.owner_of(name) {
+            // In this order: one in the making may be published meanwhile.
+            let making = self.named_by(name).filter(|id| offstage::is_being_made(self.layout, id));
+            if let Some(owner) = making.or_else(|| self.owner_of(name)) {
                 return Err(NameConflict { name: name.to_owned(), id: owner }.into());
             }
             let _ = fs::remove_file(&link);
@@ -349,6 +354,18 @@ impl<'a> Containers<'a> {
         if self.named_by(name).as_deref() == Some(id) {
             let _ = fs::remove_file(self.layout.names().join(name));
         }
+    }
+
+    /// Gives up every name of a container whose record cannot say which it had. Looks at all there are.
+    pub fn release_names_of(&self, id: &str) -> Result<()> {
+        let names = self.layout.names();
+        let entries = fs::read_dir(&names).with_context(|| format!("list {}", names.display()))?;
+        for entry in entries.flatten() {
+            if let Some(name) = entry.file_name().to_str() {
+                self.release_name(name, id);
+            }
+        }
+        Ok(())
     }
 
     /// The container of a name, if it is still there.
@@ -367,7 +384,7 @@ impl<'a> Containers<'a> {
     }
 
     fn record_path(&self, id: &str) -> PathBuf {
-        self.layout.container(id).join("container.json")
+        self.layout.container(id).join(RECORD)
     }
 }
 

@@ -22,6 +22,7 @@ use super::images::Images;
 use super::index;
 use super::layers::Layers;
 use super::layout::Layout;
+use super::offstage;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::config::paths::private_directory;
@@ -181,7 +182,21 @@ fn sweep_layers(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Re
     Ok(())
 }
 
-/// Removes what dead processes left in `tmp/`: a live one has its entry locked. Must run in the user namespace.
+/// [`sweep_temporary`] where there is anything to sweep and nobody holds, for whoever passes by.
+pub fn sweep_if_idle(layout: &Layout) -> Result<()> {
+    if names_in(&layout.tmp())?.iter().all(|name| offstage::parse(name).is_some()) {
+        return Ok(());
+    }
+    let lock = open_lock(layout)?;
+    match lock.try_lock() {
+        Ok(()) => sweep_temporary(layout),
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error).context("lock the store"),
+    }
+}
+
+/// Removes what dead processes left in `tmp/`, except containers, of which there is more than a directory
+/// ([`offstage`]). A live process has its entry locked. Must run in the user namespace.
 pub fn sweep_temporary(layout: &Layout) -> Result<()> {
     let path = layout.tmp();
     let names = names_in(&path)?;
@@ -190,7 +205,7 @@ pub fn sweep_temporary(layout: &Layout) -> Result<()> {
     }
     let tmp = Dir::open(&path).with_context(|| format!("open {}", path.display()))?;
     for name in names {
-        if !is_in_use(&tmp, &name)? {
+        if offstage::parse(&name).is_none() && !is_in_use(&tmp, &name)? {
             tmp.remove_all(OsStr::new(&name))
                 .with_context(|| format!("remove {}", path.join(&name).display()))?;
         }

@@ -1,10 +1,13 @@
 //! Names every path of the store, so that no other file joins them.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::base::digest::Digest;
+use crate::base::id::is_id_prefix;
 use crate::config::paths::{Roots, private_directory};
 
 /// The two roots and every path beneath them. Cheap to clone; creates nothing by itself.
@@ -105,8 +108,24 @@ impl Layout {
         self.roots.data.join("tmp")
     }
 
+    /// The containers that have a directory for their sockets: those that run, and those whose supervisor died.
+    pub fn ids_with_run_directory(&self) -> Result<Vec<String>> {
+        ids_in(self.run())
+    }
+
     /// Sockets of one running container.
     pub fn container_run(&self, id: &str) -> PathBuf {
         self.roots.run.join(id)
     }
+}
+
+/// The names in a directory that are container ids; none where it does not exist.
+pub fn ids_in(directory: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("list {}", directory.display())),
+    };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter(|name| name.len() == 64 && is_id_prefix(name)).collect())
 }

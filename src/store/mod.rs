@@ -25,6 +25,7 @@ pub mod images;
 mod index;
 pub mod layers;
 pub mod layout;
+pub mod offstage;
 pub mod options;
 pub mod userns;
 pub mod volumes;

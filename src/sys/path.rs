@@ -196,7 +196,11 @@ fn remove_beneath(
         deep.push_back(move_up(top, parent, name)?);
         return Ok(());
     }
-    let dir = open_to_empty(parent, name)?;
+    let dir = match open_to_empty(parent, name) {
+        // Somebody else removes the same tree.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        dir => dir?,
+    };
     // A name may be skipped where a directory changes while it is read, so empty it until it is.
     for _ in 0..RACE_LIMIT {
         for entry in rustix::fs::Dir::read_from(&dir)? {

@@ -10,6 +10,7 @@ pub mod pty;
 pub mod registry;
 pub mod sandbox;
 pub mod server;
+pub mod trace;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
