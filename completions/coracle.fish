@@ -97,6 +97,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -s h -l hostname
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s l -l label -d 'Set a label' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l label-file -d 'Read labels from a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mac-address -d 'The hardware address of the container\'s network interface' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mount -d 'Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l name -d 'The container\'s name' -r
@@ -203,6 +205,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand logout" -l help -d 'Prin
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l since -d 'Show only what was written since a time, or since a duration ago' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s n -l tail -d 'Show only so many lines from the end' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l until -d 'Show only what was written before a time, or before a duration ago' -r
+complete -c coracle -n "__fish_coracle_using_subcommand logs" -l details -d 'Show the labels and variables that the log driver was told to note'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s f -l follow -d 'Go on showing what is written'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s t -l timestamps -d 'Show when each line was written'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l help -d 'Print usage'
@@ -269,6 +272,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -s h -l hostname -d
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s l -l label -d 'Set a label' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l label-file -d 'Read labels from a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mac-address -d 'The hardware address of the container\'s network interface' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mount -d 'Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l name -d 'The container\'s name' -r
@@ -394,6 +399,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set a label' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l label-file -d 'Read labels from a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d 'The hardware address of the container\'s network interface' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'The container\'s name' -r
@@ -466,6 +473,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l since -d 'Show only what was written since a time, or since a duration ago' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s n -l tail -d 'Show only so many lines from the end' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l until -d 'Show only what was written before a time, or before a duration ago' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l details -d 'Show the labels and variables that the log driver was told to note'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on showing what is written'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show when each line was written'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l help -d 'Print usage'
@@ -529,6 +537,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l isolation -d 'How the container is kept apart: default, the only way on Linux' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set a label' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l label-file -d 'Read labels from a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d 'The hardware address of the container\'s network interface' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'The container\'s name' -r

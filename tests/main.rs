@@ -13,6 +13,7 @@ mod images;
 mod isolation;
 mod lifecycle;
 mod login;
+mod logs;
 mod network;
 mod options;
 mod pull;

@@ -54,6 +54,15 @@ fn trim_zeros(number: &str) -> &str {
 
 /// Reads a size in bytes with binary units, as `--memory` and `--shm-size` take it: `64m`, `1.5GiB`, `512`.
 pub fn parse_binary(text: &str) -> Result<u64, SizeError> {
+    parse(text, 1024.0)
+}
+
+/// Reads a size in bytes with decimal units, as `--log-opt max-size=` takes it: `10m` is 10,000,000.
+pub fn parse_decimal(text: &str) -> Result<u64, SizeError> {
+    parse(text, 1000.0)
+}
+
+fn parse(text: &str, base: f64) -> Result<u64, SizeError> {
     let invalid = || SizeError::Size(text.to_owned());
     let last = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ').ok_or_else(invalid)?;
     let (number, suffix) = text.split_at(last + 1);
@@ -63,11 +72,11 @@ pub fn parse_binary(text: &str) -> Result<u64, SizeError> {
     if !size.is_finite() || size.is_sign_negative() {
         return Err(invalid());
     }
-    Ok((size * multiplier(suffix)?) as u64)
+    Ok((size * multiplier(suffix, base)?) as u64)
 }
 
 /// What a suffix multiplies by: one letter, then nothing, `b` or `ib`, in either case.
-fn multiplier(suffix: &str) -> Result<f64, SizeError> {
+fn multiplier(suffix: &str, base: f64) -> Result<f64, SizeError> {
     let lower = suffix.to_ascii_lowercase();
     let unknown = || SizeError::Suffix(lower.clone());
     if lower.is_empty() || lower == "b" {
@@ -76,7 +85,7 @@ fn multiplier(suffix: &str) -> Result<f64, SizeError> {
     let letter = lower.chars().next().unwrap_or_default();
     let power = "kmgtp".find(letter).ok_or_else(unknown)?;
     match &lower[1..] {
-        "" | "b" | "ib" => Ok(1024f64.powi(power as i32 + 1)),
+        "" | "b" | "ib" => Ok(base.powi(power as i32 + 1)),
         _ => Err(unknown()),
     }
 }
@@ -134,6 +143,7 @@ mod tests {
         ] {
             assert_eq!(parse_binary(text), Ok(want), "{text}");
         }
+        assert_eq!(parse_decimal("1.5m"), Ok(1_500_000));
     }
 
     #[test]

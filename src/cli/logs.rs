@@ -1,17 +1,18 @@
 //! `logs`: shows what a container has written.
 
-use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use super::flags::{parse_integer, parse_moment};
 use super::verb::{Action, Operands, Session};
-use crate::base::exit::ReaderGone;
 use crate::engine::logs::{self, LogOptions};
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// Show the labels and variables that the log driver was told to note
+    #[arg(long)]
+    details: bool,
     /// Go on showing what is written
     #[arg(long, short)]
     follow: bool,
@@ -57,21 +58,13 @@ impl Action for Args {
             since: parse_moment("since", self.since.as_deref())?,
             until: parse_moment("until", self.until.as_deref())?,
             timestamps: self.timestamps,
+            details: self.details,
         };
         let engine = session.engine()?;
         let name = operands.first().map_or("", String::as_str);
-        let shown = logs::logs(&engine, name, &options, &mut io::stdout().lock(), &mut io::stderr().lock());
-        match shown {
-            Err(error) if is_broken_pipe(&error) => Err(ReaderGone.into()),
-            shown => shown.map(|()| ExitCode::SUCCESS),
-        }
+        logs::logs(&engine, name, &options, rustix::stdio::stdout(), rustix::stdio::stderr())?;
+        Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Whether whoever read our output has gone: a log itself is a file and never breaks so.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.any(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -66,7 +66,10 @@ impl Action for Args {
         }
         let acquire = Acquire::new(&self.create)?;
         let streams = self.streams()?;
-        let attached = streams.as_ref().is_some_and(|streams| streams.stdout || streams.stderr);
+        let passed = streams.is_some() && self.create.passes_streams();
+        let shows = passed || streams.as_ref().is_some_and(|streams| streams.stdout || streams.stderr);
+        // With input alone the id is shown at once: the end of what is typed may be far.
+        let names_first = !shows && streams.is_some();
         let (name, cidfile) = (self.create.name.clone(), self.create.cidfile.clone());
         let options = self.create.into_options(operands)?;
         create::check_cidfile(cidfile.as_deref())?;
@@ -77,10 +80,13 @@ impl Action for Args {
             run::run(&engine, options, name.as_deref(), streams.clone(), &mut |made| {
                 write_cidfile(cidfile.as_deref(), made)?;
                 made.clone_into(&mut id);
-                Ok(())
+                if names_first { out::line(made) } else { Ok(()) }
             })
         })?;
-        if !attached {
+        if shows {
+            return Ok(exit_code(outcome));
+        }
+        if !names_first {
             out::line(&id)?;
             if comes_back && let Some(user) = linger::missing() {
                 out::error_line(&format!(
@@ -88,7 +94,7 @@ impl Action for Args {
                 ));
             }
         }
-        Ok(exit_code(outcome))
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -101,6 +107,13 @@ impl Args {
         let (interactive, tty) = self.create.terminal();
         let wants = |stream| self.attach.contains(&stream);
         let all = self.attach.is_empty();
+        if self.create.passes_streams() {
+            if !all {
+                bail!("cannot specify --attach with --log-driver=passthrough");
+            }
+            // What is typed and shown is the container's own business.
+            return Ok(Some(Streams { sig_proxy: self.sig_proxy, ..Streams::default() }));
+        }
         let streams = Streams {
             stdin: if all { interactive } else { wants(Stream::Stdin) },
             stdout: all || wants(Stream::Stdout),

@@ -85,8 +85,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--ipc", None, Kind::Missing),
     ("--link", None, Kind::Missing),
     ("--link-local-ip", None, Kind::Missing),
-    ("--log-driver", None, Kind::Missing),
-    ("--log-opt", None, Kind::Missing),
     ("--network-alias", None, Kind::Missing),
     ("--passwd", None, Kind::Missing),
     ("--passwd-entry", None, Kind::Missing),
@@ -131,7 +129,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("image inspect", &[("--platform", None)]),
     ("kill", &[("--all", Some('a')), ("--cidfile", None), ("--latest", Some('l'))]),
     ("login", &[("--secret", None)]),
-    ("logs", &[("--color", None), ("--details", None), ("--latest", Some('l')), ("--names", None)]),
+    ("logs", &[("--color", None), ("--latest", Some('l')), ("--names", None)]),
     (
         "ps",
         &[

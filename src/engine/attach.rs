@@ -113,6 +113,8 @@ struct Attached {
     /// A message that the supervisor had no room for yet. Waiting for that room and nothing else could wait
     /// for ever: the supervisor may wait for us to take output.
     unsent: Option<Vec<u8>>,
+    /// The input has ended, and no output is wanted: there is nothing to stay for.
+    given_all: bool,
     buffer: Vec<u8>,
 }
 
@@ -122,7 +124,7 @@ impl Attached {
         rustix::fs::fcntl_setfl(&client, flags | rustix::fs::OFlags::NONBLOCK)?;
         let raw = if streams.tty && streams.stdin { RawMode::enter() } else { None };
         let keys = DetachKeys::new(if streams.tty { streams.detach_keys.clone() } else { Vec::new() });
-        Ok(Self { client, streams, raw, keys, unsent: None, buffer })
+        Ok(Self { client, streams, raw, keys, unsent: None, given_all: false, buffer })
     }
 
     fn run(mut self) -> Result<Outcome> {
@@ -139,6 +141,10 @@ impl Attached {
             if from_stdin && self.take_input()? {
                 let _ = Request::Detach.send(self.client.as_fd());
                 return Ok(Outcome::Detached);
+            }
+            if self.given_all && self.unsent.is_none() {
+                let _ = Request::Detach.send(self.client.as_fd());
+                return Ok(Outcome::Started);
             }
         }
     }
@@ -251,6 +257,7 @@ impl Attached {
         };
         if n == 0 {
             self.streams.stdin = false;
+            self.given_all = !self.streams.stdout && !self.streams.stderr;
             if !self.streams.tty {
                 self.send(Request::StdinEnd.encode());
             }
@@ -273,7 +280,7 @@ impl Attached {
 }
 
 /// Passes output on; whoever read it may have gone.
-fn show(stream: BorrowedFd, bytes: &[u8]) -> Result<()> {
+pub fn show(stream: BorrowedFd<'_>, bytes: &[u8]) -> Result<()> {
     match write_all(stream, bytes) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
         written => written.context("write the output"),

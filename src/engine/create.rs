@@ -14,7 +14,7 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, events, files, namespace, remove, shift};
+use super::{Engine, events, files, logging, namespace, remove, shift};
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
@@ -50,6 +50,7 @@ impl Draft {
         if let Some(name) = name.filter(|name| !is_valid_name(name)) {
             bail!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
         }
+        logging::check(&options)?;
         let (source, image) = find_source(engine, &options)?;
         let command = spec::command(&options, &image)?;
         add_exposed(&mut options, &image)?;
@@ -59,6 +60,11 @@ impl Draft {
         add_image_labels(&mut options, &image);
         let name = name.map(str::to_owned);
         Ok(Self { id: id::container_id(), name, options, source, image, command })
+    }
+
+    /// What it was asked to be.
+    pub fn options(&self) -> &ContainerOptions {
+        &self.options
     }
 
     /// Makes the image's layers for the ids that the container is to have.

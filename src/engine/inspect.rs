@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::list::network_name;
+use super::logging;
 use super::shift;
 use crate::base::time;
 use crate::network::slirp::Addresses;
@@ -53,7 +54,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "ResolvConfPath": file("resolv.conf"),
         "HostnamePath": file("hostname"),
         "HostsPath": file("hosts"),
-        "LogPath": context.layout.container_log(&record.id).display().to_string(),
+        "LogPath": logging::path(context.layout, record).map(|path| path.display().to_string()).unwrap_or_default(),
         "Name": format!("/{}", record.name),
         "RestartCount": record.state.restart_count,
         "Driver": "overlay",
@@ -126,7 +127,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
     let mut config = json!({
         "Binds": list_or_null(binds(&options.mounts)),
         "ContainerIDFile": options.cidfile.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
-        "LogConfig": {"Type": "json-file", "Config": {}},
+        "LogConfig": {"Type": options.log.driver.as_str(), "Config": options.log.options},
         "NetworkMode": network_mode(&options.network),
         "PortBindings": port_bindings(&options.publish),
         "RestartPolicy": {"Name": options.restart.as_str(), "MaximumRetryCount": options.restart.retries()},

@@ -20,6 +20,7 @@ pub mod info;
 pub mod inspect;
 pub mod inspect_image;
 pub mod list;
+pub mod logging;
 pub mod login;
 pub mod logs;
 pub mod namespace;

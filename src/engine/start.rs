@@ -25,11 +25,12 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, Purpose, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, filesystem, remove, shift, spec, terminal};
+use super::{Engine, events, files, filesystem, logging, remove, shift, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
 use crate::runtime::caps::CapSet;
+use crate::runtime::child::Stdio;
 use crate::runtime::identity;
 use crate::runtime::launch::{Launch, Started, Starting};
 use crate::runtime::log::LogWriter;
@@ -185,6 +186,8 @@ pub struct Up {
 pub struct Post {
     max_gid: u32,
     can_set_groups: bool,
+    /// The streams that every run of the container takes over, if it has none of its own.
+    passed: Option<Stdio>,
     _locks: Locks,
 }
 
@@ -221,6 +224,10 @@ impl Supervisor<'_> {
     fn bring_up(&mut self, work: Work, client: BorrowedFd<'_>) -> Result<(Up, OwnedFd, Post)> {
         // While the caller's terminal is still ours.
         let console_size = terminal::size();
+        let passed = match &work {
+            Work::New(draft) => logging::passed_streams(draft.options())?,
+            Work::Existing(record) => logging::passed_streams(&record.options)?,
+        };
         // The helpers that map ids work while the container is put on disk.
         let opening = namespace::open(self.engine)?;
         leave_the_terminal().context("leave the terminal")?;
@@ -239,9 +246,10 @@ impl Supervisor<'_> {
             stdin_open: record.options.stdin_open,
             network: network.as_ref().map(AsFd::as_fd),
             can_set_groups,
+            passed: passed.as_ref(),
         };
         let up = self.start_program(record, &launch, || refuse_without_client(client))?;
-        Ok((up, listener, Post { max_gid, can_set_groups, _locks: locks }))
+        Ok((up, listener, Post { max_gid, can_set_groups, passed, _locks: locks }))
     }
 
     /// Starts the container's program once more, in the same user namespace.
@@ -256,6 +264,7 @@ impl Supervisor<'_> {
             stdin_open: record.options.stdin_open,
             network: network.as_ref().map(AsFd::as_fd),
             can_set_groups: post.can_set_groups,
+            passed: post.passed.as_ref(),
         };
         self.start_program(record, &launch, || Ok(()))
     }
@@ -272,7 +281,9 @@ impl Supervisor<'_> {
         launch: &Launch<'_>,
         still_wanted: impl FnOnce() -> Result<()>,
     ) -> Result<Up> {
-        let log = LogWriter::open(&self.engine.layout().container_log(&record.id)).context("open the log")?;
+        let environment = &launch.plan.process.env;
+        let destination = logging::destination(self.engine.layout(), &record, environment)?;
+        let log = LogWriter::open(&destination).context("open the log")?;
         let spill = open_directory(self.engine, &record.id)?;
         let starting = launch.start()?;
         let network = self.record_running(record, &starting)?;

@@ -27,13 +27,21 @@ pub struct Launch<'a> {
     pub network: Option<BorrowedFd<'a>>,
     /// Whether the user namespace allows setgroups(2).
     pub can_set_groups: bool,
+    /// Streams that the container takes over instead of having some of its own.
+    pub passed: Option<&'a Stdio>,
 }
 
 /// The parent's ends of the container's streams.
 #[derive(Debug)]
 pub enum Streams {
     Terminal(OwnedFd),
-    Pipes { stdin: Option<OwnedFd>, stdout: OwnedFd, stderr: OwnedFd },
+    Pipes {
+        stdin: Option<OwnedFd>,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    },
+    /// Somebody else's, which the container has taken over.
+    Passed,
 }
 
 /// A container's first process that is being set up and waits to be let go. Dropped, it is killed.
@@ -58,7 +66,10 @@ impl Launch<'_> {
             .context("keep the starter in memory")
             .hint(|| "executable memory files are forbidden: sudo sysctl -w vm.memfd_noexec=0")?;
         let (parent, channel) = socket::pair().context("make a socket pair")?;
-        let (ours, theirs) = streams(self.plan.process.terminal, self.stdin_open)?;
+        let (ours, made) = match self.passed {
+            Some(_) => (Some(Streams::Passed), None),
+            None => streams(self.plan.process.terminal, self.stdin_open)?,
+        };
         let cloned = clone::clone(self.plan.namespaces);
         match cloned.context("create the container's namespaces").hint(userns::refusal_hint)? {
             Forked::Parent(child) => Ok(Starting { child, channel: parent, pipes: ours }),
@@ -71,7 +82,7 @@ impl Launch<'_> {
                     can_set_groups: self.can_set_groups,
                     dies_with_parent: true,
                 };
-                child::run(self.plan, theirs.as_ref(), self.network, &equipment)
+                child::run(self.plan, self.passed.or(made.as_ref()), self.network, &equipment)
             }
         }
     }

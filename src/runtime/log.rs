@@ -1,121 +1,232 @@
-//! The log of a container: docker's `json-file`, one JSON object per line of output.
+//! The log of a container: what it says, cut into lines, each with its stream and time.
 //!
-//! ```text
-//! {"log":"hello\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}
-//! ```
-//!
-//! A line without its end, and one that is longer than [`LINE_LIMIT`], is an entry whose `log` does not end
-//! in a newline; a reader puts the pieces together again. Bytes that are no UTF-8 become U+FFFD.
+//! A line without its end, and one that is longer than [`LINE_LIMIT`], becomes several entries of which only the
+//! last is whole; a reader puts the pieces together again. Where the entries go is [`Destination`]: a [`file`] of
+//! docker's `json-file` or podman's `k8s-file` format, or the journal.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+pub mod file;
+pub mod journal;
+pub mod json;
+pub mod k8s;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+
+use file::LogFile;
+use journal::Journal;
 
 /// Longer lines are cut into pieces, as docker's are.
-const LINE_LIMIT: usize = 16 << 10;
+pub const LINE_LIMIT: usize = 16 << 10;
 
 /// Which of the two outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     Stdout,
     Stderr,
 }
 
-/// One line of the file.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Entry<'a> {
-    #[serde(borrow)]
-    pub log: std::borrow::Cow<'a, str>,
-    pub stream: Stream,
-    pub time: Timestamp,
+impl Stream {
+    /// The word of both file formats.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
 }
 
-/// Appends to a log file.
+/// A line or a piece of one, as it is written down.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    pub stream: Stream,
+    pub time: Timestamp,
+    /// Without the newline that ends it.
+    pub text: &'a [u8],
+    /// Whether it is the end of its line.
+    pub whole: bool,
+}
+
+/// How entries stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    K8s,
+}
+
+/// Where a container's log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    Nowhere,
+    File {
+        path: PathBuf,
+        format: Format,
+        /// Bytes from which on a new file is begun.
+        max_size: Option<u64>,
+        /// How many files there may be, this one included.
+        max_files: usize,
+        /// What every entry of docker's format carries.
+        attributes: BTreeMap<String, String>,
+    },
+    /// With the fields that every entry carries.
+    Journal {
+        fields: BTreeMap<String, String>,
+    },
+}
+
+/// Writes the log of one container.
 pub struct LogWriter {
-    file: File,
+    sink: Sink,
     partial: [Vec<u8>; 2],
-    encoded: Vec<u8>,
+}
+
+enum Sink {
+    Nowhere,
+    File { file: LogFile, format: Format, attributes: Option<String>, encoded: Vec<u8> },
+    Journal(Journal),
 }
 
 impl LogWriter {
-    /// Opens the file, making it where there is none.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        Ok(Self { file, partial: [Vec::new(), Vec::new()], encoded: Vec::new() })
+    /// Opens the destination, making a file where there is none.
+    pub fn open(destination: &Destination) -> io::Result<Self> {
+        let sink = match destination {
+            Destination::Nowhere => Sink::Nowhere,
+            Destination::File { path, format, max_size, max_files, attributes } => Sink::File {
+                file: LogFile::open(path, *max_size, *max_files)?,
+                format: *format,
+                attributes: json::encode_attributes(attributes)?,
+                encoded: Vec::new(),
+            },
+            Destination::Journal { fields } => Sink::Journal(Journal::connect(journal::SOCKET, fields)?),
+        };
+        Ok(Self { sink, partial: [Vec::new(), Vec::new()] })
     }
 
-    /// Writes the lines that `bytes` completes, in one write(2), and keeps the rest.
+    /// Writes the lines that `bytes` completes, and keeps the rest.
     pub fn append(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        if matches!(self.sink, Sink::Nowhere) {
+            return Ok(());
+        }
         let time = Timestamp::now();
-        let mut partial = std::mem::take(&mut self.partial[stream as usize]);
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let mut piece = piece;
-            while partial.len() + piece.len() > LINE_LIMIT {
-                let (head, tail) = piece.split_at(LINE_LIMIT - partial.len());
-                partial.extend_from_slice(head);
-                self.encode(stream, &partial, time)?;
-                partial.clear();
-                piece = tail;
+        let mut pending = std::mem::take(&mut self.partial[stream as usize]);
+        let mut written = Ok(());
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let mut text = line;
+            if !pending.is_empty() {
+                pending.extend_from_slice(line);
+                text = &pending;
             }
-            partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
-                self.encode(stream, &partial, time)?;
-                partial.clear();
+            let (text, whole) = match text.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (text, false),
+            };
+            let rest = self.sink.write_long(stream, time, text);
+            let rest = rest.unwrap_or_else(|error| {
+                written = Err(error);
+                &[]
+            });
+            if whole {
+                written = written.and(self.sink.write(&Piece { stream, time, text: rest, whole }));
+                pending.clear();
+            } else {
+                pending = rest.to_vec();
             }
         }
-        self.partial[stream as usize] = partial;
-        self.flush()
+        self.partial[stream as usize] = pending;
+        written.and(self.sink.flush())
     }
 
     /// Writes lines that never got their end.
     pub fn finish(&mut self) -> io::Result<()> {
         let time = Timestamp::now();
         for stream in [Stream::Stdout, Stream::Stderr] {
-            let partial = std::mem::take(&mut self.partial[stream as usize]);
-            if !partial.is_empty() {
-                self.encode(stream, &partial, time)?;
+            let text = std::mem::take(&mut self.partial[stream as usize]);
+            if !text.is_empty() {
+                self.sink.write(&Piece { stream, time, text: &text, whole: false })?;
             }
         }
-        self.flush()
+        self.sink.flush()
+    }
+}
+
+impl Sink {
+    /// Writes the pieces of a line that is too long for one; returns what is left.
+    fn write_long<'a>(&mut self, stream: Stream, time: Timestamp, line: &'a [u8]) -> io::Result<&'a [u8]> {
+        let mut rest = line;
+        while rest.len() > LINE_LIMIT {
+            let (text, tail) = rest.split_at(cut(rest));
+            self.write(&Piece { stream, time, text, whole: false })?;
+            rest = tail;
+        }
+        Ok(rest)
     }
 
-    fn encode(&mut self, stream: Stream, line: &[u8], time: Timestamp) -> io::Result<()> {
-        let entry = Entry { log: String::from_utf8_lossy(line), stream, time };
-        serde_json::to_writer(&mut self.encoded, &entry)?;
-        self.encoded.push(b'\n');
-        Ok(())
+    fn write(&mut self, piece: &Piece<'_>) -> io::Result<()> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Journal(journal) => journal.send(piece),
+            Self::File { file, format, attributes, encoded } => {
+                let before = encoded.len();
+                match format {
+                    Format::Json => json::encode(piece, attributes.as_deref(), encoded)?,
+                    Format::K8s => k8s::encode(piece, encoded)?,
+                }
+                if file.is_full(before) {
+                    let entry = encoded.split_off(before);
+                    file.append(encoded)?;
+                    *encoded = entry;
+                    file.rotate();
+                }
+                Ok(())
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let result = self.file.write_all(&self.encoded);
-        self.encoded.clear();
-        result
+        let Self::File { file, encoded, .. } = self else { return Ok(()) };
+        let written = file.append(encoded);
+        encoded.clear();
+        written
     }
+}
+
+/// Where to cut a line that is longer than [`LINE_LIMIT`]: not within a character.
+fn cut(line: &[u8]) -> usize {
+    let is_inside = |at: &usize| line[*at] & 0xc0 == 0x80;
+    (LINE_LIMIT - 3..=LINE_LIMIT).rev().find(|at| !is_inside(at)).unwrap_or(LINE_LIMIT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn destination(path: PathBuf) -> Destination {
+        Destination::File {
+            path,
+            format: Format::Json,
+            max_size: None,
+            max_files: 1,
+            attributes: BTreeMap::new(),
+        }
+    }
+
     fn logged(chunks: &[(Stream, &[u8])]) -> Vec<(String, Stream)> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = LogWriter::open(&path).unwrap();
+        let mut log = LogWriter::open(&destination(path.clone())).unwrap();
         for (stream, bytes) in chunks {
             log.append(*stream, bytes).unwrap();
         }
         log.finish().unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
-        let entry = |line: &str| {
-            let entry: Entry<'_> = serde_json::from_str(line).unwrap();
-            (entry.log.into_owned(), entry.stream)
+        let text = std::fs::read(path).unwrap();
+        let entry = |line: &[u8]| {
+            let (mut text, entry) = (Vec::new(), json::decode(line).unwrap());
+            entry.text(&mut text);
+            (String::from_utf8(text).unwrap(), entry.stream)
         };
-        text.lines().map(entry).collect()
+        text.split_inclusive(|byte| *byte == b'\n').map(entry).collect()
     }
 
     #[test]
@@ -138,10 +249,26 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_and_lose_nothing() {
-        let line = [vec![b'x'; 40_000], b"\n".to_vec()].concat();
-        let got = logged(&[(Stream::Stdout, &line)]);
-        assert_eq!(got.len(), 3);
-        assert!(got[0].0.len() == LINE_LIMIT && !got[0].0.ends_with('\n') && got[2].0.ends_with('\n'));
-        assert_eq!(got.iter().map(|(text, _)| text.as_str()).collect::<String>().as_bytes(), line);
+        let ascii = [vec![b'x'; 40_000], b"\n".to_vec()].concat();
+        // Every cut falls within a character of three bytes, and the line comes in odd portions.
+        let wide = format!("{}\n", "€".repeat(20_000));
+        for line in [&ascii[..], wide.as_bytes()] {
+            for portion in [7_777, line.len()] {
+                let chunks: Vec<_> = line.chunks(portion).map(|chunk| (Stream::Stdout, chunk)).collect();
+                let got = logged(&chunks);
+                assert_eq!(got.len(), line.len() / LINE_LIMIT + 1);
+                assert!(got[0].0.len() > LINE_LIMIT - 4 && !got[0].0.ends_with('\n'));
+                assert_eq!(got.iter().map(|(text, _)| text.as_str()).collect::<String>().as_bytes(), line);
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_line_takes_no_memory() {
+        let mut log = LogWriter::open(&destination(PathBuf::from("/dev/null"))).unwrap();
+        for _ in 0..1000 {
+            log.append(Stream::Stdout, &[b'x'; 32 << 10]).unwrap();
+            assert!(log.partial[0].len() <= LINE_LIMIT);
+        }
     }
 }

@@ -131,6 +131,7 @@ impl Monitor {
                     socket::never_block(fd.as_fd())?;
                 }
             }
+            Streams::Passed => {}
         }
         Ok(Self {
             container,
@@ -183,7 +184,11 @@ impl Monitor {
     /// still there, to be told by [`Monitor::part`] once the end is on record.
     pub fn run(&mut self, signals: &Signals, chore: &mut dyn Chore) -> Result<Ended> {
         let mut ended = false;
-        let mut open = [true, matches!(self.container.streams, Streams::Pipes { .. })];
+        let mut open = match self.container.streams {
+            Streams::Terminal(_) => [true, false],
+            Streams::Pipes { .. } => [true, true],
+            Streams::Passed => [false, false],
+        };
         while !ended || open.contains(&true) {
             for (source, events) in self.wait(signals, chore, ended, open)? {
                 match source {
@@ -252,11 +257,12 @@ impl Monitor {
             add(Source::Listener, listener.as_fd(), PollFlags::IN);
         }
         let (stdout, stderr, stdin) = match &self.container.streams {
-            Streams::Terminal(master) => (master, None, Some(master)),
-            Streams::Pipes { stdin, stdout, stderr } => (stdout, Some(stderr), stdin.as_ref()),
+            Streams::Terminal(master) => (Some(master), None, Some(master)),
+            Streams::Pipes { stdin, stdout, stderr } => (Some(stdout), Some(stderr), stdin.as_ref()),
+            Streams::Passed => (None, None, None),
         };
         if !self.clients.iter().any(Client::is_stuck) {
-            if open[0] {
+            if let Some(stdout) = stdout.filter(|_| open[0]) {
                 add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
             }
             if let Some(stderr) = stderr.filter(|_| open[1]) {
@@ -299,6 +305,7 @@ impl Monitor {
             (Streams::Terminal(master), _) => master,
             (Streams::Pipes { stdout, .. }, Stream::Stdout) => stdout,
             (Streams::Pipes { stderr, .. }, Stream::Stderr) => stderr,
+            (Streams::Passed, _) => return false,
         };
         let n = match rustix::io::read(fd, &mut self.buffer[..CHUNK]) {
             Ok(0) => return false,
@@ -331,7 +338,7 @@ impl Monitor {
         let fd = match &self.container.streams {
             Streams::Terminal(master) => master,
             Streams::Pipes { stdin: Some(stdin), .. } => stdin,
-            Streams::Pipes { stdin: None, .. } => {
+            Streams::Pipes { stdin: None, .. } | Streams::Passed => {
                 self.stdin.pending.clear();
                 return;
             }

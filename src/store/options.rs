@@ -94,6 +94,7 @@ pub struct ContainerOptions {
     pub supervisor_pidfile: Option<PathBuf>,
     /// `--userns` and what belongs to it.
     pub userns: UsernsOptions,
+    pub log: LogOptions,
 }
 
 impl ContainerOptions {
@@ -183,6 +184,47 @@ impl HealthOptions {
                 Some([shell, rest].concat())
             }
             _ => None,
+        }
+    }
+}
+
+/// `--log-driver` and `--log-opt`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogOptions {
+    pub driver: LogDriver,
+    /// As written.
+    pub options: BTreeMap<String, String>,
+}
+
+/// What becomes of a container's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    #[default]
+    JsonFile,
+    K8sFile,
+    /// Docker's own format, which nobody else reads: kept as `json-file`, with docker's limits.
+    Local,
+    Journald,
+    None,
+    /// The container has the streams of the command that starts it.
+    Passthrough,
+}
+
+impl LogDriver {
+    pub const ALL: [Self; 6] =
+        [Self::JsonFile, Self::K8sFile, Self::Local, Self::Journald, Self::None, Self::Passthrough];
+
+    /// The word of `--log-driver`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::JsonFile => "json-file",
+            Self::K8sFile => "k8s-file",
+            Self::Local => "local",
+            Self::Journald => "journald",
+            Self::None => "none",
+            Self::Passthrough => "passthrough",
         }
     }
 }

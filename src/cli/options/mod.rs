@@ -4,6 +4,7 @@
 //! [`CreateFlags::into_options`]. Messages are docker's.
 
 pub mod health;
+pub mod logging;
 pub mod mounts;
 pub mod network;
 pub mod podman;
@@ -25,7 +26,7 @@ use crate::config::docker::Settings;
 use crate::config::env;
 use crate::oci::platform::Platform;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, MountOption, NetworkMode, RestartPolicy, Ulimit, UsernsOptions,
+    ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy, Ulimit, UsernsOptions,
 };
 
 /// Flags that describe a container.
@@ -102,6 +103,12 @@ pub struct CreateFlags {
     /// Read labels from a file
     #[arg(long, value_name = "file")]
     label_file: Vec<PathBuf>,
+    /// Where the container's output is kept: json-file, k8s-file, local, journald, none or passthrough
+    #[arg(long, value_name = "driver", value_parser = logging::driver)]
+    log_driver: Option<LogDriver>,
+    /// Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=
+    #[arg(long, value_name = "name=value")]
+    log_opt: Vec<String>,
     /// The hardware address of the container's network interface
     #[arg(long, value_name = "address", value_parser = network::mac_address)]
     mac_address: Option<String>,
@@ -226,6 +233,11 @@ impl CreateFlags {
         self.detach_keys.as_deref()
     }
 
+    /// Whether the container takes our own streams over.
+    pub fn passes_streams(&self) -> bool {
+        self.log_driver == Some(LogDriver::Passthrough)
+    }
+
     /// The value of `--pull`.
     pub fn pull_policy(&self) -> Result<PullPolicy> {
         match self.pull.as_str() {
@@ -319,6 +331,7 @@ impl CreateFlags {
             pidfile,
             supervisor_pidfile,
             userns: self.userns.unwrap_or_default(),
+            log: logging::options(self.log_driver, &self.log_opt)?,
         })
     }
 

@@ -1,0 +1,251 @@
+//! `--log-driver` and `--log-opt`: what they mean, and where a container's log so goes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::base::hint::HintExt;
+use crate::base::size;
+use crate::runtime::child::Stdio;
+use crate::runtime::log::{Destination, Format, journal};
+use crate::store::containers::{Record, Source};
+use crate::store::layout::Layout;
+use crate::store::options::{ContainerOptions, LogDriver, LogOptions};
+
+/// Docker's limits of the `local` driver.
+const LOCAL: (u64, usize) = (20_000_000, 5);
+
+/// Refuses what cannot be, before a container is made.
+pub fn check(options: &ContainerOptions) -> Result<()> {
+    let log = &options.log;
+    let driver = log.driver.as_str();
+    if log.driver == LogDriver::None && !log.options.is_empty() {
+        bail!("invalid logging opts for driver {driver}");
+    }
+    for name in log.options.keys() {
+        if !known(log.driver).contains(&name.as_str()) {
+            match name.as_str() {
+                "compress" | "labels-regex" | "env-regex" | "mode" | "max-buffer-size" => {
+                    bail!("log opt '{name}' of the {driver} log driver is not supported yet")
+                }
+                _ => bail!("unknown log opt '{name}' for {driver} log driver"),
+            }
+        }
+    }
+    limits(log)?;
+    if let Some(path) = log.options.get("path").filter(|path| !Path::new(path).is_absolute()) {
+        bail!("log opt 'path' is not absolute: {path}");
+    }
+    if let Some(tag) = log.options.get("tag") {
+        parse_tag(tag)?;
+    }
+    if log.driver == LogDriver::Passthrough && options.tty {
+        bail!("the '--log-driver passthrough' option cannot be used with --tty");
+    }
+    if log.driver == LogDriver::Journald {
+        find_journal()?;
+    }
+    Ok(())
+}
+
+fn known(driver: LogDriver) -> &'static [&'static str] {
+    match driver {
+        LogDriver::JsonFile | LogDriver::Local => &["max-size", "max-file", "labels", "env", "tag"],
+        LogDriver::K8sFile => &["max-size", "path"],
+        LogDriver::Journald => &["labels", "env", "tag"],
+        LogDriver::None | LogDriver::Passthrough => &[],
+    }
+}
+
+fn find_journal() -> Result<()> {
+    if Path::new(journal::SOCKET).exists() {
+        return Ok(());
+    }
+    Err(anyhow!("journald is not enabled on this host: there is no {}", journal::SOCKET))
+        .hint(|| "keep the log in a file: --log-driver json-file")
+}
+
+/// The largest size of a file, if there is one, and how many files there may be.
+fn limits(log: &LogOptions) -> Result<(Option<u64>, usize)> {
+    let default = if log.driver == LogDriver::Local { (Some(LOCAL.0), LOCAL.1) } else { (None, 1) };
+    let max_size = match log.options.get("max-size") {
+        None => default.0,
+        Some(text) => match size::parse_decimal(text)? {
+            0 => bail!("max-size must be a positive number"),
+            size => Some(size),
+        },
+    };
+    let max_files = match log.options.get("max-file") {
+        None => default.1,
+        Some(text) => {
+            let number = text.parse::<i64>();
+            let number = number
+                .map_err(|_| anyhow!("strconv.Atoi: parsing {}: invalid syntax", serde_json::json!(text)))?;
+            usize::try_from(number)
+                .ok()
+                .filter(|number| *number > 0)
+                .context("max-file cannot be less than 1")?
+        }
+    };
+    Ok((max_size, max_files))
+}
+
+/// The streams of this process, for a container that takes them over. Not a terminal: the container could push
+/// keys into it (TIOCSTI) once it has ended.
+pub fn passed_streams(options: &ContainerOptions) -> Result<Option<Stdio>> {
+    if options.log.driver != LogDriver::Passthrough {
+        return Ok(None);
+    }
+    let ours = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    if ours.into_iter().any(rustix::termios::isatty) {
+        bail!("the '--log-driver passthrough' option cannot be used on a TTY");
+    }
+    let [stdin, stdout, stderr] = ours.map(|fd| fd.try_clone_to_owned());
+    Ok(Some(Stdio { stdin: stdin?, stdout: stdout?, stderr: stderr? }))
+}
+
+/// The file of a container's log; none if it is not in one.
+pub fn path(layout: &Layout, record: &Record) -> Option<PathBuf> {
+    let log = &record.options.log;
+    match log.driver {
+        LogDriver::JsonFile | LogDriver::Local => Some(layout.container_log(&record.id)),
+        LogDriver::K8sFile => Some(match log.options.get("path") {
+            Some(path) => path.into(),
+            None => layout.container(&record.id).join("ctr.log"),
+        }),
+        LogDriver::Journald | LogDriver::None | LogDriver::Passthrough => None,
+    }
+}
+
+/// Where the log of a container goes; `environment` is that of its program.
+pub fn destination(layout: &Layout, record: &Record, environment: &[String]) -> Result<Destination> {
+    let log = &record.options.log;
+    let mut attributes = attributes(record, environment);
+    if let Some(path) = path(layout, record) {
+        let (max_size, max_files) = limits(log)?;
+        let format = if log.driver == LogDriver::K8sFile { Format::K8s } else { Format::Json };
+        if let Some(tag) = tag(record)? {
+            attributes.insert("tag".to_owned(), tag);
+        }
+        return Ok(Destination::File { path, format, max_size, max_files, attributes });
+    }
+    if log.driver != LogDriver::Journald {
+        return Ok(Destination::Nowhere);
+    }
+    find_journal()?;
+    let mut fields: BTreeMap<String, String> = attributes
+        .into_iter()
+        .filter_map(|(name, value)| Some((journal::field_name(&name)?, value)))
+        .collect();
+    let short = record.id[..12].to_owned();
+    let tag = tag(record)?.unwrap_or_else(|| short.clone());
+    fields.extend([
+        ("CONTAINER_ID".to_owned(), short),
+        ("CONTAINER_ID_FULL".to_owned(), record.id.clone()),
+        ("CONTAINER_NAME".to_owned(), record.name.clone()),
+        ("CONTAINER_TAG".to_owned(), tag.clone()),
+        ("IMAGE_NAME".to_owned(), record.options.image.clone()),
+        ("SYSLOG_IDENTIFIER".to_owned(), tag),
+    ]);
+    Ok(Destination::Journal { fields })
+}
+
+/// The labels and variables that `labels=` and `env=` name.
+fn attributes(record: &Record, environment: &[String]) -> BTreeMap<String, String> {
+    let options = &record.options.log.options;
+    let names = |option: &str| {
+        let names = options.get(option).map_or("", String::as_str).split(',');
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut found = BTreeMap::new();
+    for name in names("labels") {
+        let value = record.options.labels.get(&name).cloned();
+        found.extend(value.map(|value| (name, value)));
+    }
+    for name in names("env") {
+        let value = environment.iter().find_map(|entry| entry.strip_prefix(&name)?.strip_prefix('='));
+        found.extend(value.map(|value| (name, value.to_owned())));
+    }
+    found
+}
+
+/// The value of `tag=`, filled in.
+fn tag(record: &Record) -> Result<Option<String>> {
+    let Some(tag) = record.options.log.options.get("tag").filter(|tag| !tag.is_empty()) else {
+        return Ok(None);
+    };
+    let image_id = match &record.source {
+        Source::Image { id, .. } => id.to_string(),
+        Source::Rootfs { .. } => String::new(),
+    };
+    let short_image = image_id.chars().take(12).collect();
+    let fields = [
+        ("ID", record.id[..12].to_owned()),
+        ("FullID", record.id.clone()),
+        ("Name", record.name.clone()),
+        ("ImageID", short_image),
+        ("ImageFullID", image_id),
+        ("ImageName", record.options.image.clone()),
+        ("Command", record.command.join(" ")),
+        ("DaemonName", "coracle".to_owned()),
+    ];
+    let fields: BTreeMap<Arc<str>, gotmpl::Value> =
+        fields.into_iter().map(|(name, value)| (name.into(), gotmpl::Value::String(value.into()))).collect();
+    let mut text = String::new();
+    let filled = parse_tag(tag)?.execute_fmt(&mut text, &gotmpl::Value::Map(Arc::new(fields)));
+    filled.map_err(|error| anyhow!("fill in the log tag {tag:?}: {error}"))?;
+    Ok(Some(text))
+}
+
+fn parse_tag(tag: &str) -> Result<gotmpl::Template> {
+    let template = gotmpl::Template::new("log-tag").missing_key(gotmpl::MissingKey::Error);
+    template.parse(tag).map_err(|error| anyhow!("read the log tag {tag:?}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(driver: LogDriver, options: &[(&str, &str)]) -> ContainerOptions {
+        let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        ContainerOptions { log: LogOptions { driver, options }, ..ContainerOptions::default() }
+    }
+
+    #[test]
+    fn what_docker_refuses() {
+        use LogDriver::{JsonFile, K8sFile, None};
+        for (driver, given, want) in [
+            (JsonFile, [("foo", "1")], "unknown log opt 'foo' for json-file log driver"),
+            (JsonFile, [("max-size", "0")], "max-size must be a positive number"),
+            (JsonFile, [("max-size", "x")], "invalid size: 'x'"),
+            (JsonFile, [("max-file", "0")], "max-file cannot be less than 1"),
+            (JsonFile, [("max-file", "x")], "strconv.Atoi: parsing \"x\": invalid syntax"),
+            (
+                JsonFile,
+                [("compress", "true")],
+                "log opt 'compress' of the json-file log driver is not supported yet",
+            ),
+            (None, [("tag", "x")], "invalid logging opts for driver none"),
+            (K8sFile, [("max-file", "3")], "unknown log opt 'max-file' for k8s-file log driver"),
+            (K8sFile, [("path", "x")], "log opt 'path' is not absolute: x"),
+        ] {
+            assert_eq!(check(&options(driver, &given)).unwrap_err().to_string(), want);
+        }
+        assert!(check(&options(JsonFile, &[("tag", "{{")])).is_err());
+        assert!(check(&options(JsonFile, &[("tag", "{{.Name}}"), ("max-size", "10m")])).is_ok());
+    }
+
+    #[test]
+    fn sizes_and_numbers_of_files() {
+        let limits = |driver, given: &[(&str, &str)]| limits(&options(driver, given).log).unwrap();
+        assert_eq!(limits(LogDriver::JsonFile, &[]), (Option::None, 1));
+        assert_eq!(
+            limits(LogDriver::JsonFile, &[("max-size", "10m"), ("max-file", "3")]),
+            (Some(10_000_000), 3)
+        );
+        assert_eq!(limits(LogDriver::Local, &[]), (Some(20_000_000), 5));
+        assert_eq!(limits(LogDriver::Local, &[("max-file", "2")]), (Some(20_000_000), 2));
+    }
+}
