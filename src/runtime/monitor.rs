@@ -229,6 +229,8 @@ impl Monitor {
             chore.ask_for_check();
         }
         if let Some(succeeded) = chore.work(self.container.child.pidfd()) {
+            // What a check needed is given back again once all is quiet.
+            self.trimmed = false;
             for client in self.clients.iter_mut().filter(|client| client.awaits_check) {
                 client.awaits_check = false;
                 client.tell(Event::Checked(succeeded).encode());
