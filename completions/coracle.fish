@@ -133,6 +133,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l tz -d 'The ti
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv -d 'Take a variable of the image away' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l variant -d 'The variant of the image\'s architecture' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroupns -d 'The control groups that the container sees as its own: private or host' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l ipc -d 'Shared memory and message queues: private, shareable, none, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l pid -d 'The processes that the container sees: private, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l uts -d 'The host and domain name: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s a -l attach -d 'Attach to a stream: start decides, so this is for docker\'s scripts' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-healthcheck -d 'Make no health checks, whatever the image says'
@@ -308,6 +312,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l tz -d 'The time 
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv -d 'Take a variable of the image away' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l variant -d 'The variant of the image\'s architecture' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroupns -d 'The control groups that the container sees as its own: private or host' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l ipc -d 'Shared memory and message queues: private, shareable, none, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l pid -d 'The processes that the container sees: private, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l uts -d 'The host and domain name: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s a -l attach -d 'Attach to a stream: stdin, stdout or stderr' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-healthcheck -d 'Make no health checks, whatever the image says'
@@ -435,6 +443,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv -d 'Take a variable of the image away' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l variant -d 'The variant of the image\'s architecture' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroupns -d 'The control groups that the container sees as its own: private or host' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ipc -d 'Shared memory and message queues: private, shareable, none, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pid -d 'The processes that the container sees: private, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uts -d 'The host and domain name: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Attach to a stream: start decides, so this is for docker\'s scripts' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-healthcheck -d 'Make no health checks, whatever the image says'
@@ -573,6 +585,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv -d 'Take a variable of the image away' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l variant -d 'The variant of the image\'s architecture' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroupns -d 'The control groups that the container sees as its own: private or host' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ipc -d 'Shared memory and message queues: private, shareable, none, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pid -d 'The processes that the container sees: private, host or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uts -d 'The host and domain name: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to a stream: stdin, stdout or stderr' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-healthcheck -d 'Make no health checks, whatever the image says'

@@ -19,6 +19,7 @@ mod options;
 mod pull;
 mod push;
 mod run;
+mod sharing;
 mod supervise;
 mod support;
 mod terminal;

@@ -14,7 +14,7 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, events, files, logging, namespace, remove, shift};
+use super::{Engine, events, files, logging, namespace, remove, sharing, shift};
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
@@ -55,6 +55,7 @@ impl Draft {
         let command = spec::command(&options, &image)?;
         add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
+        sharing::settle(engine, &mut options)?;
         add_image_volumes(&mut options, &image)?;
         settle_health(&mut options, &image);
         add_image_labels(&mut options, &image);
@@ -336,7 +337,8 @@ pub fn surroundings(
 ) -> Result<Surroundings> {
     Ok(Surroundings {
         directory: engine.layout().container(id),
-        hostname: hostname(options, id),
+        hostname: hostname(engine, options, id)?,
+        has_mqueue: Path::new("/dev/mqueue").is_dir(),
         has_cgroup2: has_cgroup2(),
         max_gid,
         volumes: volume_directories(engine, options)?,
@@ -345,12 +347,15 @@ pub fn surroundings(
 }
 
 /// The id's first 12 digits, unless the container shares the host's network and with it its name.
-pub fn hostname(options: &ContainerOptions, id: &str) -> String {
-    match (&options.hostname, &options.network) {
+pub fn hostname(engine: &Engine, options: &ContainerOptions, id: &str) -> Result<String> {
+    if let Some(name) = sharing::shared_hostname(engine, options)? {
+        return Ok(name);
+    }
+    Ok(match (&options.hostname, &options.network) {
         (Some(name), _) => name.clone(),
         (None, NetworkMode::Host) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         (None, _) => id[..12].to_owned(),
-    }
+    })
 }
 
 fn has_cgroup2() -> bool {

@@ -18,7 +18,7 @@ use crate::runtime::protocol::{Event, Failure};
 use crate::runtime::seccomp::Filter;
 use crate::store::containers::Record;
 use crate::store::events::Sink;
-use crate::store::options::NetworkMode;
+use crate::store::options::{NamespaceMode, NetworkMode};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::{exec, socket};
 
@@ -161,6 +161,14 @@ fn namespaces(spec: &Spec, record: &Record) -> Result<Namespaces> {
     }
     if matches!(record.options.network, NetworkMode::Container { .. }) {
         all = all | Namespaces::NET;
+    }
+    let modes = &record.options.namespaces;
+    for (mode, flag) in
+        [(&modes.pid, Namespaces::PID), (&modes.ipc, Namespaces::IPC), (&modes.uts, Namespaces::UTS)]
+    {
+        if matches!(mode, NamespaceMode::Container { .. }) {
+            all = all | flag;
+        }
     }
     Ok(all)
 }

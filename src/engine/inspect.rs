@@ -19,7 +19,8 @@ use crate::store::containers::{Record, Source, State, Status};
 use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, HealthOptions, MountKind, MountOption, NetworkMode, PortMapping, Ulimit,
+    ContainerOptions, DeviceOption, HealthOptions, MountKind, MountOption, NamespaceMode, NetworkMode,
+    PortMapping, Ulimit,
 };
 use crate::store::volumes::{LOCAL, Volume};
 
@@ -138,23 +139,23 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
         "Annotations": options.annotations,
         "CapAdd": list_or_null(prefixed(&options.cap_add)),
         "CapDrop": list_or_null(prefixed(&options.cap_drop)),
-        "CgroupnsMode": "private",
+        "CgroupnsMode": namespace_mode(&options.namespaces.cgroup, "private"),
         "Dns": options.dns,
         "DnsOptions": options.dns_options,
         "DnsSearch": options.dns_search,
         "ExtraHosts": list_or_null(options.extra_hosts.clone()),
         "GroupAdd": list_or_null(options.group_add.clone()),
-        "IpcMode": "private",
+        "IpcMode": namespace_mode(&options.namespaces.ipc, "private"),
         "Cgroup": "",
         "Links": null,
         "OomScoreAdj": options.oom_score_adj.unwrap_or(0),
-        "PidMode": "",
+        "PidMode": namespace_mode(&options.namespaces.pid, ""),
         "Privileged": options.privileged,
         "PublishAllPorts": options.publish_all,
         "ReadonlyRootfs": options.read_only,
         "SecurityOpt": list_or_null(options.security.raw.clone()),
         "Tmpfs": tmpfs(&options.mounts),
-        "UTSMode": "",
+        "UTSMode": namespace_mode(&options.namespaces.uts, ""),
         "UsernsMode": options.userns.raw,
         "ShmSize": options.shm_size.unwrap_or(SHM_SIZE),
         "Sysctls": options.sysctls,
@@ -223,6 +224,17 @@ fn ulimit(ulimit: &Ulimit) -> Value {
     // Docker's word for unlimited is -1.
     let limit = |limit: u64| i64::try_from(limit).unwrap_or(-1);
     json!({"Name": ulimit.name, "Hard": limit(ulimit.hard), "Soft": limit(ulimit.soft)})
+}
+
+/// Docker's word for a mode; `private` is what it has for a namespace of the container's own.
+fn namespace_mode(mode: &NamespaceMode, private: &str) -> String {
+    match mode {
+        NamespaceMode::Private => private.to_owned(),
+        NamespaceMode::Host => "host".to_owned(),
+        NamespaceMode::Container { id } => format!("container:{id}"),
+        NamespaceMode::Shareable => "shareable".to_owned(),
+        NamespaceMode::None => "none".to_owned(),
+    }
 }
 
 fn network_mode(mode: &NetworkMode) -> String {

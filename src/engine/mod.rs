@@ -30,6 +30,7 @@ pub mod remove;
 pub mod restart;
 pub mod rmi;
 pub mod run;
+pub mod sharing;
 pub mod shift;
 pub mod spec;
 pub mod start;

@@ -21,7 +21,7 @@ use crate::runtime::plan::{
     USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
-use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, Seccomp};
+use crate::store::options::{ContainerOptions, MountKind, MountOption, NamespaceMode, NetworkMode, Seccomp};
 
 /// What the specification depends on beside options and image.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Surroundings {
     pub hostname: String,
     /// Whether `/sys/fs/cgroup` of the host is cgroup v2 alone.
     pub has_cgroup2: bool,
+    /// Whether the host has message queues to share.
+    pub has_mqueue: bool,
     /// The largest mapped group id.
     pub max_gid: u32,
     /// Host directories of the volumes, in the order of the options' volume mounts.
@@ -106,6 +108,9 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
         .hostname(around.hostname.clone())
         .build()?;
     spec.set_domainname(options.domainname.clone());
+    if !options.namespaces.uts.is_own() {
+        spec.set_hostname(None);
+    }
     Ok(spec)
 }
 
@@ -252,14 +257,18 @@ fn is_unmasked(path: &str, unmask: &[String]) -> bool {
 }
 
 fn namespaces(options: &ContainerOptions) -> Result<Vec<LinuxNamespace>> {
-    let mut kinds = vec![
-        LinuxNamespaceType::User,
-        LinuxNamespaceType::Mount,
-        LinuxNamespaceType::Pid,
-        LinuxNamespaceType::Ipc,
-        LinuxNamespaceType::Uts,
-        LinuxNamespaceType::Cgroup,
-    ];
+    let modes = &options.namespaces;
+    let mut kinds = vec![LinuxNamespaceType::User, LinuxNamespaceType::Mount];
+    for (mode, kind) in [
+        (&modes.pid, LinuxNamespaceType::Pid),
+        (&modes.ipc, LinuxNamespaceType::Ipc),
+        (&modes.uts, LinuxNamespaceType::Uts),
+        (&modes.cgroup, LinuxNamespaceType::Cgroup),
+    ] {
+        if mode.is_own() {
+            kinds.push(kind);
+        }
+    }
     if has_own_network(options) {
         kinds.push(LinuxNamespaceType::Network);
     }
@@ -283,12 +292,27 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
     let shm = format!("size={}", options.shm_size.unwrap_or(SHM_SIZE));
     let own_network = has_own_network(options);
     let mut all = vec![
-        mount("proc", "proc", "/proc", &["nosuid", "noexec", "nodev"])?,
+        proc(options)?,
         mount("tmpfs", "tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"])?,
         mount("devpts", "devpts", "/dev/pts", devpts_options(around))?,
-        mount("tmpfs", "shm", "/dev/shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm])?,
-        mount("mqueue", "mqueue", "/dev/mqueue", &["nosuid", "noexec", "nodev"])?,
     ];
+    match options.namespaces.ipc {
+        NamespaceMode::Host => {
+            let places: &[&str] =
+                if around.has_mqueue { &["/dev/shm", "/dev/mqueue"] } else { &["/dev/shm"] };
+            for place in places {
+                let options = ["rbind", "nosuid", "noexec", "nodev", "rprivate"];
+                all.push(mount("bind", place, place, &options)?);
+            }
+        }
+        // The shared memory of another container comes from its mount namespace, which has no path.
+        NamespaceMode::None | NamespaceMode::Container { .. } => all.push(message_queues()?),
+        NamespaceMode::Private | NamespaceMode::Shareable => {
+            let options = ["nosuid", "noexec", "nodev", "mode=1777", &shm];
+            all.push(mount("tmpfs", "shm", "/dev/shm", &options)?);
+            all.push(message_queues()?);
+        }
+    }
     // A new sysfs shows the network of its mounter, so only its owner may mount one.
     all.push(if own_network {
         mount("sysfs", "sysfs", "/sys", &["nosuid", "noexec", "nodev", read_only])?
@@ -296,7 +320,12 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
         mount("bind", "/sys", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only, "rprivate"])?
     });
     if around.has_cgroup2 && own_network {
-        all.push(mount("cgroup", "cgroup", "/sys/fs/cgroup", &["nosuid", "noexec", "nodev", read_only])?);
+        all.push(if options.namespaces.cgroup.is_own() {
+            mount("cgroup", "cgroup", "/sys/fs/cgroup", &["nosuid", "noexec", "nodev", read_only])?
+        } else {
+            let options = ["rbind", "nosuid", "noexec", "nodev", read_only, "rprivate"];
+            mount("bind", "/sys/fs/cgroup", "/sys/fs/cgroup", &options)?
+        });
     }
     let is_engines = |name: &&str| !options.image_files.iter().any(|kept| kept == name);
     for name in ["resolv.conf", "hostname", "hosts"].into_iter().filter(is_engines) {
@@ -311,7 +340,7 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
         let made = user_mount(wanted, &mut volumes)?;
         // Except for /proc, on which the runtime lets nothing be mounted.
         let is_replaced = |other: &Mount| {
-            other.destination() == made.destination() && other.typ().as_deref() != Some("proc")
+            other.destination() == made.destination() && made.destination() != Path::new("/proc")
         };
         all.retain(|other| !is_replaced(other));
         all.push(made);
@@ -321,6 +350,18 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
         all.push(mount("bind", &source, &device.target, &["bind", "rprivate", "nosuid", "noexec"])?);
     }
     Ok(all)
+}
+
+/// Only who owns the process ids may mount their procfs; the host's is taken as it is.
+fn proc(options: &ContainerOptions) -> Result<Mount> {
+    if options.namespaces.pid == NamespaceMode::Host {
+        return mount("bind", "/proc", "/proc", &["rbind", "nosuid", "noexec", "nodev", "rprivate"]);
+    }
+    mount("proc", "proc", "/proc", &["nosuid", "noexec", "nodev"])
+}
+
+fn message_queues() -> Result<Mount> {
+    mount("mqueue", "mqueue", "/dev/mqueue", &["nosuid", "noexec", "nodev"])
 }
 
 /// Terminals belong to the group `tty`, 5, where that is mapped.
@@ -403,6 +444,7 @@ mod tests {
         Surroundings {
             directory: "/c".into(),
             hostname: "host".into(),
+            has_mqueue: true,
             has_cgroup2: false,
             max_gid: 65536,
             volumes: vec!["/volumes/v/_data".into()],

@@ -25,14 +25,14 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, Purpose, durability, hold_volumes, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, filesystem, logging, remove, shift, spec, terminal};
+use super::{Engine, events, files, filesystem, logging, remove, sharing, shift, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
 use crate::runtime::caps::CapSet;
 use crate::runtime::child::Stdio;
 use crate::runtime::identity;
-use crate::runtime::launch::{Launch, Started, Starting};
+use crate::runtime::launch::{Joined, Launch, Started, Starting};
 use crate::runtime::log::LogWriter;
 use crate::runtime::monitor::Ties;
 use crate::runtime::plan::{Plan, Rootfs};
@@ -122,16 +122,6 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
             Supervisor { engine, record: None, before: State::default() }.run(work, server, streams)
         }
     }
-}
-
-/// The running process whose network is shared, if any.
-fn network_owner(engine: &Engine, record: &Record) -> Result<Option<i32>> {
-    let NetworkMode::Container { id } = &record.options.network else { return Ok(None) };
-    let owner = engine.containers().load(id)?;
-    if !owner.state.is_running() {
-        bail!("cannot join network of a non running container: {id}");
-    }
-    Ok(Some(owner.state.pid))
 }
 
 /// Where a container's root comes from, and where its changes go.
@@ -237,14 +227,14 @@ impl Supervisor<'_> {
         let mut plan = self.plan(&record, &spec)?;
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
-        let (namespace, network) = self.namespaces(&record, opening)?;
+        let (namespace, joined) = self.namespaces(&record, opening)?;
         namespace.enter()?;
         let listener = self.listen(&record)?;
         let launch = Launch {
             plan: &plan,
             filter: filter.as_ref(),
             stdin_open: record.options.stdin_open,
-            network: network.as_ref().map(AsFd::as_fd),
+            joined: &joined,
             can_set_groups,
             passed: passed.as_ref(),
         };
@@ -257,12 +247,12 @@ impl Supervisor<'_> {
         let spec = refresh(self.engine, &record, post.max_gid)?;
         let plan = self.plan(&record, &spec)?;
         let filter = filter(&record.options)?;
-        let network = network_owner(self.engine, &record)?.map(open_network).transpose()?;
+        let joined = sharing::open(self.engine, &record)?.map(|(_, joined)| joined).unwrap_or_default();
         let launch = Launch {
             plan: &plan,
             filter: filter.as_ref(),
             stdin_open: record.options.stdin_open,
-            network: network.as_ref().map(AsFd::as_fd),
+            joined: &joined,
             can_set_groups: post.can_set_groups,
             passed: post.passed.as_ref(),
         };
@@ -313,25 +303,22 @@ impl Supervisor<'_> {
         Ok((record, spec, lock))
     }
 
-    /// The user namespace to work in and a network to join. What shares a network is made in the user
-    /// namespace that owns it.
-    fn namespaces(&self, record: &Record, opening: Opening) -> Result<(UserNamespace, Option<OwnedFd>)> {
+    /// The user namespace to work in, and what to join in it.
+    fn namespaces(&self, record: &Record, opening: Opening) -> Result<(UserNamespace, Joined)> {
         let maps = record.maps.as_ref();
         let hand_over = || namespace::hand_over(self.engine, record);
-        let Some(owner) = network_owner(self.engine, record)? else {
-            let user = opening.finish()?;
-            let own = match maps {
-                Some(maps) => userns::nest(&user, maps, hand_over)?,
-                None => user,
-            };
-            return Ok((own, None));
-        };
-        if maps.is_some() {
-            namespace::run_inside(&opening.finish()?, hand_over)?;
+        if let Some(shared) = sharing::open(self.engine, record)? {
+            if maps.is_some() {
+                namespace::run_inside(&opening.finish()?, hand_over)?;
+            }
+            return Ok(shared);
         }
-        let network = open_network(owner)?;
-        let users = UserNamespace::of_process(owner).context("open the other container's user namespace")?;
-        Ok((users, Some(network)))
+        let user = opening.finish()?;
+        let own = match maps {
+            Some(maps) => userns::nest(&user, maps, hand_over)?,
+            None => user,
+        };
+        Ok((own, Joined::default()))
     }
 
     /// Starts the network and records the container as running.
@@ -435,13 +422,6 @@ fn refresh(engine: &Engine, record: &Record, max_gid: u32) -> Result<Spec> {
     let around = surroundings(engine, &record.options, &record.id, max_gid)?;
     files::write(&around.directory, &record.options, &around.hostname)?;
     read_spec(engine, &record.id)
-}
-
-/// The network namespace of a process.
-fn open_network(pid: i32) -> Result<OwnedFd> {
-    let path = format!("/proc/{pid}/ns/net");
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    rustix::fs::open(&path, flags, Mode::empty()).with_context(|| format!("open {path}"))
 }
 
 /// Writes the ids of the processes to the files that the user named.

@@ -13,7 +13,7 @@ use crate::base::hint::HintExt;
 use crate::base::idmap::{IdMap, IdMaps, IdRange};
 use crate::config::{env, subid};
 use crate::runtime::userns::{UserMaps, subid_hint};
-use crate::store::options::{ContainerOptions, NetworkMode};
+use crate::store::options::ContainerOptions;
 use crate::store::userns::UsernsMode;
 
 /// Who uses this engine.
@@ -68,11 +68,11 @@ pub fn settle(engine: &Engine, options: &ContainerOptions, user: &UserMaps) -> R
         }
     };
     match shared_maps(engine, options)? {
-        // What shares a network is made in the user namespace that owns it.
+        // What shares a namespace is made in the user namespace that owns it.
         Some(maps) if options.userns.mode == UsernsMode::Host => Ok(maps),
         Some(maps) if maps != wanted => {
             bail!(
-                "conflicting options: --userns {} and the network of a container with other ids",
+                "conflicting options: --userns {} and a namespace of a container with other ids",
                 options.userns.raw
             )
         }
@@ -80,9 +80,9 @@ pub fn settle(engine: &Engine, options: &ContainerOptions, user: &UserMaps) -> R
     }
 }
 
-/// The maps of the container whose network is shared; the outer `None` is no such container.
+/// The maps of the container whose namespaces are shared; the outer `None` is no such container.
 fn shared_maps(engine: &Engine, options: &ContainerOptions) -> Result<Option<Option<IdMaps>>> {
-    let NetworkMode::Container { id } = &options.network else { return Ok(None) };
+    let Some(id) = options.donor() else { return Ok(None) };
     Ok(Some(engine.containers().load(id)?.maps))
 }
 

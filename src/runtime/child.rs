@@ -1,15 +1,18 @@
 //! The container's first process, from its clone to the program, in the kernel's order.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use rustix::fs::{FileType, Mode};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::identity::{self, Equipment};
+use super::launch::Joined;
 use super::plan::Plan;
 use super::{console, protocol, rootfs};
 use crate::sys::clone::{self, Namespaces};
-use crate::sys::{exec, namespace, net, socket};
+use crate::sys::path::Dir;
+use crate::sys::{exec, mount, namespace, net, socket};
 
 /// The standard streams of a container without a terminal.
 pub struct Stdio {
@@ -19,13 +22,8 @@ pub struct Stdio {
 }
 
 /// Becomes the program of a plan. A failure goes to the parent, with what was tried.
-pub fn run(
-    plan: &Plan,
-    stdio: Option<&Stdio>,
-    network: Option<BorrowedFd<'_>>,
-    equipment: &Equipment<'_>,
-) -> ! {
-    let error = match prepare(plan, stdio, network, equipment.report) {
+pub fn run(plan: &Plan, stdio: Option<&Stdio>, joined: &Joined, equipment: &Equipment<'_>) -> ! {
+    let error = match prepare(plan, stdio, joined, equipment.report) {
         Ok(()) => identity::become_program(&plan.process, equipment),
         Err(error) => error,
     };
@@ -38,26 +36,21 @@ pub fn fail(parent: BorrowedFd<'_>, error: &anyhow::Error) -> ! {
     clone::exit_now(i32::from(protocol::Failure::of(error).code))
 }
 
-fn prepare(
-    plan: &Plan,
-    stdio: Option<&Stdio>,
-    network: Option<BorrowedFd<'_>>,
-    parent: BorrowedFd<'_>,
-) -> Result<()> {
+fn prepare(plan: &Plan, stdio: Option<&Stdio>, joined: &Joined, parent: BorrowedFd<'_>) -> Result<()> {
     rustix::process::setsid().context("start a session")?;
     identity::set_oom_score(&plan.process)?;
     // Made by the mounts and devices below, not by the caller's umask.
     rustix::process::umask(Mode::empty());
-    if let Some(network) = network {
-        namespace::join(network).context("join the network namespace")?;
-    } else if plan.namespaces.contains(Namespaces::NET) {
+    join(joined)?;
+    if plan.namespaces.contains(Namespaces::NET) {
         net::loopback_up().context("bring up the loopback interface")?;
     }
     name_host(plan)?;
     if plan.becomes_root {
         open_to_all(stdio)?;
     }
-    let assembled = rootfs::assemble(plan)?;
+    let memory = joined.memory.as_ref().map(|other| shared_memory(other.as_fd())).transpose()?;
+    let assembled = rootfs::assemble(plan, memory.as_ref().map(AsFd::as_fd))?;
     match stdio {
         Some(stdio) => {
             exec::set_stdio(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())
@@ -79,6 +72,28 @@ pub fn open_to_all(stdio: Option<&Stdio>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn join(joined: &Joined) -> Result<()> {
+    for (namespace, what) in [(&joined.network, "network"), (&joined.ipc, "IPC"), (&joined.uts, "UTS")] {
+        if let Some(namespace) = namespace {
+            namespace::join(namespace.as_fd()).with_context(|| format!("join the {what} namespace"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes `/dev/shm` out of another mount namespace: only who is in one may copy its mounts.
+fn shared_memory(other: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let own = rustix::fs::open("/proc/self/ns/mnt", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .context("open /proc/self/ns/mnt")?;
+    namespace::join(other).context("join the other container's mounts")?;
+    let memory = Dir::open(Path::new("/")).and_then(|root| {
+        let place = root.locate("dev/shm")?;
+        mount::copy(place.as_fd(), "", false)
+    });
+    namespace::join(own.as_fd()).context("return to the container's own mounts")?;
+    memory.context("take the other container's /dev/shm")
 }
 
 fn name_host(plan: &Plan) -> Result<()> {

@@ -11,10 +11,11 @@ use super::identity::{self, Equipment};
 use super::plan::Plan;
 use super::protocol::FromChild;
 use super::seccomp::Filter;
+use super::stragglers::Stragglers;
 use super::{guest, userns};
 use crate::base::exit::ExitWith;
 use crate::base::hint::HintExt;
-use crate::sys::clone::{self, Child, Forked};
+use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::socket;
 
 /// What a start needs beside the plan.
@@ -23,12 +24,23 @@ pub struct Launch<'a> {
     pub filter: Option<&'a Filter>,
     /// `-i`: standard input is a pipe that is kept, not `/dev/null`.
     pub stdin_open: bool,
-    /// A network namespace to join instead of a new one.
-    pub network: Option<BorrowedFd<'a>>,
+    /// Namespaces to join instead of new ones.
+    pub joined: &'a Joined,
     /// Whether the user namespace allows setgroups(2).
     pub can_set_groups: bool,
     /// Streams that the container takes over instead of having some of its own.
     pub passed: Option<&'a Stdio>,
+}
+
+/// Namespaces of another container, by descriptors of `/proc/<pid>/ns/*`.
+#[derive(Debug, Default)]
+pub struct Joined {
+    pub network: Option<OwnedFd>,
+    pub pid: Option<OwnedFd>,
+    pub ipc: Option<OwnedFd>,
+    pub uts: Option<OwnedFd>,
+    /// The mount namespace whose `/dev/shm` is shared.
+    pub memory: Option<OwnedFd>,
 }
 
 /// The parent's ends of the container's streams.
@@ -50,12 +62,15 @@ pub struct Starting {
     pub(super) child: Child,
     pub(super) channel: OwnedFd,
     pub(super) pipes: Option<Streams>,
+    pub(super) stragglers: Option<Stragglers>,
 }
 
 /// A container that runs.
 pub struct Started {
     pub child: Child,
     pub streams: Streams,
+    /// What may be left when the first process has ended, where the kernel does not end it.
+    pub stragglers: Option<Stragglers>,
 }
 
 impl Launch<'_> {
@@ -70,9 +85,17 @@ impl Launch<'_> {
             Some(_) => (Some(Streams::Passed), None),
             None => streams(self.plan.process.terminal, self.stdin_open)?,
         };
-        let cloned = clone::clone(self.plan.namespaces);
+        let cloned = match &self.joined.pid {
+            Some(pids) => clone::clone_among(self.plan.namespaces, pids.as_fd()),
+            None => clone::clone(self.plan.namespaces),
+        };
         match cloned.context("create the container's namespaces").hint(userns::refusal_hint)? {
-            Forked::Parent(child) => Ok(Starting { child, channel: parent, pipes: ours }),
+            Forked::Parent(child) => {
+                let shares_processes = !self.plan.namespaces.contains(Namespaces::PID);
+                let stragglers = shares_processes.then(|| Stragglers::of(child.pid())).transpose();
+                let stragglers = stragglers.context("find the container's mount namespace")?;
+                Ok(Starting { child, channel: parent, pipes: ours, stragglers })
+            }
             Forked::Child => {
                 drop((parent, ours));
                 let equipment = Equipment {
@@ -82,7 +105,7 @@ impl Launch<'_> {
                     can_set_groups: self.can_set_groups,
                     dies_with_parent: true,
                 };
-                child::run(self.plan, self.passed.or(made.as_ref()), self.network, &equipment)
+                child::run(self.plan, self.passed.or(made.as_ref()), self.joined, &equipment)
             }
         }
     }
@@ -95,7 +118,7 @@ impl Starting {
 
     /// Lets the process execute its program, and returns once it does.
     pub fn go(self) -> Result<Started> {
-        let Self { child, channel, pipes } = self;
+        let Self { child, channel, pipes, stragglers } = self;
         // One that has failed already has closed its end; its message says why.
         match socket::send(channel.as_fd(), &[IoSlice::new(b"G")]) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -114,7 +137,7 @@ impl Starting {
             }
         }
         let streams = terminal.or(pipes).context("start the container: its first process died")?;
-        Ok(Started { child, streams })
+        Ok(Started { child, streams, stragglers })
     }
 }
 

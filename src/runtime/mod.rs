@@ -28,5 +28,6 @@ pub mod plan;
 pub mod protocol;
 pub mod rootfs;
 pub mod seccomp;
+pub mod stragglers;
 pub mod user;
 pub mod userns;

@@ -192,7 +192,13 @@ impl Monitor {
         while !ended || open.contains(&true) {
             for (source, events) in self.wait(signals, chore, ended, open)? {
                 match source {
-                    Source::Process => ended = true,
+                    Source::Process => {
+                        ended = true;
+                        // What still holds the output open would be waited for.
+                        if let Some(stragglers) = &self.container.stragglers {
+                            stragglers.kill();
+                        }
+                    }
                     Source::Signals => self.pass_on(signals),
                     Source::Listener => self.accept()?,
                     Source::Stdout => open[0] = self.read_output(Stream::Stdout),

@@ -40,8 +40,8 @@ pub struct Assembled {
     pub terminals: Option<OwnedFd>,
 }
 
-/// Mounts the root and everything in it.
-pub fn assemble(plan: &Plan) -> Result<Assembled> {
+/// Mounts the root and everything in it; `memory` is another container's `/dev/shm`.
+pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
     let null = mount::copy_path(Path::new("/dev/null"), false).context("open /dev/null of the host")?;
     let (root, sources) = mount_root(plan)?;
@@ -50,7 +50,13 @@ pub fn assemble(plan: &Plan) -> Result<Assembled> {
     for (step, source) in plan.mounts.iter().zip(sources) {
         let made = apply(&root, step, source).with_context(|| format!("mount on {}", step.target))?;
         match &step.kind {
-            MountKind::Devices { .. } => attach_devices(&root)?,
+            MountKind::Devices { .. } => {
+                attach_devices(&root)?;
+                if let Some(memory) = memory {
+                    let place = place(&root, "/dev/shm", true, true)?;
+                    mount::attach(memory, place.as_fd()).context("attach the shared /dev/shm")?;
+                }
+            }
             MountKind::Filesystem { name, .. } if name == "devpts" => terminals = Some(made),
             _ => {}
         }
@@ -235,7 +241,8 @@ fn apply(root: &Dir, step: &MountPlan, source: Option<OwnedFd>) -> Result<OwnedF
     }
     let is_directory = FileType::from_raw_mode(rustix::fs::fstat(&made)?.st_mode).is_dir();
     let strict = matches!(&step.kind, MountKind::Devices { .. })
-        || matches!(&step.kind, MountKind::Filesystem { name, .. } if name == "proc" || name == "sysfs");
+        || matches!(&step.kind, MountKind::Filesystem { name, .. } if name == "proc" || name == "sysfs")
+        || step.target == "/proc";
     if let (MountKind::Bind { source }, true) = (&step.kind, step.extra.copy_up) {
         copyup::fill(root, &step.target, source, step.extra.synced)?;
     }

@@ -79,6 +79,7 @@ pub struct ContainerOptions {
     pub cidfile: Option<PathBuf>,
     /// `--detach-keys`, as written.
     pub detach_keys: Option<String>,
+    pub namespaces: NamespaceModes,
     pub environment_rules: EnvironmentRules,
     /// `-P`: every exposed port is published, on a port that is picked at each start.
     pub publish_all: bool,
@@ -98,6 +99,18 @@ pub struct ContainerOptions {
 }
 
 impl ContainerOptions {
+    /// The first container whose network, processes, memory or names are shared.
+    pub fn donor(&self) -> Option<&str> {
+        if let NetworkMode::Container { id } = &self.network {
+            return Some(id);
+        }
+        let modes = [&self.namespaces.pid, &self.namespaces.ipc, &self.namespaces.uts];
+        modes.into_iter().find_map(|mode| match mode {
+            NamespaceMode::Container { id } => Some(id.as_str()),
+            _ => None,
+        })
+    }
+
     /// The names of the volumes that belong to this container alone.
     pub fn anonymous_volumes(&self) -> Vec<String> {
         let name = |mount: &MountOption| match &mount.kind {
@@ -139,6 +152,40 @@ impl RestartPolicy {
             Self::OnFailure { retries } => retries,
             Self::No | Self::Always | Self::UnlessStopped => 0,
         }
+    }
+}
+
+/// `--pid`, `--ipc`, `--uts`, `--cgroupns`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamespaceModes {
+    pub pid: NamespaceMode,
+    pub ipc: NamespaceMode,
+    pub uts: NamespaceMode,
+    pub cgroup: NamespaceMode,
+}
+
+/// Whose a namespace is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum NamespaceMode {
+    /// The container's own.
+    #[default]
+    Private,
+    /// The host's: no other than what the engine itself is in.
+    Host,
+    /// That of another container.
+    Container { id: String },
+    /// `--ipc` only: the container's own, and others may join it.
+    Shareable,
+    /// `--ipc` only: the container's own, without `/dev/shm`.
+    None,
+}
+
+impl NamespaceMode {
+    /// Whether the container gets a new one.
+    pub fn is_own(&self) -> bool {
+        !matches!(self, Self::Host | Self::Container { .. })
     }
 }
 

@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitIdOptions, WaitIdStatus};
 
+use super::socket;
+
 /// The namespaces a child may start in, as `CLONE_NEW*` of clone(2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces(pub u32);
@@ -112,6 +114,48 @@ pub fn clone(namespaces: Namespaces) -> io::Result<Forked> {
     clone_checked(namespaces, &SingleThreaded::check()?)
 }
 
+/// Like [`clone`], with a child that lives among the processes of another pid namespace. A process cannot come back
+/// from one that it has turned to, so a second child turns to it and makes the first, as a child of its parent.
+pub fn clone_among(namespaces: Namespaces, pids: BorrowedFd<'_>) -> io::Result<Forked> {
+    let (ours, theirs) = socket::pair()?;
+    match clone(Namespaces::default())? {
+        Forked::Parent(middle) => {
+            drop(theirs);
+            let mut answer = [0; 8];
+            let (n, pidfd) = socket::receive_with_fd(ours.as_fd(), &mut answer)?;
+            middle.wait()?;
+            let number = answer[..n].first_chunk::<4>().map(|bytes| i32::from_ne_bytes(*bytes)).unwrap_or(0);
+            match (pidfd, Pid::from_raw(number)) {
+                (Some(pidfd), Some(pid)) => Ok(Forked::Parent(Child { pid, pidfd, armed: true })),
+                (None, Some(errno)) => Err(io::Error::from_raw_os_error(errno.as_raw_nonzero().get())),
+                (_, None) => Err(io::Error::other("the process that forks died")),
+            }
+        }
+        Forked::Child => {
+            drop(ours);
+            let sibling = Namespaces(libc::CLONE_PARENT as u32) | namespaces;
+            let forked = super::namespace::join(pids).and_then(|()| clone(sibling));
+            let sent = match forked {
+                Ok(Forked::Child) => return Ok(Forked::Child),
+                Ok(Forked::Parent(child)) => {
+                    let number = child.pid().to_ne_bytes();
+                    let parts = [io::IoSlice::new(&number)];
+                    let sent = socket::send_with_fd(theirs.as_fd(), &parts, Some(child.pidfd()));
+                    if sent.is_ok() {
+                        child.release();
+                    }
+                    sent
+                }
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes();
+                    socket::send(theirs.as_fd(), &[io::IoSlice::new(&errno)])
+                }
+            };
+            exit_now(i32::from(sent.is_err()))
+        }
+    }
+}
+
 /// The proof that a process had no threads, for one whose `/proc` will not show it any more.
 pub struct SingleThreaded(());
 
@@ -133,7 +177,9 @@ pub fn clone_checked(namespaces: Namespaces, _: &SingleThreaded) -> io::Result<F
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags;
     args.pidfd = &raw mut pidfd as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    // A sibling takes this process' own; saying it again is refused.
+    let is_sibling = namespaces.0 & libc::CLONE_PARENT as u32 != 0;
+    args.exit_signal = if is_sibling { 0 } else { libc::SIGCHLD as u64 };
     // SAFETY: without CLONE_VM the child has its own copy of memory and, being the copy of the only
     // thread, may run any code; `pidfd` outlives the call.
     let mut pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };

@@ -6,6 +6,7 @@
 pub mod health;
 pub mod logging;
 pub mod mounts;
+pub mod namespaces;
 pub mod network;
 pub mod podman;
 pub mod ports;
@@ -207,6 +208,8 @@ pub struct CreateFlags {
     workdir: Option<String>,
     #[command(flatten)]
     podman: podman::PodmanFlags,
+    #[command(flatten)]
+    namespaces: namespaces::NamespaceFlags,
 }
 
 /// `--pull`.
@@ -322,6 +325,7 @@ impl CreateFlags {
             platform: self.platform.filter(|platform| !platform.is_empty()).or(self.podman.platform()),
             cidfile: self.cidfile,
             detach_keys: self.detach_keys,
+            namespaces: self.namespaces.modes(),
             environment_rules: self.podman.environment_rules(),
             publish_all: self.publish_all,
             mac_address: self.mac_address,
