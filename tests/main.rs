@@ -18,6 +18,7 @@ mod network;
 mod options;
 mod pull;
 mod push;
+mod registries;
 mod run;
 mod sharing;
 mod supervise;

@@ -4,12 +4,16 @@
 //! `NAME.cert` with `NAME.key` is the client's own certificate. The first directory that exists for a
 //! registry is the only one read.
 
+mod conf;
+
 use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+pub use conf::{endpoints, target};
 
 use super::env;
 use crate::base::file::read_bounded;
@@ -23,12 +27,17 @@ pub struct Endpoint {
     /// As in an image name, with a port; credentials are looked up by it.
     pub domain: String,
     pub path: String,
+    /// Whether plain HTTP and certificates by nobody will do.
+    pub insecure: bool,
+    /// Whether this stands in for the place that the name means: it gets no credentials that the user gave for
+    /// that one.
+    pub is_mirror: bool,
 }
 
 impl Endpoint {
     /// The place that a name itself says, by its two parts.
     pub fn new(domain: &str, path: &str) -> Self {
-        Self { domain: domain.to_owned(), path: path.to_owned() }
+        Self { domain: domain.to_owned(), path: path.to_owned(), insecure: false, is_mirror: false }
     }
 
     /// The host that serves the domain: Docker Hub's API has another name than its images.

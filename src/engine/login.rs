@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::base::hint::HintExt;
 use crate::config::credentials::{self, Credentials, Login, Source, Stored};
-use crate::config::registries::Endpoint;
+use crate::config::registries;
 use crate::registry::{Access, Failure, Options, Registry};
 
 /// Docker Hub, where no registry is named.
@@ -46,7 +46,7 @@ pub fn known(login: &Login) -> Result<Option<Credentials>> {
 pub fn log_in(login: &Login, credentials: Credentials, options: Options) -> Result<Stored> {
     let (domain, _) = login.parts();
     let options = Options { credentials: Source::Given(Some(credentials.clone())), ..options };
-    let registry = Registry::new(&Endpoint::new(domain, ""), &Access::Login, options);
+    let registry = Registry::new(&registries::target(domain, "")?, &Access::Login, options);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("start the network")?;
     let answer = runtime.block_on(registry.log_in());

@@ -18,12 +18,12 @@ use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifest};
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
-use super::ingest::{Batch, IngestOptions, LayerWanted, Presence, presence};
+use super::ingest::{Batch, IngestOptions, LayerWanted, Presence, WrongBlob, presence};
 use super::progress::{LayerState, Progress};
 use super::resolve;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
-use crate::config::registries::Endpoint;
+use crate::config::registries::{self, Endpoint};
 use crate::oci::media::Kind;
 use crate::oci::platform::Platform;
 use crate::oci::reference::{DOCKER_IO, Reference};
@@ -67,14 +67,53 @@ pub fn pull(layout: &Layout, request: &PullRequest, progress: &dyn Progress) -> 
     let reference = named(&request.reference, progress)?;
     layout.create()?;
     let hold = gc::hold(layout)?;
-    let endpoint = Endpoint::new(reference.domain(), reference.path());
-    let registry = Registry::new(&endpoint, &Access::Pull, request.registry.clone());
-    let pulled = Pull { layout, request, progress, registry, reference }.run();
+    let pulled = pull_from_first(layout, request, &reference, progress);
     let released = gc::release(layout, hold);
     let pulled = pulled?;
     released?;
     Ok(pulled)
 }
+
+/// Pulls from the first place that has the whole image: the mirrors in their order, then the registry itself.
+/// What one of them brought the next need not bring again.
+fn pull_from_first(
+    layout: &Layout,
+    request: &PullRequest,
+    reference: &Reference,
+    progress: &dyn Progress,
+) -> Result<Pulled> {
+    let by_digest = reference.digest().is_some();
+    let endpoints = registries::endpoints(reference.domain(), reference.path(), by_digest)?;
+    let pull = |endpoint: &Endpoint| {
+        let registry = Registry::new(endpoint, &Access::Pull, request.registry.clone());
+        Pull { layout, request, progress, registry, reference: reference.clone() }.run()
+    };
+    let (own, mirrors) = endpoints.split_last().context("there is no place to pull from")?;
+    let mut failures = String::new();
+    for mirror in mirrors {
+        match pull(mirror) {
+            Err(error) if is_of_the_registry(&error) => {
+                failures.push_str(&format!("; mirror {}: {error:#}", mirror.domain));
+            }
+            result => return result,
+        }
+    }
+    pull(own).map_err(|error| match failures.is_empty() {
+        true => error,
+        false => anyhow!("{error:#}{failures}"),
+    })
+}
+
+/// Whether another place could do better: what is wrong with the disk is wrong everywhere.
+fn is_of_the_registry(error: &anyhow::Error) -> bool {
+    let is = |cause: &(dyn std::error::Error + 'static)| cause.is::<Failure>() || cause.is::<WrongBlob>();
+    error.chain().any(is) || error.is::<Unnamed>()
+}
+
+/// A name that leads nowhere, in docker's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unnamed(String);
 
 /// The name in full. A digest says more than a tag beside it, so the tag goes, as in docker.
 fn named(typed: &str, progress: &dyn Progress) -> Result<Reference> {
@@ -318,7 +357,7 @@ fn in_context<T>(result: Result<T>, reference: &Reference) -> Result<T> {
     // Beneath a context it is a layer that was refused or is missing, not the name.
     let top = error.chain().next().and_then(|top| top.downcast_ref::<Failure>());
     let result = Err(match top.and_then(|top| about_name(top, reference)) {
-        Some(words) => anyhow!(words),
+        Some(words) => Unnamed(words).into(),
         None => error.context(format!("pull {reference}")),
     });
     match hint {

@@ -21,7 +21,7 @@ use super::progress::{LayerState, Progress};
 use super::{resolve, seal};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
-use crate::config::registries::Endpoint;
+use crate::config::registries;
 use crate::oci::media;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -89,7 +89,7 @@ fn push_held(layout: &Layout, request: &PushRequest, progress: &dyn Progress) ->
         }
         let sources = Sources::of(layout, &image, &target)?;
         let access = Access::Push { from: sources.repositories() };
-        let endpoint = Endpoint::new(target.domain(), target.path());
+        let endpoint = registries::target(target.domain(), target.path())?;
         let registry = Registry::new(&endpoint, &access, request.registry.clone());
         let push = Push { layout, image: &image, target: &target, progress, registry, sources };
         let digest = push.run()?;

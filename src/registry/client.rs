@@ -10,6 +10,7 @@ use super::failure::{Failure, TlsFault};
 use super::retry::{self, Circumstances};
 use super::transport::{Ask, Options, Transport, authority};
 use crate::base::digest::Digest;
+use crate::config::credentials::Source;
 use crate::config::registries::{self, Endpoint};
 use crate::oci::media::{self, Kind};
 
@@ -50,7 +51,11 @@ pub struct Registry {
 
 impl Registry {
     /// Prepares to talk about one repository; connects to nothing.
-    pub fn new(endpoint: &Endpoint, access: &Access, options: Options) -> Self {
+    pub fn new(endpoint: &Endpoint, access: &Access, mut options: Options) -> Self {
+        options.tls_verify &= !endpoint.insecure;
+        if endpoint.is_mirror && matches!(options.credentials, Source::Given(_)) {
+            options.credentials = Source::Given(None);
+        }
         Self {
             transport: Transport::new(options.clone()),
             auth: Auth::new(endpoint, access, options.clone()),

@@ -1,0 +1,231 @@
+//! `registries.conf`: where the images of a name are really fetched from.
+//!
+//! Source: man containers-registries.conf(5), version 2. The user's file is read instead of the system's; then
+//! `registries.conf.d/*.conf` of the system and of the user, whose tables replace those of the same prefix.
+//! Mirrors and other locations are for pulling: a push goes where the name says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::{Endpoint, is_absent};
+use crate::base::file::read_bounded;
+use crate::config::env;
+
+const MAX_FILE: u64 = 1 << 20;
+
+#[derive(Deserialize, Default)]
+struct Document {
+    #[serde(default)]
+    registry: Vec<Table>,
+}
+
+/// One `[[registry]]`.
+#[derive(Deserialize, Clone, Default, Debug)]
+#[serde(rename_all = "kebab-case", default)]
+struct Table {
+    prefix: String,
+    location: String,
+    insecure: bool,
+    blocked: bool,
+    mirror_by_digest_only: bool,
+    mirror: Vec<Mirror>,
+    /// The file that says so.
+    #[serde(skip)]
+    file: PathBuf,
+}
+
+/// One `[[registry.mirror]]`.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(rename_all = "kebab-case")]
+struct Mirror {
+    location: String,
+    #[serde(default)]
+    insecure: bool,
+    #[serde(default)]
+    pull_from_mirror: For,
+}
+
+/// What a mirror is used for.
+#[derive(Deserialize, Clone, Copy, Default, PartialEq, Debug)]
+#[serde(rename_all = "kebab-case")]
+enum For {
+    #[default]
+    #[serde(alias = "")]
+    All,
+    DigestOnly,
+    TagOnly,
+}
+
+/// The places to pull an image from, the last of which is not a mirror. `domain` and `path` as in its name.
+pub fn endpoints(domain: &str, path: &str, by_digest: bool) -> Result<Vec<Endpoint>> {
+    let tables = read()?;
+    let name = format!("{domain}/{path}");
+    let Some((table, matched)) = closest(&tables, &name) else {
+        return Ok(vec![Endpoint::new(domain, path)]);
+    };
+    refuse_blocked(table, &name)?;
+    let wanted = |mirror: &&Mirror| match mirror.pull_from_mirror {
+        For::All => by_digest || !table.mirror_by_digest_only,
+        For::DigestOnly => by_digest,
+        For::TagOnly => !by_digest,
+    };
+    let place = |location: &str, insecure, is_mirror| {
+        let moved = format!("{location}{}", &name[matched..]);
+        let (domain, path) = moved.split_once('/').context("there is no repository in it")?;
+        anyhow::Ok(Endpoint { domain: domain.to_owned(), path: path.to_owned(), insecure, is_mirror })
+    };
+    let mirrors = table.mirror.iter().filter(wanted);
+    let mirrors = mirrors.map(|mirror| place(mirror.location.trim_end_matches('/'), mirror.insecure, true));
+    let own = match table.location.trim_end_matches('/') {
+        // A wildcard has no location of its own, and a table without one stays where it is.
+        "" => Ok(Endpoint { insecure: table.insecure, ..Endpoint::new(domain, path) }),
+        location => place(location, table.insecure, false),
+    };
+    let places: Result<Vec<Endpoint>> = mirrors.chain([own]).collect();
+    places.with_context(|| format!("use a location of {}", table.file.display()))
+}
+
+/// The place to push an image to.
+pub fn target(domain: &str, path: &str) -> Result<Endpoint> {
+    let name = format!("{domain}/{path}");
+    let tables = read()?;
+    let Some((table, _)) = closest(&tables, &name) else { return Ok(Endpoint::new(domain, path)) };
+    refuse_blocked(table, &name)?;
+    Ok(Endpoint { insecure: table.insecure, ..Endpoint::new(domain, path) })
+}
+
+fn refuse_blocked(table: &Table, name: &str) -> Result<()> {
+    if table.blocked {
+        bail!("registry {} is blocked in {}: {name}", table.prefix, table.file.display());
+    }
+    Ok(())
+}
+
+/// The table with the longest prefix of a name, and how much of the name that is.
+fn closest<'t>(tables: &'t [Table], name: &str) -> Option<(&'t Table, usize)> {
+    let fits = tables.iter().filter_map(|table| Some((table, matched(&table.prefix, name)?)));
+    fits.max_by_key(|(table, _)| table.prefix.len())
+}
+
+/// How much of a name a prefix matches: whole parts of it, or with `*.` a domain beneath.
+fn matched(prefix: &str, name: &str) -> Option<usize> {
+    let domain = name.split('/').next().unwrap_or_default();
+    if let Some(suffix) = prefix.strip_prefix('*') {
+        let beneath = suffix.starts_with('.') && domain.len() > suffix.len() && domain.ends_with(suffix);
+        return beneath.then_some(domain.len());
+    }
+    let rest = name.strip_prefix(prefix)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
+}
+
+fn read() -> Result<Vec<Table>> {
+    let mut tables = Vec::new();
+    for file in files() {
+        let text = match read_bounded(&file, MAX_FILE) {
+            Ok(text) => text,
+            Err(error) if error.root_cause().downcast_ref().is_some_and(is_absent) => continue,
+            Err(error) => return Err(error),
+        };
+        let parsed = parse(&text, &file).with_context(|| format!("read {}", file.display()))?;
+        for table in parsed {
+            tables.retain(|old: &Table| old.prefix != table.prefix);
+            tables.push(table);
+        }
+    }
+    Ok(tables)
+}
+
+fn parse(text: &[u8], file: &Path) -> Result<Vec<Table>> {
+    let text = std::str::from_utf8(text).context("it is not text")?;
+    let document: Document = toml::from_str(text)?;
+    let mut tables = document.registry;
+    for table in &mut tables {
+        if table.prefix.is_empty() {
+            table.prefix.clone_from(&table.location);
+        }
+        table.prefix = table.prefix.trim_end_matches('/').to_owned();
+        table.file = file.to_owned();
+        if table.prefix.is_empty() {
+            bail!("a [[registry]] has neither prefix nor location");
+        }
+        if table.prefix.contains("://") || table.location.contains("://") {
+            bail!("{}: write the registry without a scheme", table.prefix);
+        }
+        if table.mirror_by_digest_only && table.mirror.iter().any(|it| it.pull_from_mirror != For::All) {
+            bail!("{}: pull-from-mirror and mirror-by-digest-only exclude each other", table.prefix);
+        }
+    }
+    Ok(tables)
+}
+
+fn files() -> Vec<PathBuf> {
+    let own = env::directory("XDG_CONFIG_HOME").or_else(|| Some(env::directory("HOME")?.join(".config")));
+    let own = own.map(|config| config.join("containers"));
+    let system = PathBuf::from("/etc/containers");
+    let mine = own.as_ref().map(|own| own.join("registries.conf")).filter(|file| file.exists());
+    let named = env::value("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from);
+    let mut files = vec![named.or(mine).unwrap_or_else(|| system.join("registries.conf"))];
+    for directory in [Some(system), own].into_iter().flatten() {
+        let entries = fs::read_dir(directory.join("registries.conf.d")).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+        paths.sort();
+        files.extend(paths);
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes() {
+        for (prefix, name, length) in [
+            ("quay.io", "quay.io/team/app", Some(7)),
+            ("quay.io/team", "quay.io/team/app", Some(12)),
+            ("quay.io/team/app", "quay.io/team/app", Some(16)),
+            ("quay.io/te", "quay.io/team/app", None),
+            ("quay.io", "quay.io.example/a", None),
+            ("*.example", "a.b.example/x", Some(11)),
+            ("*.example", "example/x", None),
+            ("*.example", "a.example:5000/x", None),
+        ] {
+            assert_eq!(matched(prefix, name), length, "{prefix} {name}");
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_wins() {
+        let text = "[[registry]]\nlocation = 'h'\n[[registry]]\nprefix = 'h/a/'\nblocked = true\n";
+        let tables = parse(text.as_bytes(), Path::new("f")).unwrap();
+        assert_eq!(closest(&tables, "h/b").unwrap().0.prefix, "h");
+        assert_eq!(closest(&tables, "h/a/b").unwrap().0.prefix, "h/a");
+        assert!(closest(&tables, "g/a").is_none());
+        assert_eq!(
+            refuse_blocked(&tables[1], "h/a/b").unwrap_err().to_string(),
+            "registry h/a is blocked in f: h/a/b"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file() {
+        for (text, words) in [
+            ("[[registry]]\n", "neither prefix nor location"),
+            ("[[registry]]\nlocation = 'https://h'\n", "without a scheme"),
+            ("[[registry]]\nlocation = 'h'\nblocked = 'yes'\n", "boolean"),
+            (
+                "[[registry]]\nlocation='h'\nmirror-by-digest-only=true\n[[registry.mirror]]\nlocation='m'\n\
+                 pull-from-mirror='tag-only'\n",
+                "exclude each other",
+            ),
+            ("nonsense", "expected"),
+        ] {
+            let error = parse(text.as_bytes(), Path::new("f")).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}
