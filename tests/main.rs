@@ -21,6 +21,7 @@ mod push;
 mod registries;
 mod run;
 mod sharing;
+mod stress;
 mod supervise;
 mod support;
 mod terminal;

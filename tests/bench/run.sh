@@ -6,7 +6,7 @@ set -eu
 user=${CORACLE_TEST_USER:-coracle-test}
 cache=/var/tmp/coracle-bench
 rounds=5
-all_rows="start exec ps memory pull"
+all_rows="start parallel exec ps memory wakeups logs copy keep-id pull"
 
 usage() {
 	cat <<'USAGE'
@@ -14,9 +14,15 @@ Usage: sh tests/bench/run.sh [--rounds N] [ROW...]
 
 Rows:
   start   run --rm --network none IMAGE true, against bwrap, crun and podman
+  parallel  32 times run --rm --network none IMAGE true at once, against podman
   exec    exec C true, against bwrap and podman
-  ps      ps -a with 0, 100 and 1,000 containers, against podman with 0 and 100
+  ps      ps -a with 0, 100 and 1,000 containers, against podman with 0 and 100; with 1,000 also inspect of one,
+          and run --rm against the same with none
   memory  resident memory of our processes per detached container, 10 running, against podman's conmon
+  wakeups  context switches of 10 supervisors whose containers are quiet, in 5 seconds
+  logs    logs of 1 GB against cat of its file
+  copy    cp of a tree of 1 GB out of a container against cp -a
+  keep-id  the first start of an image of many files under --userns keep-id, against podman
   pull    an image of about 500 MB in 4 gzip layers from a registry on loopback, against
           curl | gunzip | tar x of the same layers side by side, and against podman
 
@@ -45,7 +51,7 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	start | exec | ps | memory | pull) rows="$rows $1" ;;
+	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | pull) rows="$rows $1" ;;
 	*) die "unknown row: $1 (see --help)" ;;
 	esac
 	shift
@@ -149,7 +155,7 @@ header() {
 # row WORK COMMAND_MS PEER PEER_MS LIMIT
 row() {
 	printf '%s\t%s\t%s\t%s\t%s\n' "$@" | awk -F '\t' '{
-		unit = $1 ~ /memory/ ? "kB" : "ms"
+		unit = $1 ~ /memory/ ? "kB" : $1 ~ /wake-ups/ ? "" : "ms"
 		if ($4 == "") printf "%-44s %7.1f %s   %-12s %10s   %7s   %s\n", $1, $2, unit, "", "", "", $5
 		else printf "%-44s %7.1f %s   %-12s %7.1f %s   %7.2f   %s\n", $1, $2, unit, $3, $4, unit, $2 / $4, $5
 	}'
@@ -306,6 +312,25 @@ row_start() {
 	compare "run --rm --network none IMAGE true" start "<= 2.5 x bwrap" bwrap crun podman
 }
 
+row_parallel() {
+	need_small_image
+	for engine in coracle podman; do
+		case "$engine" in
+		coracle) command="$binary run --rm --network none bench true" ;;
+		podman) command="podman $podman_flags run --rm --network none localhost/bench true" ;;
+		esac
+		printf '#!/bin/sh\nseq 32 | xargs -P 32 -I{} %s\n' "$command" >"$work/parallel-$engine"
+		chmod +x "$work/parallel-$engine"
+	done
+	set -- coracle "$work/parallel-coracle" ""
+	[ "$podman_works" = no ] || set -- "$@" podman "$work/parallel-podman" ""
+	kept=$rounds
+	[ "$rounds" -le 2 ] || rounds=2
+	alternate parallel 1 "$@"
+	rounds=$kept
+	compare "32 times run --rm at once" parallel "<= 0.1 x podman" podman
+}
+
 row_exec() {
 	need_small_image
 	"$binary" run -d --network none --name bench-exec bench sleep 100000 >/dev/null
@@ -323,6 +348,7 @@ row_exec() {
 
 row_ps() {
 	need_small_image
+	alternate run0 20 coracle "$binary run --rm --network none bench true" ""
 	made=0
 	for count in 0 100 1000; do
 		say "making $((count - made)) containers"
@@ -342,6 +368,11 @@ row_ps() {
 		# shellcheck disable=SC2086 # no peer or one
 		compare "ps -a, $count containers" "ps$count" "$limit" $peers
 	done
+	one=$("$binary" ps -a -q | tail -n 1)
+	alternate inspect 20 coracle "$binary inspect $one" ""
+	compare "inspect of one of 1,000 containers" inspect "<= 3 ms"
+	alternate run1000 20 coracle "$binary run --rm --network none bench true" ""
+	row "run --rm with 1,000 containers" "$(median run1000 coracle)" "with none" "$(median run0 coracle)" "<= 1.0 x"
 	"$binary" ps -a -q | xargs -r "$binary" rm >/dev/null
 	[ "$podman_works" = no ] || podman_ rm -fa >/dev/null
 }
@@ -352,6 +383,111 @@ pss_of() {
 		[ "$(readlink "$process/exe" 2>/dev/null)" = "$1" ] || continue
 		sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "$process/smaps_rollup" 2>/dev/null || true
 	done | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# Context switches, of their own will or not, of all processes of this user whose executable is $1.
+switches_of() {
+	for process in /proc/[0-9]*; do
+		[ "$(readlink "$process/exe" 2>/dev/null)" = "$1" ] || continue
+		sed -n 's/^[a-z]*voluntary_ctxt_switches:[[:space:]]*//p' "$process/status" 2>/dev/null || true
+	done | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+row_wakeups() {
+	need_small_image
+	for number in 0 1 2 3 4 5 6 7 8 9; do
+		"$binary" run -d --network none --name "bench-$number" bench sleep 100000 >/dev/null
+	done
+	# They give back what only the start needed, once.
+	sleep 2
+	before=$(switches_of "$(readlink -f "$binary")")
+	[ "$before" -gt 0 ] || { say "wakeups: the supervisors could not be read"; return 0; }
+	sleep 5
+	after=$(switches_of "$(readlink -f "$binary")")
+	row "wake-ups of 10 quiet supervisors in 5 s" "$((after - before))" "" "" "0"
+	"$binary" ps -a -q | xargs -r "$binary" rm -f >/dev/null
+}
+
+row_logs() {
+	need_small_image
+	say "writing a log of 1 GB"
+	"$binary" run --name bench-logs --network none bench \
+		sh -c 'busybox yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789 | busybox head -c 1000000000' >/dev/null
+	log=$("$binary" inspect --format '{{.LogPath}}' bench-logs)
+	if [ -e "$log" ]; then
+		printf '#!/bin/sh\nexec %s logs bench-logs >/dev/null\n' "$binary" >"$work/logs"
+		printf '#!/bin/sh\nexec cat %s | cat >/dev/null\n' "$log" >"$work/logs-cat"
+		chmod +x "$work/logs" "$work/logs-cat"
+		alternate logs 1 coracle "$work/logs" "" cat "$work/logs-cat" ""
+		compare "logs, $(du -m "$log" | cut -f1) MB on disk" logs "<= 2 x" cat
+	else
+		say "logs: no log at $log"
+	fi
+	"$binary" rm bench-logs >/dev/null
+}
+
+row_copy() {
+	need_small_image
+	mkdir -p "$work/tree"
+	number=0
+	while [ "$number" -lt 1000 ]; do
+		head -c 1048576 /dev/urandom >"$work/tree/$number"
+		number=$((number + 1))
+	done
+	id=$("$binary" create --network none -v "$work/tree:/tree" bench true)
+	printf '#!/bin/sh\nrm -rf %s/copied %s/copied-a\nsync\n' "$work" "$work" >"$work/forget-copies"
+	chmod +x "$work/forget-copies"
+	kept=$rounds
+	[ "$rounds" -le 3 ] || rounds=3
+	alternate copy 1 coracle "$binary cp $id:/tree $work/copied" "$work/forget-copies" \
+		cp "cp -a $work/tree $work/copied-a" "$work/forget-copies"
+	rounds=$kept
+	compare "cp of 1,000 files, 1 GB, out of a container" copy "<= 1.3 x" cp
+	"$work/forget-copies"
+	rm -rf "$work/tree"
+	"$binary" rm "$id" >/dev/null
+}
+
+# An image of 100,000 small files; made once.
+make_many_files() {
+	layout=$cache/many
+	[ ! -e "$layout/index.json" ] || return 0
+	say "making an image of 100,000 files (once)"
+	rm -rf "$layout" "$work/many"
+	mkdir -p "$layout" "$work/many/bin"
+	cp "$(command -v busybox)" "$work/many/bin/busybox"
+	ln -s busybox "$work/many/bin/true"
+	for directory in $(seq 100); do
+		mkdir -p "$work/many/files/$directory"
+		(cd "$work/many/files/$directory" && seq 1000 | xargs touch)
+	done
+	tar -C "$work/many" --owner=0 --group=0 --numeric-owner -cf "$layout/layer" .
+	id=$(digest_of "$layout/layer")
+	gzip -n "$layout/layer"
+	size=$(wc -c <"$layout/layer.gz")
+	layer=$(add_blob "$layout" "$layout/layer.gz")
+	finish_layout "$layout" "[\"sha256:$id\"]" "[$(descriptor "$layer" "$size")]"
+	rm -rf "$work/many"
+}
+
+# Every round is a first start: the image is pulled anew before it.
+row_keep_id() {
+	make_many_files
+	printf '#!/bin/sh\n%s rmi -f many >/dev/null 2>&1\n%s tag "$(%s pull -q oci:%s:latest)" many >/dev/null\nsync\n' \
+		"$binary" "$binary" "$binary" "$cache/many" >"$work/forget-many"
+	printf '#!/bin/sh\npodman %s rmi -f many >/dev/null 2>&1\npodman %s tag "$(podman %s pull -q oci:%s:latest)" many\nsync\n' \
+		"$podman_flags" "$podman_flags" "$podman_flags" "$cache/many" >"$work/forget-many-podman"
+	chmod +x "$work/forget-many" "$work/forget-many-podman"
+	set -- coracle "$binary run --rm --network none --userns keep-id many true" "$work/forget-many"
+	have podman && set -- "$@" podman \
+		"podman $podman_flags run --rm --network none --userns keep-id localhost/many true" "$work/forget-many-podman"
+	kept=$rounds
+	[ "$rounds" -le 2 ] || rounds=2
+	alternate keep-id 1 "$@"
+	rounds=$kept
+	compare "first start with keep-id, 100,000 files" keep-id "<= 0.2 x" podman
+	"$binary" rmi -f many >/dev/null 2>&1 || true
+	podman_ rmi -f many >/dev/null 2>&1 || true
 }
 
 row_memory() {
@@ -486,5 +622,5 @@ row_pull() {
 say "$("$binary" --version), $(uname -sr), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)"
 header
 for name in $rows; do
-	"row_$name"
+	"row_$(echo "$name" | tr - _)"
 done

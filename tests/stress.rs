@@ -1,0 +1,86 @@
+//! Many at once: commands side by side disturb neither each other nor who looks on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::support::{Sandbox, say_skipped};
+
+#[test]
+fn thirty_two_runs_at_once() {
+    let sandbox = Sandbox::with_busybox();
+    let runs: Vec<_> = (0..32)
+        .map(|number| sandbox.command(&format!("run --rm --network none busybox echo {number}")).start())
+        .collect();
+    for (number, run) in runs.into_iter().enumerate() {
+        run.finish().success().stdout(&format!("{number}\n"));
+    }
+    sandbox.assert_no_traces();
+}
+
+/// Containers that run at the same time: 48, or as many as `CORACLE_TEST_CONTAINERS` says.
+#[test]
+fn a_crowd_of_running_containers() {
+    const USUAL: usize = 48;
+    /// Commands at a time: what waits for a processor is not tested any better for waiting.
+    const WIDTH: usize = 16;
+    let wanted = std::env::var("CORACLE_TEST_CONTAINERS").ok().and_then(|number| number.parse().ok());
+    let count = wanted.unwrap_or_else(|| {
+        say_skipped(&format!("(in part) {USUAL} containers; CORACLE_TEST_CONTAINERS=800 is a crowd"));
+        USUAL
+    });
+    let sandbox = Sandbox::with_busybox();
+    let names: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
+    for some in names.chunks(WIDTH) {
+        let run = |name| format!("run -d --name {name} --network none busybox sleep 100000");
+        let started: Vec<_> = some.iter().map(|name| sandbox.command(&run(name)).start()).collect();
+        for command in started {
+            command.finish().success();
+        }
+    }
+    assert_eq!(sandbox.run("ps -q").success().lines().len(), count);
+    for some in names.chunks(count.div_ceil(WIDTH)).take(WIDTH / 2) {
+        sandbox.run(&format!("stop -t 0 {}", some.join(" "))).success();
+    }
+    assert!(sandbox.run("ps -q").success().lines().len() < count);
+    sandbox.run(&format!("rm -f {}", names.join(" "))).success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn commands_of_all_kinds_side_by_side() {
+    const ROUNDS: usize = 4;
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("create --name stays --network none busybox true").success();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4)
+            .map(|worker| {
+                let sandbox = &sandbox;
+                scope.spawn(move || {
+                    for _ in 0..ROUNDS {
+                        let name = format!("w{worker}");
+                        sandbox
+                            .run(&format!("create --name {name} -v /data --network none busybox true"))
+                            .success();
+                        sandbox.run(&format!("start -a {name}")).success();
+                        sandbox.run(&format!("inspect {name}")).success();
+                        sandbox.run(&format!("rm -v {name}")).success();
+                        sandbox.run("run --rm --network none busybox true").success();
+                    }
+                })
+            })
+            .collect();
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let listed = sandbox.run("ps -a --format {{.Names}}");
+                listed.success().stderr("");
+                assert!(listed.lines().iter().any(|name| name == "stays"), "{:?}", listed.lines());
+            }
+        });
+        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        over.store(true, Ordering::Relaxed);
+        watcher.join().expect("ps works all the while");
+        ended.into_iter().for_each(|result| result.expect("no command fails"));
+    });
+    sandbox.run("rm stays").success();
+    sandbox.assert_no_traces();
+}
