@@ -105,7 +105,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--systemd", None, Kind::Missing),
     ("--uidmap", None, Kind::Missing),
     ("--use-api-socket", None, Kind::Missing),
-    ("--volumes-from", None, Kind::Missing),
 ];
 
 /// A flag by its two names.

@@ -4,7 +4,6 @@
 //! dies meanwhile leaves no half of a container, and what it leaves is collected.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,8 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, events, files, logging, namespace, remove, sharing, shift};
+use super::{Engine, events, files, logging, mounts, namespace, remove, sharing, shift};
+use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
@@ -23,8 +23,7 @@ use crate::config::paths::private_directory;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
-use crate::store::options::{ContainerOptions, MountKind, MountOption, NetworkMode, PortMapping, Protocol};
-use crate::store::volumes::{Held, Wanted};
+use crate::store::options::{ContainerOptions, NetworkMode, PortMapping, Protocol};
 use crate::store::{gc, offstage};
 
 /// A container that is decided on: nothing of it is on disk yet.
@@ -56,7 +55,7 @@ impl Draft {
         add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
         sharing::settle(engine, &mut options)?;
-        add_image_volumes(&mut options, &image)?;
+        mounts::settle(engine, &mut options, &image)?;
         settle_health(&mut options, &image);
         add_image_labels(&mut options, &image);
         let name = name.map(str::to_owned);
@@ -101,8 +100,9 @@ impl Draft {
         // Before anything outside of the directory is made, since it names that.
         engine.containers().write_first(&record, &directory, durability)?;
         make_directories(engine, &directory, &record.source)?;
+        mounts::make_directories(&directory, &record.options)?;
         // Until the container is published, nobody sees that these are in use.
-        let _volumes = hold_volumes(engine, &record.options)?;
+        let _volumes = mounts::hold_volumes(engine, &record.options)?;
         let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
         let mut around = surroundings(engine, &record.options, &record.id, max_gid)?;
         around.identity = userns::identity(&record.options, spec::workdir(&record.options, &image));
@@ -176,16 +176,7 @@ fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, C
         return Ok((Source::Rootfs { path }, ContainerConfig::default()));
     }
     let image = engine.images().lookup(&options.image)?;
-    for layer in &image.config.rootfs.diff_ids {
-        if !engine.layout().layer(layer).is_dir() {
-            return Err(anyhow::anyhow!(
-                "use image {}: its layer {} is not there",
-                options.image,
-                layer.short()
-            ))
-            .hint(|| format!("pull it again: coracle pull {}", options.image));
-        }
-    }
+    check_layers(engine, &options.image, &image.config.rootfs.diff_ids)?;
     let source = Source::Image {
         name: options.image.clone(),
         id: image.id,
@@ -225,6 +216,17 @@ fn add_exposed(options: &mut ContainerOptions, image: &ContainerConfig) -> Resul
     Ok(())
 }
 
+/// Refuses an image of which a layer has been lost.
+pub fn check_layers(engine: &Engine, image: &str, layers: &[Digest]) -> Result<()> {
+    for layer in layers {
+        if !engine.layout().layer(layer).is_dir() {
+            let error = anyhow::anyhow!("use image {image}: its layer {} is not there", layer.short());
+            return Err(error).hint(|| format!("pull it again: coracle pull {image}"));
+        }
+    }
+    Ok(())
+}
+
 /// Replaces "whatever is usual" by a mode, and the name of another container by its id.
 fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Source) -> Result<()> {
     match &mut options.network {
@@ -246,26 +248,6 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
     }
     if !options.publish.is_empty() && !is_private {
         bail!("conflicting options: port publishing and the container type network mode");
-    }
-    Ok(())
-}
-
-/// A path that the image declares as a volume is one, with a random name, unless the user mounts something
-/// there.
-fn add_image_volumes(options: &mut ContainerOptions, image: &ContainerConfig) -> Result<()> {
-    for target in image.volumes.keys() {
-        let plain = target.trim_end_matches('/');
-        let is_clean =
-            plain.starts_with('/') && plain.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
-        if !is_clean {
-            bail!("use image {}: its volume {target:?} is not an absolute path", options.image);
-        }
-        if options.mounts.iter().all(|mount| mount.target != plain) {
-            let name = id::random_hex(64);
-            let kind = MountKind::Volume { name, anonymous: true, nocopy: false, subpath: None };
-            let mode = String::new();
-            options.mounts.push(MountOption { kind, target: plain.to_owned(), read_only: false, mode });
-        }
     }
     Ok(())
 }
@@ -341,7 +323,7 @@ pub fn surroundings(
         has_mqueue: Path::new("/dev/mqueue").is_dir(),
         has_cgroup2: has_cgroup2(),
         max_gid,
-        volumes: volume_directories(engine, options)?,
+        sources: mounts::sources(engine, options)?,
         identity: Identity::default(),
     })
 }
@@ -362,45 +344,6 @@ fn has_cgroup2() -> bool {
     /// `CGROUP2_SUPER_MAGIC` of linux/magic.h.
     const CGROUP2: i64 = 0x6367_7270;
     rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|filesystem| filesystem.f_type == CGROUP2)
-}
-
-/// Makes the volumes that the mounts name, and keeps them from being removed meanwhile.
-pub fn hold_volumes(engine: &Engine, options: &ContainerOptions) -> Result<Vec<Held>> {
-    let hold = |mount: &MountOption| match &mount.kind {
-        MountKind::Volume { name, anonymous, .. } => {
-            let wanted = Wanted { name: name.clone(), anonymous: *anonymous, ..Wanted::default() };
-            Some(engine.volumes().hold(&wanted).map(|(held, _)| held))
-        }
-        _ => None,
-    };
-    options.mounts.iter().filter_map(hold).collect()
-}
-
-/// Makes the missing host directories that the mounts name; the volumes' directories, in order.
-fn volume_directories(engine: &Engine, options: &ContainerOptions) -> Result<Vec<PathBuf>> {
-    let mut directories = Vec::new();
-    for mount in &options.mounts {
-        match &mount.kind {
-            MountKind::Volume { name, .. } => directories.push(engine.volumes().data(name)),
-            MountKind::Bind { source, create: true, .. } if !source.exists() => {
-                fs::create_dir_all(source).with_context(|| format!("create {}", source.display()))?;
-            }
-            MountKind::Bind { source, .. } => {
-                let shown = || format!("invalid mount config for type \"bind\": {}", source.display());
-                if let Err(error) = fs::metadata(source) {
-                    if error.kind() == ErrorKind::NotFound {
-                        bail!(
-                            "invalid mount config for type \"bind\": bind source path does not exist: {}",
-                            source.display()
-                        );
-                    }
-                    return Err(error).with_context(shown);
-                }
-            }
-            MountKind::Tmpfs { .. } => {}
-        }
-    }
-    Ok(directories)
 }
 
 /// Takes the wanted name, or a random one that is free.

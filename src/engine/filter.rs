@@ -210,7 +210,8 @@ fn has_volume(container: &Listed, wanted: &str) -> bool {
             || match &mount.kind {
                 MountKind::Volume { name, .. } => name == wanted,
                 MountKind::Bind { source, .. } => source.as_os_str() == wanted,
-                MountKind::Tmpfs { .. } => false,
+                MountKind::Image { image, .. } => image == wanted,
+                MountKind::Tmpfs { .. } | MountKind::Filesystem { .. } => false,
             }
     })
 }

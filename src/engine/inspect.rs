@@ -3,6 +3,8 @@
 //! Pure: everything comes from the record, the image's configuration and the specification. What coracle
 //! has not is there with docker's empty value, since programs read these keys without asking.
 
+mod mounts;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,8 +21,7 @@ use crate::store::containers::{Record, Source, State, Status};
 use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, HealthOptions, MountKind, MountOption, NamespaceMode, NetworkMode,
-    PortMapping, Ulimit,
+    ContainerOptions, DeviceOption, HealthOptions, MountKind, NamespaceMode, NetworkMode, PortMapping, Ulimit,
 };
 use crate::store::volumes::{LOCAL, Volume};
 
@@ -66,7 +67,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "ExecIDs": null,
         "HostConfig": host_config(record, context.spec),
         "GraphDriver": graph_driver(record, context.layout),
-        "Mounts": mounts(&record.options.mounts, context.layout),
+        "Mounts": mounts::points(&record.options.mounts, context.layout),
         "Config": config(record, context.image),
         "NetworkSettings": network_settings(record, context.layout),
     })
@@ -126,15 +127,15 @@ fn healthcheck(options: &HealthOptions) -> Value {
 fn host_config(record: &Record, spec: Option<&Value>) -> Value {
     let options = &record.options;
     let mut config = json!({
-        "Binds": list_or_null(binds(&options.mounts)),
+        "Binds": list_or_null(mounts::binds(&options.mounts)),
         "ContainerIDFile": options.cidfile.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
         "LogConfig": {"Type": options.log.driver.as_str(), "Config": options.log.options},
         "NetworkMode": network_mode(&options.network),
         "PortBindings": port_bindings(&options.publish),
         "RestartPolicy": {"Name": options.restart.as_str(), "MaximumRetryCount": options.restart.retries()},
         "AutoRemove": options.auto_remove,
-        "VolumeDriver": "",
-        "VolumesFrom": null,
+        "VolumeDriver": options.volume_driver.as_deref().unwrap_or_default(),
+        "VolumesFrom": list_or_null(options.volumes_from.clone()),
         "ConsoleSize": [0, 0],
         "Annotations": options.annotations,
         "CapAdd": list_or_null(prefixed(&options.cap_add)),
@@ -154,7 +155,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
         "PublishAllPorts": options.publish_all,
         "ReadonlyRootfs": options.read_only,
         "SecurityOpt": list_or_null(options.security.raw.clone()),
-        "Tmpfs": tmpfs(&options.mounts),
+        "Tmpfs": mounts::tmpfs(&options.mounts),
         "UTSMode": namespace_mode(&options.namespaces.uts, ""),
         "UsernsMode": options.userns.raw,
         "ShmSize": options.shm_size.unwrap_or(SHM_SIZE),
@@ -166,7 +167,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
     append(
         &mut config,
         json!({
-            "Mounts": list_or_null(long_mounts(&options.mounts)),
+            "Mounts": list_or_null(mounts::long(&options.mounts)),
             "MaskedPaths": spec.map_or(Value::Null, |spec| spec["linux"]["maskedPaths"].clone()),
             "ReadonlyPaths": spec.map_or(Value::Null, |spec| spec["linux"]["readonlyPaths"].clone()),
             "Init": options.init.then_some(true),
@@ -246,43 +247,6 @@ fn network_mode(mode: &NetworkMode) -> String {
     }
 }
 
-/// `-v` as it was written: what `--mount` made stands under `Mounts`.
-fn binds(mounts: &[MountOption]) -> Vec<String> {
-    let bind = |mount: &MountOption| {
-        let source = match &mount.kind {
-            MountKind::Bind { source, create: true, .. } => source.display().to_string(),
-            MountKind::Volume { name, anonymous: false, .. } => name.clone(),
-            _ => return None,
-        };
-        let mode = if mount.mode.is_empty() { String::new() } else { format!(":{}", mount.mode) };
-        Some(format!("{source}:{}{mode}", mount.target))
-    };
-    mounts.iter().filter_map(bind).collect()
-}
-
-fn long_mounts(mounts: &[MountOption]) -> Vec<Value> {
-    let mount = |mount: &MountOption| match &mount.kind {
-        MountKind::Bind { source, create: false, .. } => {
-            let mut shown =
-                json!({"Type": "bind", "Source": source.display().to_string(), "Target": mount.target});
-            if mount.read_only {
-                shown["ReadOnly"] = true.into();
-            }
-            Some(shown)
-        }
-        _ => None,
-    };
-    mounts.iter().filter_map(mount).collect()
-}
-
-fn tmpfs(mounts: &[MountOption]) -> Map<String, Value> {
-    let tmpfs = |mount: &MountOption| match &mount.kind {
-        MountKind::Tmpfs { options } => Some((mount.target.clone(), options.join(",").into())),
-        _ => None,
-    };
-    mounts.iter().filter_map(tmpfs).collect()
-}
-
 fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
     let mut bindings = Map::new();
     for port in ports {
@@ -314,35 +278,6 @@ fn graph_driver(record: &Record, layout: &Layout) -> Value {
         },
         "Name": "overlay",
     })
-}
-
-fn mounts(mounts: &[MountOption], layout: &Layout) -> Vec<Value> {
-    let shown = |mount: &MountOption| {
-        let (rw, mode) = (!mount.read_only, mount.mode.as_str());
-        match &mount.kind {
-            MountKind::Bind { source, propagation, .. } => Some(json!({
-                "Type": "bind",
-                "Source": source.display().to_string(),
-                "Destination": mount.target,
-                "Mode": mode,
-                "RW": rw,
-                "Propagation": propagation.as_deref().unwrap_or("rprivate"),
-            })),
-            MountKind::Volume { name, .. } => Some(json!({
-                "Type": "volume",
-                "Name": name,
-                "Source": layout.volumes().join(name).join("_data").display().to_string(),
-                "Destination": mount.target,
-                "Driver": "local",
-                "Mode": mode,
-                "RW": rw,
-                "Propagation": "",
-            })),
-            // Docker lists only those of `--mount` here; they are under `Tmpfs`.
-            MountKind::Tmpfs { .. } => None,
-        }
-    };
-    mounts.iter().filter_map(shown).collect()
 }
 
 fn config(record: &Record, image: &ContainerConfig) -> Value {
@@ -574,27 +509,14 @@ mod tests {
     }
 
     #[test]
-    fn mounts_and_ports() {
-        let bind = |create, mode: &str| MountOption {
-            kind: MountKind::Bind { source: "/a".into(), create, propagation: None, recursive: true },
-            target: "/b".to_owned(),
-            read_only: mode == "ro",
-            mode: mode.to_owned(),
-        };
+    fn ports() {
         let port =
             PortMapping { host_ip: None, host_port: 8080, container_port: 80, protocol: Protocol::Tcp };
         let options = ContainerOptions {
-            mounts: vec![bind(true, "ro"), bind(false, "")],
             publish: vec![port.clone(), PortMapping { host_port: 0, ..port }],
             ..ContainerOptions::default()
         };
         let document = shown(&record(options), &ContainerConfig::default());
-        assert_eq!(document["HostConfig"]["Binds"], json!(["/a:/b:ro"]));
-        assert_eq!(
-            document["HostConfig"]["Mounts"],
-            json!([{"Type": "bind", "Source": "/a", "Target": "/b"}])
-        );
-        assert_eq!(document["Mounts"][0]["RW"], json!(false));
         assert_eq!(
             document["HostConfig"]["PortBindings"],
             json!({"80/tcp": [{"HostIp": "", "HostPort": "8080"}, {"HostIp": "", "HostPort": ""}]})

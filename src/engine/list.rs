@@ -299,7 +299,8 @@ impl Listed {
         let name = |mount: &MountOption| match &mount.kind {
             MountKind::Bind { source, .. } => Some(source.display().to_string()),
             MountKind::Volume { name, .. } => Some(name.clone()),
-            MountKind::Tmpfs { .. } => None,
+            MountKind::Image { image, .. } => Some(image.clone()),
+            MountKind::Tmpfs { .. } | MountKind::Filesystem { .. } => None,
         };
         self.details.mounts.iter().filter_map(name).collect()
     }

@@ -23,6 +23,7 @@ pub mod list;
 pub mod logging;
 pub mod login;
 pub mod logs;
+pub mod mounts;
 pub mod namespace;
 pub mod policy;
 pub mod push;

@@ -2,6 +2,8 @@
 //!
 //! The image sets defaults only (CVE-2026-53488): its labels and annotations do not enter here.
 
+pub mod mounts;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +23,7 @@ use crate::runtime::plan::{
     USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
-use crate::store::options::{ContainerOptions, MountKind, MountOption, NamespaceMode, NetworkMode, Seccomp};
+use crate::store::options::{ContainerOptions, NamespaceMode, NetworkMode, Seccomp};
 
 /// What the specification depends on beside options and image.
 #[derive(Clone, Debug)]
@@ -35,8 +37,8 @@ pub struct Surroundings {
     pub has_mqueue: bool,
     /// The largest mapped group id.
     pub max_gid: u32,
-    /// Host directories of the volumes, in the order of the options' volume mounts.
-    pub volumes: Vec<PathBuf>,
+    /// What the options' mounts are made of, in their order.
+    pub sources: Vec<mounts::MountSource>,
     /// What its user namespace means for the program.
     pub identity: Identity,
 }
@@ -91,7 +93,9 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
     if !options.group_add.is_empty() {
         annotations.insert(GROUPS_ANNOTATION.into(), options.group_add.join(","));
     }
-    let extras = mount_extras(options)?;
+    let user_mounts = mounts::user_mounts(options, around)?;
+    let extras = user_mounts.iter().filter(|(_, extra)| *extra != MountExtra::default());
+    let extras: BTreeMap<_, _> = extras.map(|(mount, extra)| (mount.destination(), extra)).collect();
     if !extras.is_empty() {
         annotations.insert(MOUNTS_ANNOTATION.into(), serde_json::to_string(&extras)?);
     }
@@ -101,7 +105,7 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
     let mut spec = SpecBuilder::default()
         .version("1.2.0")
         .root(RootBuilder::default().path("rootfs").readonly(options.read_only).build()?)
-        .mounts(mounts(options, around)?)
+        .mounts(all_mounts(options, around, user_mounts)?)
         .process(process(options, image, around)?)
         .linux(linux(options, around)?)
         .annotations(annotations)
@@ -287,8 +291,13 @@ fn sysctls(options: &ContainerOptions, max_gid: u32) -> HashMap<String, String> 
 }
 
 /// Docker's mounts, then the engine's files, then the user's. A user's mount replaces one of the same target.
-fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount>> {
+fn all_mounts(
+    options: &ContainerOptions,
+    around: &Surroundings,
+    user_mounts: Vec<(Mount, MountExtra)>,
+) -> Result<Vec<Mount>> {
     let read_only = if options.privileged { "rw" } else { "ro" };
+    let read_only_beneath = if options.privileged { "rw" } else { "rro" };
     let shm = format!("size={}", options.shm_size.unwrap_or(SHM_SIZE));
     let own_network = has_own_network(options);
     let mut all = vec![
@@ -317,13 +326,13 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
     all.push(if own_network {
         mount("sysfs", "sysfs", "/sys", &["nosuid", "noexec", "nodev", read_only])?
     } else {
-        mount("bind", "/sys", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only, "rprivate"])?
+        mount("bind", "/sys", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only_beneath, "rprivate"])?
     });
     if around.has_cgroup2 && own_network {
         all.push(if options.namespaces.cgroup.is_own() {
             mount("cgroup", "cgroup", "/sys/fs/cgroup", &["nosuid", "noexec", "nodev", read_only])?
         } else {
-            let options = ["rbind", "nosuid", "noexec", "nodev", read_only, "rprivate"];
+            let options = ["rbind", "nosuid", "noexec", "nodev", read_only_beneath, "rprivate"];
             mount("bind", "/sys/fs/cgroup", "/sys/fs/cgroup", &options)?
         });
     }
@@ -335,9 +344,7 @@ fn mounts(options: &ContainerOptions, around: &Surroundings) -> Result<Vec<Mount
     if let Some(zone) = &options.timezone {
         all.push(mount("bind", &zone.to_string_lossy(), "/etc/localtime", &["bind", "rprivate", "ro"])?);
     }
-    let mut volumes = around.volumes.iter();
-    for wanted in &options.mounts {
-        let made = user_mount(wanted, &mut volumes)?;
+    for (made, _) in user_mounts {
         // Except for /proc, on which the runtime lets nothing be mounted.
         let is_replaced = |other: &Mount| {
             other.destination() == made.destination() && made.destination() != Path::new("/proc")
@@ -375,50 +382,6 @@ fn mount(kind: &str, source: &str, target: &str, options: &[&str]) -> Result<Mou
     Ok(MountBuilder::default().typ(kind).source(source).destination(target).options(options).build()?)
 }
 
-fn user_mount<'a>(wanted: &MountOption, volumes: &mut impl Iterator<Item = &'a PathBuf>) -> Result<Mount> {
-    let access = if wanted.read_only { "ro" } else { "rw" };
-    match &wanted.kind {
-        MountKind::Bind { source, propagation, recursive, .. } => {
-            let bind = if *recursive { "rbind" } else { "bind" };
-            let propagation = propagation.as_deref().unwrap_or("rprivate");
-            mount("bind", &source.to_string_lossy(), &wanted.target, &[bind, propagation, access])
-        }
-        MountKind::Volume { .. } => {
-            let source = volumes.next().context("find the volume's directory")?;
-            mount("bind", &source.to_string_lossy(), &wanted.target, &["rbind", "rprivate", access])
-        }
-        MountKind::Tmpfs { options } => {
-            // Docker's defaults; an option of the user comes later and wins.
-            let mut all = vec!["nosuid", "nodev", "noexec", access];
-            all.extend(options.iter().map(String::as_str));
-            mount("tmpfs", "tmpfs", &wanted.target, &all)
-        }
-    }
-}
-
-/// What the mounts have beyond the specification, by target. Whole volumes may be filled from the image.
-fn mount_extras(options: &ContainerOptions) -> Result<BTreeMap<&str, MountExtra>> {
-    let mut extras = BTreeMap::new();
-    for mount in &options.mounts {
-        let MountKind::Volume { anonymous, nocopy, subpath, .. } = &mount.kind else { continue };
-        let extra = MountExtra {
-            copy_up: !nocopy && subpath.is_none(),
-            synced: !anonymous,
-            subpath: subpath.as_deref().map(safe_subpath).transpose()?.map(str::to_owned),
-        };
-        extras.insert(mount.target.as_str(), extra);
-    }
-    Ok(extras)
-}
-
-fn safe_subpath(subpath: &str) -> Result<&str> {
-    let plain = Path::new(subpath).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    if !plain {
-        bail!("invalid volume subpath {subpath:?}: it must be relative and without \"..\"");
-    }
-    Ok(subpath)
-}
-
 /// Whether a container of these options runs without a system call filter.
 pub fn is_unfiltered(options: &ContainerOptions) -> bool {
     options.security.seccomp == Seccomp::Unconfined
@@ -428,6 +391,8 @@ pub fn is_unfiltered(options: &ContainerOptions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::backing::Backing;
+    use crate::store::options::{MountKind, MountOption};
 
     fn image() -> ContainerConfig {
         ContainerConfig {
@@ -447,7 +412,7 @@ mod tests {
             has_mqueue: true,
             has_cgroup2: false,
             max_gid: 65536,
-            volumes: vec!["/volumes/v/_data".into()],
+            sources: Vec::new(),
             identity: Identity::default(),
         }
     }
@@ -523,33 +488,17 @@ mod tests {
 
     #[test]
     fn a_users_mount_replaces_the_engines() {
-        let volume = |subpath: Option<&str>| MountOption {
-            kind: MountKind::Volume {
-                name: "v".into(),
-                anonymous: false,
-                nocopy: false,
-                subpath: subpath.map(str::to_owned),
-            },
-            target: "/etc/hosts".into(),
-            read_only: true,
-            mode: String::new(),
-        };
-        let with = |mount| ContainerOptions { mounts: vec![mount], ..ContainerOptions::default() };
-        let spec = build(&with(volume(Some("a/b"))), &image(), &around()).unwrap();
-        let hosts: Vec<_> = spec
-            .mounts()
-            .iter()
-            .flatten()
-            .filter(|mount| mount.destination() == Path::new("/etc/hosts"))
-            .collect();
+        let mount = MountOption::new(MountKind::volume("v", false), "/etc/hosts");
+        let options = ContainerOptions { mounts: vec![mount], ..ContainerOptions::default() };
+        let data =
+            mounts::MountSource::Volume { data: "/volumes/v/_data".into(), backing: Backing::default() };
+        let spec = build(&options, &image(), &Surroundings { sources: vec![data], ..around() }).unwrap();
+        let is_hosts = |mount: &&Mount| mount.destination() == Path::new("/etc/hosts");
+        let hosts: Vec<_> = spec.mounts().iter().flatten().filter(is_hosts).collect();
         assert_eq!(hosts.len(), 1);
         assert_eq!(hosts[0].source().as_deref(), Some(Path::new("/volumes/v/_data")));
         let extras = &spec.annotations().as_ref().unwrap()[MOUNTS_ANNOTATION];
-        assert_eq!(extras, r#"{"/etc/hosts":{"synced":true,"subpath":"a/b"}}"#);
-        assert!(hosts[0].options().iter().flatten().any(|option| option == "ro"));
-        for bad in ["../x", "/abs", "a/../../b"] {
-            assert!(build(&with(volume(Some(bad))), &image(), &around()).is_err(), "{bad}");
-        }
+        assert_eq!(extras, r#"{"/etc/hosts":{"copy_up":true,"synced":true}}"#);
     }
 
     #[test]

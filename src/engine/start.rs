@@ -23,9 +23,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
-use super::create::{Draft, Purpose, durability, hold_volumes, surroundings};
+use super::create::{Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, filesystem, logging, remove, sharing, shift, spec, terminal};
+use super::{Engine, events, files, filesystem, logging, mounts, remove, sharing, shift, spec, terminal};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -418,7 +418,7 @@ impl Supervisor<'_> {
 /// Makes anew what a container is given of the host as it is now, and reads its specification.
 fn refresh(engine: &Engine, record: &Record, max_gid: u32) -> Result<Spec> {
     // A volume that somebody took away by hand is made again, empty.
-    let _volumes = hold_volumes(engine, &record.options)?;
+    let _volumes = mounts::hold_volumes(engine, &record.options)?;
     let around = surroundings(engine, &record.options, &record.id, max_gid)?;
     files::write(&around.directory, &record.options, &around.hostname)?;
     read_spec(engine, &record.id)

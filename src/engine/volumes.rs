@@ -8,18 +8,19 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 
 use super::{Engine, namespace, remove};
 use crate::base::file::read_bounded;
 use crate::base::id;
 use crate::base::pattern::Regex;
+use crate::store::backing::Backing;
 use crate::store::containers::Containers;
 use crate::store::layout::Layout;
 use crate::store::options::{ContainerOptions, MountKind};
-use crate::store::volumes::{LOCAL, NoSuchVolume, Volume, Volumes, Wanted};
+use crate::store::volumes::{Held, LOCAL, NoSuchVolume, Volume, Volumes, Wanted};
 use crate::sys::path::Dir;
 
 /// A container's record is small; a file beyond this is not one of ours.
@@ -41,8 +42,24 @@ pub fn create(engine: &Engine, driver: &str, mut wanted: Wanted) -> Result<Strin
         wanted.anonymous = true;
     }
     check_driver(driver, &wanted.name)?;
-    engine.volumes().create(&wanted)?;
+    drop(hold(engine, &wanted)?);
     Ok(wanted.name)
+}
+
+/// Makes a volume where there is none, and keeps it from being removed until what it is for is on record.
+pub fn hold(engine: &Engine, wanted: &Wanted) -> Result<Held> {
+    let backing = Backing::parse(&wanted.options).with_context(|| format!("create {}", wanted.name))?;
+    let (held, made) = engine.volumes().hold(wanted)?;
+    if let (true, Backing::Directory { owner: Some((uid, gid)) }) = (made, backing) {
+        let opened = namespace::open(engine)?.finish()?;
+        let data = engine.volumes().data(&wanted.name);
+        namespace::run_inside(&opened, || {
+            let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+            rustix::fs::chown(&data, owner.0, owner.1)
+                .with_context(|| format!("give volume {} to {uid}:{gid}", wanted.name))
+        })?;
+    }
+    Ok(held)
 }
 
 /// Refuses a driver that is not there, with docker's words.

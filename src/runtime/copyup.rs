@@ -59,6 +59,13 @@ pub fn fill(root: &Dir, target: &str, data: &Path, synced: bool) -> Result<()> {
     attempt().with_context(|| format!("copy {target} of the image into the volume"))
 }
 
+/// Copies what is at `target` beneath the container's root, if that is a directory, into a filesystem that was
+/// just made.
+pub fn copy(root: &Dir, target: &str, made: BorrowedFd<'_>) -> Result<()> {
+    let Ok(from) = root.open_dir(target.trim_start_matches('/')) else { return Ok(()) };
+    copy_entries(from.as_fd(), made, 0).with_context(|| format!("copy {target} of the image"))
+}
+
 const DATA: &str = "_data";
 const COPYING: &str = "_fill.new";
 const FILLING: &str = "_fill";
@@ -91,7 +98,8 @@ fn exists(directory: &Dir, name: &str) -> io::Result<bool> {
     }
 }
 
-fn is_empty(directory: BorrowedFd<'_>) -> io::Result<bool> {
+/// Whether a directory has no entries.
+pub fn is_empty(directory: BorrowedFd<'_>) -> io::Result<bool> {
     for entry in rustix::fs::Dir::read_from(directory)? {
         if !is_dot(entry?.file_name()) {
             return Ok(false);
@@ -157,7 +165,7 @@ fn owner(stat: &Stat) -> (Option<Uid>, Option<Gid>) {
 }
 
 /// Gives owner, then mode, which a change of owner may cut, then times.
-fn take_after(made: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
+pub fn take_after(made: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
     let (uid, gid) = owner(stat);
     rustix::fs::fchown(made, uid, gid)?;
     rustix::fs::fchmod(made, Mode::from_raw_mode(stat.st_mode & 0o7777))?;

@@ -24,6 +24,8 @@ pub mod join;
 pub mod launch;
 pub mod log;
 pub mod monitor;
+mod mounts;
+mod ownership;
 pub mod plan;
 pub mod protocol;
 pub mod rootfs;

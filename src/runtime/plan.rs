@@ -52,6 +52,8 @@ pub struct MountPlan {
     pub target: String,
     pub kind: MountKind,
     pub attributes: u64,
+    /// Whether read-only is meant for what is mounted beneath too: `rro`.
+    pub read_only_beneath: bool,
     /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED`, or 0 to leave it.
     pub propagation: u64,
     pub recursive: bool,
@@ -71,6 +73,12 @@ pub struct MountExtra {
     /// Mount what is at this path beneath the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subpath: Option<String>,
+    /// A directory of the host to attach the mount to before that, out of the container's sight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<PathBuf>,
+    /// Give everything in it to the container's user.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub chown: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +89,8 @@ pub enum MountKind {
     Devices { options: Vec<(String, Option<String>)> },
     /// What is at a path of the host.
     Bind { source: PathBuf },
+    /// Directories of the host, lowest first, under one that takes what is written.
+    Overlay { lower: Vec<String>, upper: PathBuf, work: PathBuf },
 }
 
 /// How the program is started; `exec` has one of these too.
@@ -243,6 +253,7 @@ fn mount(mount: &Mount) -> Result<MountPlan> {
         target,
         kind: MountKind::Bind { source: PathBuf::new() },
         attributes: 0,
+        read_only_beneath: false,
         propagation: 0,
         recursive: false,
         extra: MountExtra::default(),
@@ -254,6 +265,10 @@ fn mount(mount: &Mount) -> Result<MountPlan> {
             "bind" => bind = true,
             "rbind" => (bind, plan.recursive) = (true, true),
             "ro" => plan.attributes |= Attributes::READ_ONLY,
+            "rro" => {
+                plan.attributes |= Attributes::READ_ONLY;
+                plan.read_only_beneath = true;
+            }
             "nosuid" => plan.attributes |= Attributes::NOSUID,
             "nodev" => plan.attributes |= Attributes::NODEV,
             "noexec" => plan.attributes |= Attributes::NOEXEC,
@@ -277,10 +292,45 @@ fn mount(mount: &Mount) -> Result<MountPlan> {
         Some("tmpfs") if plan.target == "/dev" => MountKind::Devices { options: rest },
         // The specification says `cgroup` for both versions; only the second can be mounted unprivileged.
         Some("cgroup") => MountKind::Filesystem { name: "cgroup2".to_owned(), options: rest },
+        Some("overlay") => overlay(rest)?,
         Some(name) => MountKind::Filesystem { name: name.to_owned(), options: rest },
         None => bail!("mount on {}: it has neither a type nor a source", plan.target),
     };
     Ok(plan)
+}
+
+/// The options of an overlay that has a layer to write to.
+fn overlay(options: Vec<(String, Option<String>)>) -> Result<MountKind> {
+    let (mut lower, mut upper, mut work) = (Vec::new(), None, None);
+    for (key, value) in options {
+        match (key.as_str(), value) {
+            ("lowerdir", Some(paths)) => lower = overlay_paths(&paths),
+            ("upperdir", Some(path)) => upper = Some(path.into()),
+            ("workdir", Some(path)) => work = Some(path.into()),
+            _ => bail!("unknown option {key:?} of an overlay"),
+        }
+    }
+    match (upper, work) {
+        (Some(upper), Some(work)) if !lower.is_empty() => Ok(MountKind::Overlay { lower, upper, work }),
+        _ => bail!("an overlay needs lowerdir, upperdir and workdir"),
+    }
+}
+
+/// Paths between colons, highest first; a colon or backslash with a backslash before it is part of a path.
+/// Returns them lowest first.
+fn overlay_paths(text: &str) -> Vec<String> {
+    let mut paths = vec![String::new()];
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        let last = paths.len() - 1;
+        match char {
+            ':' => paths.push(String::new()),
+            '\\' => paths[last].extend(chars.next()),
+            char => paths[last].push(char),
+        }
+    }
+    paths.reverse();
+    paths
 }
 
 fn filesystem_option(option: &str) -> (String, Option<String>) {
@@ -348,6 +398,18 @@ mod tests {
 
         let plan = planned("tmpfs", "tmpfs", "/dev", &["mode=755"]).unwrap();
         assert!(matches!(plan.kind, MountKind::Devices { .. }));
+        let plan = planned("bind", "/src", "/dst", &["rbind", "rro"]).unwrap();
+        assert_eq!((plan.attributes, plan.read_only_beneath), (Attributes::READ_ONLY, true));
+        let plan = planned(
+            "overlay",
+            "overlay",
+            "/o",
+            &["lowerdir=/top\\:1:/a\\\\b:/c", "upperdir=/u", "workdir=/w"],
+        );
+        let lower = ["/c", "/a\\b", "/top:1"].map(str::to_owned).to_vec();
+        let want = MountKind::Overlay { lower, upper: "/u".into(), work: "/w".into() };
+        assert_eq!(plan.unwrap().kind, want);
+        assert!(planned("overlay", "overlay", "/o", &["lowerdir=/a"]).is_err());
         assert!(planned("tmpfs", "tmpfs", "relative", &[]).is_err());
         assert!(planned("bind", "/a", "/b", &["rbind", "size=1"]).is_err());
     }

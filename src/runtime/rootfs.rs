@@ -12,12 +12,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
-use rustix::mount::MountAttrFlags;
 
+use super::mounts::{self, Opened, new_filesystem, overlay, overlay_hint};
 use super::plan::{MountKind, MountPlan, Plan, Rootfs};
-use super::{accounts, copyup, identity};
+use super::{accounts, identity, ownership, user};
 use crate::base::hint::HintExt;
-use crate::sys::mount::{self, Attributes, Filesystem};
+use crate::sys::mount::{self, Attributes};
 use crate::sys::path::Dir;
 
 /// Device nodes of the host that every container has, as docker's.
@@ -47,6 +47,7 @@ pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled
     let (root, sources) = mount_root(plan)?;
     accounts::add(&root, &plan.passwd, &plan.group)?;
     let mut terminals = None;
+    let mut given = Vec::new();
     for (step, source) in plan.mounts.iter().zip(sources) {
         let made = apply(&root, step, source).with_context(|| format!("mount on {}", step.target))?;
         match &step.kind {
@@ -57,8 +58,20 @@ pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled
                     mount::attach(memory, place.as_fd()).context("attach the shared /dev/shm")?;
                 }
             }
-            MountKind::Filesystem { name, .. } if name == "devpts" => terminals = Some(made),
+            MountKind::Filesystem { name, .. } if name == "devpts" && step.target == "/dev/pts" => {
+                terminals = Some(made);
+            }
+            _ if step.extra.chown => given.push((made, step)),
             _ => {}
+        }
+    }
+    if !given.is_empty() {
+        // Now that all is in place that may name the user.
+        let user = user::look_up(&root, &plan.process.user, &[])?;
+        for (mount, step) in &given {
+            ownership::give(mount.as_fd(), user.uid, user.gid)
+                .and_then(|()| mounts::restrict(mount.as_fd(), step))
+                .with_context(|| format!("give {} to user {}:{}", step.target, user.uid, user.gid))?;
         }
     }
     set_sysctls(&root, plan)?;
@@ -74,7 +87,7 @@ pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled
 pub fn assemble_files(plan: &Plan) -> Result<Dir> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
     let (root, sources) = mount_root(plan)?;
-    for (step, source) in plan.mounts.iter().zip(sources).filter(|(_, source)| source.is_some()) {
+    for (step, source) in plan.mounts.iter().zip(sources).filter(|(_, source)| source.is_of_the_host()) {
         apply(&root, step, source).with_context(|| format!("mount on {}", step.target))?;
     }
     if plan.read_only_root {
@@ -97,7 +110,7 @@ pub fn enter(assembled: &Assembled, read_only: bool) -> Result<()> {
 }
 
 /// Mounts the root; with it comes what else is mounted from the host, opened but not yet attached.
-fn mount_root(plan: &Plan) -> Result<(Dir, Vec<Option<OwnedFd>>)> {
+fn mount_root(plan: &Plan) -> Result<(Dir, Vec<Opened>)> {
     let sources = open_sources(&plan.mounts)?;
     let source = RootSource::open(&plan.rootfs, plan.becomes_root)?;
     if plan.becomes_root {
@@ -109,13 +122,8 @@ fn mount_root(plan: &Plan) -> Result<(Dir, Vec<Option<OwnedFd>>)> {
 
 /// What is mounted from paths of the host. All of them are opened before the process becomes root of a user namespace
 /// that may not have the user, and with it not the user's right to reach them.
-fn open_sources(steps: &[MountPlan]) -> Result<Vec<Option<OwnedFd>>> {
-    let open = |step: &MountPlan| match &step.kind {
-        MountKind::Bind { source } => {
-            bind(source, step).map(Some).with_context(|| format!("mount on {}", step.target))
-        }
-        _ => Ok(None),
-    };
+fn open_sources(steps: &[MountPlan]) -> Result<Vec<Opened>> {
+    let open = |step: &MountPlan| Opened::of(step).with_context(|| format!("mount on {}", step.target));
     steps.iter().map(open).collect()
 }
 
@@ -176,64 +184,11 @@ fn open_place(path: &Path) -> Result<OwnedFd> {
         .with_context(|| format!("open {}", path.display()))
 }
 
-/// The layers, lowest first, relative to the working directory: an option has room for 255 bytes. One
-/// option a layer (`lowerdir+`, Linux 6.7) has no limit on their number; the older single option is bound
-/// to a page by mount(2), which serves some sixty layers.
-fn overlay(lower: &[String], upper: &str, work: &str, place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let overlay = Filesystem::open("overlay")?;
-    overlay.set("source", "overlay")?;
-    for (index, layer) in lower.iter().rev().enumerate() {
-        match overlay.set("lowerdir+", layer) {
-            Err(error) if index == 0 && error.raw_os_error().is_none_or(|code| code == libc::EINVAL) => {
-                return overlay_in_one_option(lower, upper, work, place);
-            }
-            result => result?,
-        }
-    }
-    overlay.set("upperdir", upper)?;
-    overlay.set("workdir", work)?;
-    overlay.set_flag("userxattr")?;
-    overlay.mount(MountAttrFlags::empty())
-}
-
-fn overlay_in_one_option(
-    lower: &[String],
-    upper: &str,
-    work: &str,
-    place: BorrowedFd<'_>,
-) -> io::Result<OwnedFd> {
-    let layers: Vec<&str> = lower.iter().rev().map(String::as_str).collect();
-    let options = format!("lowerdir={},upperdir={upper},workdir={work},userxattr", layers.join(":"));
-    // mount(2) attaches at once.
-    let options = std::ffi::CString::new(options)?;
-    let target = format!("/proc/self/fd/{}", place.as_raw_fd());
-    rustix::mount::mount(
-        "overlay",
-        target.as_str(),
-        "overlay",
-        rustix::mount::MountFlags::empty(),
-        options.as_c_str(),
-    )?;
-    mount::copy_path(Path::new(&target), false)
-}
-
-fn overlay_hint() -> String {
-    let refusal = super::userns::refusal_hint();
-    if refusal.contains("AppArmor") {
-        return refusal;
-    }
-    "layers need Linux 5.11 and a data directory on a filesystem with extended attributes; \
-     choose another directory with --root DIR"
-        .into()
-}
-
-/// Makes one mount, unless it is one of the host's that is open already, and attaches it; returns it.
-fn apply(root: &Dir, step: &MountPlan, source: Option<OwnedFd>) -> Result<OwnedFd> {
-    let made = match (&step.kind, source) {
-        (MountKind::Filesystem { name, options }, _) => new_filesystem(name, options, step.attributes)?,
-        (MountKind::Devices { options }, _) => devices(options, step.attributes)?,
-        (MountKind::Bind { .. }, Some(source)) => source,
-        (MountKind::Bind { source }, None) => bind(source, step)?,
+/// Makes one mount of what was opened for it, and attaches it; returns it.
+fn apply(root: &Dir, step: &MountPlan, opened: Opened) -> Result<OwnedFd> {
+    let made = match &step.kind {
+        MountKind::Devices { options } => devices(options, step.attributes)?,
+        _ => mounts::make(root, step, opened)?,
     };
     if step.propagation != 0 {
         let change = Attributes { propagation: step.propagation, ..Attributes::default() };
@@ -243,68 +198,10 @@ fn apply(root: &Dir, step: &MountPlan, source: Option<OwnedFd>) -> Result<OwnedF
     let strict = matches!(&step.kind, MountKind::Devices { .. })
         || matches!(&step.kind, MountKind::Filesystem { name, .. } if name == "proc" || name == "sysfs")
         || step.target == "/proc";
-    if let (MountKind::Bind { source }, true) = (&step.kind, step.extra.copy_up) {
-        copyup::fill(root, &step.target, source, step.extra.synced)?;
-    }
     let place = place(root, &step.target, is_directory, strict)?;
     refuse_procfs(place.as_fd(), &step.target)?;
     mount::attach(made.as_fd(), place.as_fd()).context("attach")?;
     Ok(made)
-}
-
-fn new_filesystem(name: &str, options: &[(String, Option<String>)], attributes: u64) -> Result<OwnedFd> {
-    let filesystem = Filesystem::open(name)?;
-    filesystem.set("source", name)?;
-    for (key, value) in options {
-        match value {
-            Some(value) => filesystem.set(key, value),
-            None => filesystem.set_flag(key),
-        }
-        .with_context(|| format!("option {key}"))?;
-    }
-    Ok(filesystem.mount(MountAttrFlags::from_bits_retain(attributes as u32))?)
-}
-
-/// Copies what is at a path of the host. Flags that the host's mount has are locked in a user namespace
-/// and stay; only what the plan adds is set.
-fn bind(source: &Path, step: &MountPlan) -> Result<OwnedFd> {
-    let copy = match &step.extra.subpath {
-        Some(subpath) => copy_subpath(source, subpath, step.recursive)?,
-        None => mount::copy_path(source, step.recursive)
-            .with_context(|| format!("open {}", source.display()))
-            .hint_if_denied(source)?,
-    };
-    if step.attributes != 0 {
-        let change = Attributes { set: step.attributes, ..Attributes::default() };
-        mount::set_attributes(copy.as_fd(), change, step.recursive).context("set the attributes")?;
-    }
-    Ok(copy)
-}
-
-/// Copies what is at a path beneath a directory that containers write to: whatever they do meanwhile, it is
-/// beneath (CVE-2024-23651's class).
-fn copy_subpath(source: &Path, subpath: &str, recursive: bool) -> Result<OwnedFd> {
-    let open = || mount::copy(Dir::open(source)?.locate(subpath)?.as_fd(), "", recursive);
-    open().with_context(|| format!("cannot access path {}", source.join(subpath).display()))
-}
-
-trait HintIfDenied<T> {
-    fn hint_if_denied(self, source: &Path) -> Result<T>;
-}
-
-impl<T> HintIfDenied<T> for Result<T> {
-    /// Says whose file it is: the commonest surprise of a rootless engine.
-    fn hint_if_denied(self, source: &Path) -> Result<T> {
-        let denied = |error: &anyhow::Error| {
-            let cause = error.downcast_ref::<io::Error>();
-            cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
-        };
-        match self {
-            Err(error) if denied(&error) => Err(error)
-                .hint(|| format!("your user may not reach it: check with: namei -l {}", source.display())),
-            result => result,
-        }
-    }
 }
 
 /// A memory filesystem with the standard devices: nodes cannot be made in a user namespace, so the

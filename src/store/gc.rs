@@ -22,6 +22,7 @@ use super::images::Images;
 use super::index;
 use super::layers::Layers;
 use super::layout::Layout;
+use super::mounts::MountKind;
 use super::offstage;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
@@ -136,6 +137,11 @@ impl Roots {
                 .hint(|| format!("nothing can be collected before it is removed: coracle rm -f {id}"));
         }
         for record in records {
+            for mount in &record.options.mounts {
+                if let MountKind::Image { layers, .. } = &mount.kind {
+                    self.layers.extend(layers.iter().cloned());
+                }
+            }
             let Source::Image { id, manifest, layers, .. } = record.source else { continue };
             self.layers.extend(layers);
             self.blobs.insert(id);

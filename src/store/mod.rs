@@ -15,6 +15,7 @@
 //! Nothing in `tmp/` is believed after its process is gone. Every document is written beside its place
 //! and renamed; every directory is made in `tmp/` and renamed.
 
+pub mod backing;
 pub mod blobs;
 pub mod containers;
 pub mod events;
@@ -25,6 +26,7 @@ pub mod images;
 mod index;
 pub mod layers;
 pub mod layout;
+pub mod mounts;
 pub mod offstage;
 pub mod options;
 pub mod userns;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::mounts::{MountKind, MountOption};
 pub use super::userns::UsernsOptions;
 pub use crate::base::port::{PortMapping, Protocol};
 
@@ -50,6 +51,9 @@ pub struct ContainerOptions {
     pub cap_drop: Vec<String>,
     pub security: SecurityOptions,
     pub mounts: Vec<MountOption>,
+    /// `--volumes-from`, as written; what they bring is among the mounts once the container is made.
+    pub volumes_from: Vec<String>,
+    pub volume_driver: Option<String>,
     pub network: NetworkMode,
     pub dns: Vec<IpAddr>,
     pub dns_search: Vec<String>,
@@ -316,31 +320,6 @@ pub enum Seccomp {
     Unconfined,
     /// A profile in docker's JSON format: its text, read when the container was created.
     Profile(String),
-}
-
-/// One of `-v`, `--mount`, `--tmpfs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MountOption {
-    pub kind: MountKind,
-    /// Absolute path in the container, cleaned of `.` and `..`.
-    pub target: String,
-    #[serde(default)]
-    pub read_only: bool,
-    /// What `-v` had after the second colon, as written, for `inspect`.
-    #[serde(default)]
-    pub mode: String,
-}
-
-/// What is mounted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum MountKind {
-    /// A host path, absolute. `create` makes a missing directory, as `-v` does and `--mount` does not.
-    Bind { source: PathBuf, create: bool, propagation: Option<String>, recursive: bool },
-    /// A named volume, or an anonymous one whose random name was chosen at creation.
-    Volume { name: String, anonymous: bool, nocopy: bool, subpath: Option<String> },
-    /// Memory, with tmpfs(5) options as written (`size=64m,mode=1777`).
-    Tmpfs { options: Vec<String> },
 }
 
 /// `--network`.

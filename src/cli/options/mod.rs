@@ -5,6 +5,7 @@
 
 pub mod health;
 pub mod logging;
+pub mod mount;
 pub mod mounts;
 pub mod namespaces;
 pub mod network;
@@ -113,8 +114,8 @@ pub struct CreateFlags {
     /// The hardware address of the container's network interface
     #[arg(long, value_name = "address", value_parser = network::mac_address)]
     mac_address: Option<String>,
-    /// Mount something: type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly]
-    #[arg(long, value_name = "mount", value_parser = mounts::mount)]
+    /// Mount something: type=bind|volume|tmpfs|image|devpts|ramfs,source=PATH,target=PATH[,readonly]
+    #[arg(long, value_name = "mount", value_parser = mount::mount)]
     mount: Vec<MountOption>,
     /// The container's name
     #[arg(long, value_name = "name")]
@@ -200,9 +201,12 @@ pub struct CreateFlags {
     /// Mount a directory of the host or a volume: [source:]target[:ro]
     #[arg(long, short, value_name = "volume")]
     volume: Vec<String>,
-    /// The driver of volumes: local
+    /// The driver of new volumes; there is only the local one
     #[arg(long, value_name = "driver")]
     volume_driver: Option<String>,
+    /// Mount what another container mounts: container[:ro]
+    #[arg(long, value_name = "container", value_parser = volumes_from)]
+    volumes_from: Vec<String>,
     /// The directory that the program starts in
     #[arg(long, short, value_name = "directory")]
     workdir: Option<String>,
@@ -306,6 +310,8 @@ impl CreateFlags {
             cap_drop: security::capabilities(&self.cap_drop, "CapDrop")?,
             security: security::options(&self.security_opt)?,
             mounts,
+            volumes_from: self.volumes_from,
+            volume_driver: self.volume_driver,
             network,
             dns: self.dns,
             dns_search: self.dns_search,
@@ -434,6 +440,11 @@ fn each<T>(texts: &[String], parse: fn(&str) -> Result<Vec<T>, String>) -> Resul
 /// Reads a number of seconds as Go's `strconv.ParseUint` does, with its message.
 fn seconds(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"))
+}
+
+/// Checks `--volumes-from`, which is kept as written.
+fn volumes_from(text: &str) -> Result<String, String> {
+    mounts::volumes_from(text).map(|_| text.to_owned())
 }
 
 fn oom_score(score: i64) -> Result<i32> {

@@ -20,7 +20,7 @@ pub struct Args {
     /// Set a label
     #[arg(long, value_name = "key=value", value_parser = variables::label)]
     label: Vec<String>,
-    /// Set an option of the driver
+    /// Set an option of the driver: type=tmpfs, or type=none with o=bind and device=PATH, or o=uid=N,gid=N
     #[arg(long = "opt", short, value_name = "key=value", value_parser = option)]
     options: Vec<(String, String)>,
     /// The name
@@ -39,6 +39,14 @@ impl Action for Args {
     const OPERANDS: Operands = Operands::AtMost(1);
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("A volume for a database", "coracle volume create pgdata"),
+        (
+            "A volume in memory, new for each container",
+            "coracle volume create -o type=tmpfs -o o=size=64m scratch",
+        ),
+        (
+            "A volume that is a directory of the host",
+            "coracle volume create -o type=none -o o=bind -o device=/srv/data shared",
+        ),
         ("One that is found again by its label", "coracle volume create --label project=boats cargo"),
     ];
 
@@ -48,9 +56,6 @@ impl Action for Args {
             bail!(
                 "conflicting options: cannot specify a volume-name through both --name and as a positional arg"
             );
-        }
-        if let Some((key, _)) = self.options.first() {
-            bail!("the volume option {key} is not supported yet");
         }
         let wanted = Wanted {
             name: operand.or(self.name).unwrap_or_default(),
