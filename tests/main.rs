@@ -3,13 +3,16 @@
 
 mod attach;
 mod bad_input;
+mod changes;
 mod cli;
+mod commit;
 mod copy;
 mod events;
 mod faults;
 mod fixtures;
 mod health;
 mod images;
+mod inventory;
 mod isolation;
 mod lifecycle;
 mod login;

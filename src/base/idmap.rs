@@ -34,6 +34,14 @@ impl IdMap {
         self.0.iter().find(holds).map(|range| range.outside + (inside - range.inside))
     }
 
+    /// The id in the namespace for one outside of it.
+    pub fn inside(&self, outside: u32) -> Option<u32> {
+        self.0.iter().find_map(|range| {
+            let offset = outside.checked_sub(range.outside)?;
+            (offset < range.count).then(|| range.inside + offset)
+        })
+    }
+
     /// The largest id inside; 0 where there is none.
     pub fn largest(&self) -> u32 {
         self.0.iter().map(|range| range.inside.saturating_add(range.count - 1)).max().unwrap_or(0)

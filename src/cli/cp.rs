@@ -1,6 +1,7 @@
 //! `cp`: copies files between a container and the host, or between two containers.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, stdin, stdout};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -28,11 +29,12 @@ pub struct Args {
 
 impl Action for Args {
     const SUMMARY: &'static str = "Copy files between a container and the host";
-    const USAGE: &'static str = "[OPTIONS] [CONTAINER:]SRC_PATH [CONTAINER:]DEST_PATH";
+    const USAGE: &'static str = "[OPTIONS] [CONTAINER:]SRC_PATH|- [CONTAINER:]DEST_PATH|-";
     const OPERANDS: Operands = Operands::Exactly(2);
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("A file out of a container", "coracle cp web:/etc/nginx/nginx.conf ."),
         ("The contents of a directory into one", "coracle cp ./site/. web:/usr/share/nginx/html"),
+        ("Through a tar archive", "coracle cp web:/etc - | tar -t"),
         ("From one container to another", "coracle cp old:/data new:/"),
     ];
 
@@ -44,10 +46,19 @@ impl Action for Args {
         if to.is_empty() {
             bail!("destination can not be empty");
         }
-        if from == "-" || to == "-" {
-            bail!("copying through a tar stream is not supported yet");
-        }
         let wishes = Wishes { archive: self.archive, follow: self.follow_link, overwrite: self.overwrite };
+        match (from.as_str(), to.as_str()) {
+            ("-", "-") => bail!("must specify at least one container source"),
+            ("-", to) => {
+                copy::receive(&session.engine()?, stdin().as_fd(), &parse(to)?, wishes)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            (from, "-") => {
+                copy::send(&session.engine()?, &parse(from)?, wishes.follow, stdout().as_fd())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ => {}
+        }
         let (from, to) = (parse(from)?, parse(to)?);
         if matches!((&from, &to), (End::Host(_), End::Host(_))) {
             bail!("must specify at least one container source");
@@ -57,7 +68,7 @@ impl Action for Args {
         if copied.skipped > 0 {
             out::error_line(&format!("WARNING: left out {} devices and sockets", copied.skipped));
         }
-        if !self.quiet && std::io::stdout().is_terminal() {
+        if !self.quiet && stdout().is_terminal() {
             let to = match &to {
                 End::Host(path) => path.clone(),
                 End::Container { name, path } => format!("{name}:{path}"),

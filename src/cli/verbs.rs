@@ -6,9 +6,9 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, completion, cp, create, events, exec, generate, healthcheck, history, images, info, inspect,
-    kill, login, logout, logs, ps, pull, push, restart, restart_all, rm, rmi, run, start, stop, tag, update,
-    version, volume, wait,
+    attach, commit, completion, container_prune, cp, create, diff, events, exec, export, generate,
+    healthcheck, history, images, info, inspect, kill, login, logout, logs, port, ps, pull, push, rename,
+    restart, restart_all, rm, rmi, run, start, stop, tag, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -17,11 +17,15 @@ const UNKNOWN_COMMAND: u8 = 1;
 /// Every verb, in the order of lists.
 pub static VERBS: &[Verb] = &[
     Verb::of::<attach::Args>(&["attach", "container attach"]),
+    Verb::of::<commit::Args>(&["commit", "container commit"]),
     Verb::of::<completion::Args>(&["completion"]),
+    Verb::of::<container_prune::Args>(&["container prune"]),
     Verb::of::<cp::Args>(&["cp", "container cp"]),
     Verb::of::<create::Args>(&["create", "container create"]),
+    Verb::of::<diff::Args>(&["diff", "container diff"]),
     Verb::of::<events::Args>(&["events", "system events"]),
     Verb::of::<exec::Args>(&["exec", "container exec"]),
+    Verb::of::<export::Args>(&["export", "container export"]),
     Verb::hidden::<generate::Args>(&["generate"]),
     Verb::of::<healthcheck::Args>(&["healthcheck run"]),
     Verb::of::<history::Args>(&["history", "image history"]),
@@ -34,11 +38,13 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<login::Args>(&["login"]),
     Verb::of::<logout::Args>(&["logout"]),
     Verb::of::<logs::Args>(&["logs", "container logs"]),
+    Verb::of::<port::Args>(&["port", "container port"]),
     Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
     Verb::of::<pull::Args>(&["pull", "image pull"]),
     Verb::of::<restart::Args>(&["restart", "container restart"]),
     Verb::of::<push::Args>(&["push", "image push"]),
     Verb::of::<restart_all::Args>(&["system restart-all"]),
+    Verb::of::<rename::Args>(&["rename", "container rename"]),
     Verb::of::<rm::Args>(&["rm", "container rm", "container remove"]),
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),

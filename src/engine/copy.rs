@@ -6,8 +6,9 @@
 //! the container can neither lead a copy out of it nor make it run anything (CVE-2018-15664, CVE-2019-14271).
 
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -17,7 +18,10 @@ use rustix::fs::{FileType, Mode, OFlags, StatVfsMountFlags};
 use super::filesystem::Filesystem;
 use super::{Engine, events, namespace};
 use crate::base::copy::{Copied, Copier, CopyOptions};
-use crate::sys::path::Dir;
+use crate::layer::compress;
+use crate::layer::pack;
+use crate::layer::unpack::{Form, UnpackOptions, unpack};
+use crate::sys::path::{Dir, clear_umask};
 
 /// Links followed to find a destination: docker's.
 const LINK_LIMIT: u32 = 10;
@@ -63,7 +67,7 @@ pub fn copy(engine: &Engine, from: &End, to: &End, wishes: Wishes) -> Result<Cop
             };
             Ok(Side { root, end: end.clone() })
         };
-        crate::sys::path::clear_umask().context("clear the file mode mask")?;
+        clear_umask().context("clear the file mode mask")?;
         between(&side(from, from_id)?, &side(to, to_id)?, wishes)
     })?;
     tell(engine, from_id.as_deref(), "archive-path");
@@ -75,6 +79,57 @@ fn tell(engine: &Engine, id: Option<&str>, action: &str) {
     if let Some(record) = id.and_then(|id| engine.containers().load(id).ok()) {
         events::container(engine, &record, action, &[]);
     }
+}
+
+/// Writes what is at a container's end as a tar archive.
+pub fn send(engine: &Engine, from: &End, follow: bool, out: BorrowedFd<'_>) -> Result<()> {
+    let out = File::from(out.try_clone_to_owned().context("duplicate a descriptor")?);
+    with_side(engine, from, |side| {
+        let found = side.find(follow)?;
+        let out = BufWriter::with_capacity(1 << 16, &out);
+        let name = if found.contents { Path::new(".") } else { Path::new(&found.name) };
+        match found.source {
+            Source::Directory(directory) => pack::pack_directory(directory, name, out),
+            Source::Entry(parent, last) => pack::pack_entry(parent.as_fd(), &last, name, out),
+            Source::File(file) => pack::pack_file(file, name, out),
+        }
+        .map(drop)
+    })?;
+    tell(engine, id_of(engine, from)?.as_deref(), "archive-path");
+    Ok(())
+}
+
+/// Unpacks a tar archive, compressed or not, into a directory of a container.
+pub fn receive(engine: &Engine, input: BorrowedFd<'_>, to: &End, wishes: Wishes) -> Result<()> {
+    let input = File::from(input.try_clone_to_owned().context("duplicate a descriptor")?);
+    with_side(engine, to, |side| {
+        let Target::Into(directory) = side.target()? else {
+            bail!("destination \"{}\" must be a directory", side.shown());
+        };
+        side.refuse_read_only(&directory)?;
+        let directory = Dir::from_fd(list_again(&directory)?);
+        let options = UnpackOptions {
+            fold_ids: true,
+            max_bytes: u64::MAX,
+            max_entries: u64::MAX,
+            form: Form::Files { keep_owner: wishes.archive, overwrite: wishes.overwrite },
+        };
+        let decoder = compress::decoder(&input).context("read the archive")?;
+        unpack(BufReader::with_capacity(1 << 18, decoder), &directory, &options).map(drop)
+    })?;
+    tell(engine, id_of(engine, to)?.as_deref(), "extract-to-dir");
+    Ok(())
+}
+
+/// Does `work` with one container's files, in its user namespace.
+fn with_side(engine: &Engine, end: &End, work: impl FnOnce(&Side) -> Result<()>) -> Result<()> {
+    let id = id_of(engine, end)?.context("must specify at least one container source")?;
+    let found = Filesystem::of(engine, &id)?;
+    let namespace = found.namespace(engine)?;
+    namespace::run_inside(&namespace, || {
+        clear_umask().context("clear the file mode mask")?;
+        work(&Side { root: found.open().context("open the container's files")?, end: end.clone() })
+    })
 }
 
 fn id_of(engine: &Engine, end: &End) -> Result<Option<String>> {

@@ -5,7 +5,7 @@
 //! namespace that ends with the process. Two overlays must not share an upper directory (overlayfs.rst, "Sharing
 //! and copying layers"), so whoever mounts one locks it.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use super::{Engine, namespace};
 use crate::base::file::FileLock;
 use crate::base::walk::file_id;
 use crate::runtime::plan::{Plan, Rootfs};
-use crate::runtime::rootfs::assemble_files;
+use crate::runtime::rootfs::{assemble_files, assemble_root};
 use crate::runtime::userns::UserNamespace;
 use crate::store::containers::{Record, Source};
 use crate::sys::path::Dir;
-use crate::sys::{namespace as own, process};
+use crate::sys::{mount, namespace as own, process};
 
 /// How often to look whether a container that was being started runs.
 const RETRY: Duration = Duration::from_millis(5);
@@ -29,7 +29,7 @@ const RETRY: Duration = Duration::from_millis(5);
 /// A container's files, found and kept from changing hands; to be opened in its user namespace.
 pub enum Filesystem {
     /// The root of its first process, and the user namespace it is in.
-    Running { root: Dir, namespace: UserNamespace },
+    Running { root: Dir, namespace: UserNamespace, mounts: OwnedFd },
     /// What is to be mounted.
     Stopped { record: Box<Record>, plan: Box<Plan>, _lock: Option<FileLock> },
 }
@@ -98,7 +98,9 @@ impl Filesystem {
         let directory = process::open(record.state.pid, record.state.pid_start).ok()?;
         let root = own_root(record, directory.as_fd())?;
         let namespace = UserNamespace::beneath(&directory).ok()?;
-        Some(Self::Running { root, namespace })
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let mounts = rustix::fs::openat(&directory, "ns/mnt", flags, Mode::empty()).ok()?;
+        Some(Self::Running { root, namespace, mounts })
     }
 
     /// The user namespace to open it in.
@@ -116,6 +118,22 @@ impl Filesystem {
             Self::Stopped { plan, .. } => {
                 own::separate_mounts().context("make a mount namespace")?;
                 assemble_files(plan)
+            }
+        }
+    }
+
+    /// The root directory as it is beneath everything that is mounted in it. Leaves this process in the container's
+    /// mount namespace if it runs: no path may be looked up any more.
+    pub fn open_alone(&self) -> Result<Dir> {
+        match self {
+            Self::Running { mounts, .. } => {
+                own::join(mounts.as_fd()).context("join the container's mounts")?;
+                let copy = mount::copy_path(Path::new("/"), false).context("open the container's root")?;
+                Ok(Dir::from_fd(copy).open_dir("")?)
+            }
+            Self::Stopped { plan, .. } => {
+                own::separate_mounts().context("make a mount namespace")?;
+                Ok(assemble_root(plan)?.open_dir("")?)
             }
         }
     }

@@ -4,12 +4,15 @@
 //! is single-threaded all through: what needs threads runs in a forked child ([`namespace::run_inside`]).
 
 pub mod attach;
+pub mod changes;
 pub mod check;
+pub mod commit;
 pub mod copy;
 pub mod create;
 pub mod duty;
 pub mod events;
 pub mod exec;
+pub mod export;
 pub mod files;
 pub mod filesystem;
 pub mod filter;
@@ -19,6 +22,7 @@ pub mod images_view;
 pub mod info;
 pub mod inspect;
 pub mod inspect_image;
+mod instructions;
 pub mod list;
 pub mod logging;
 pub mod login;
@@ -26,8 +30,10 @@ pub mod logs;
 pub mod mounts;
 pub mod namespace;
 pub mod policy;
+pub mod prune;
 pub mod push;
 pub mod remove;
+pub mod rename;
 pub mod restart;
 pub mod rmi;
 pub mod run;

@@ -275,7 +275,12 @@ impl<'a> Ingest<'a> {
 
     fn unpack_options(&self) -> UnpackOptions {
         let Self { options, .. } = self;
-        UnpackOptions { fold_ids: options.fold_ids, max_bytes: self.limit(), max_entries: MAX_ENTRIES }
+        UnpackOptions {
+            fold_ids: options.fold_ids,
+            max_bytes: self.limit(),
+            max_entries: MAX_ENTRIES,
+            form: unpack::Form::Layer,
+        }
     }
 
     fn limit(&self) -> u64 {

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tar::{EntryType, Header};
 
-use super::unpack::{UnpackOptions, Unpacked, unpack};
+use super::unpack::{Form, UnpackOptions, Unpacked, unpack};
 use crate::sys::path::{Dir, clear_umask};
 
-const OPTIONS: UnpackOptions = UnpackOptions { fold_ids: false, max_bytes: 1 << 20, max_entries: 1000 };
+const OPTIONS: UnpackOptions =
+    UnpackOptions { fold_ids: false, max_bytes: 1 << 20, max_entries: 1000, form: Form::Layer };
 
 /// An archive in the making, of raw headers: the `tar` crate's builder refuses to write most of what is here.
 #[derive(Default, Clone)]

@@ -9,12 +9,13 @@ mod entries;
 pub mod members;
 mod name;
 mod owner;
+pub mod pack;
 mod pax;
 pub mod shift;
 mod sparse;
 mod tree;
 pub mod unpack;
-mod whiteout;
+pub mod whiteout;
 mod xattr;
 
 #[cfg(test)]

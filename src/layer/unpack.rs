@@ -35,6 +35,22 @@ pub struct UnpackOptions {
     /// Bytes of file data.
     pub max_bytes: u64,
     pub max_entries: u64,
+    pub form: Form,
+}
+
+/// What the archive is, and where it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// A layer, with whiteouts, into an empty directory of ours.
+    #[default]
+    Layer,
+    /// Files, into a directory that may have some: they are replaced, and directories are merged.
+    Files {
+        /// Set the archive's owners; else everything is this process'.
+        keep_owner: bool,
+        /// Replace a directory by what is none, and the other way round.
+        overwrite: bool,
+    },
 }
 
 /// What was unpacked.
@@ -57,7 +73,9 @@ const SPECIAL: u32 = 0o6000;
 /// Unpacks all entries into `root`, an empty directory of ours, and reads no further than the end of the archive.
 /// The calling thread's file mode creation mask must be clear; see [`crate::sys::path::clear_umask`].
 pub fn unpack(mut tar: impl BufRead, root: &Dir, options: &UnpackOptions) -> Result<Unpacked> {
-    prepare_root(root).context("prepare the layer's directory")?;
+    if options.form == Form::Layer {
+        prepare_root(root).context("prepare the layer's directory")?;
+    }
     let mut unpacker = Unpacker {
         tree: Tree::new(root),
         options,
@@ -115,7 +133,13 @@ impl Unpacker<'_> {
 
     fn entry<R: Source>(&mut self, entry: &Entry, data: &mut Entries<R>) -> Result<()> {
         let name = Name::parse(&entry.path)?;
-        match name.meaning()? {
+        let meaning = match self.options.form {
+            Form::Layer => name.meaning()?,
+            // The directory that it is unpacked into stays as it is.
+            Form::Files { .. } if name.is_root() => Meaning::Nothing,
+            Form::Files { .. } => Meaning::Entry,
+        };
+        match meaning {
             Meaning::Nothing => return Ok(()),
             Meaning::Whiteout(hidden) => return self.whiteout(&hidden),
             Meaning::Opaque(directory) => return self.opaque(&directory),
@@ -148,8 +172,30 @@ impl Unpacker<'_> {
             Err(Errno::EXIST) => {}
             result => return result.context("create"),
         }
+        self.refuse_clash(&parent, name, false)?;
         self.clear(&parent, name)?;
         make(&parent, last).context("create")
+    }
+
+    /// Refuses to replace a directory by what is none, or the other way round, where that was not asked for.
+    fn refuse_clash(&self, parent: &Dir, name: &Name, directory: bool) -> Result<()> {
+        if !matches!(self.options.form, Form::Files { overwrite: false, .. }) {
+            return Ok(());
+        }
+        let there = parent.stat(OsStr::from_bytes(name.split().1)).context("inspect what is there")?;
+        match (directory, FileType::from_raw_mode(there.st_mode) == FileType::Directory) {
+            (false, true) => bail!("cannot overwrite a directory with a non-directory"),
+            (true, false) => bail!("cannot overwrite a non-directory with a directory"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The owner that an entry gets.
+    fn owner(&self, entry: &Entry) -> Result<Owner> {
+        match self.options.form {
+            Form::Files { keep_owner: false, .. } => Ok(Owner::ROOT),
+            _ => Owner::new(entry.uid, entry.gid),
+        }
     }
 
     /// Removes what an entry replaces. Directories that go with it get nothing at the end.
@@ -169,7 +215,7 @@ impl Unpacker<'_> {
     }
 
     fn file<R: Source>(&mut self, name: &Name, entry: &Entry, data: &mut Entries<R>) -> Result<()> {
-        let owner = Owner::new(entry.uid, entry.gid)?;
+        let owner = self.owner(entry)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(entry.mode & !SPECIAL);
         let mut file: File =
@@ -198,7 +244,7 @@ impl Unpacker<'_> {
     }
 
     fn directory(&mut self, name: &Name, entry: &Entry) -> Result<()> {
-        let owner = Owner::new(entry.uid, entry.gid)?;
+        let owner = self.owner(entry)?;
         if !name.is_root() {
             self.make_directory(name, Mode::from_raw_mode(entry.mode & 0o777))?;
         }
@@ -226,6 +272,7 @@ impl Unpacker<'_> {
         if FileType::from_raw_mode(there.st_mode) == FileType::Directory {
             return Ok(());
         }
+        self.refuse_clash(&parent, name, true)?;
         match self.clear(&parent, name)? {
             Removed::Whiteout => tree::make_opaque_directory(&parent, last, mode),
             Removed::Directory | Removed::Other => {
@@ -235,14 +282,14 @@ impl Unpacker<'_> {
     }
 
     fn symlink(&mut self, name: &Name, entry: &Entry) -> Result<()> {
-        let owner = Owner::new(entry.uid, entry.gid)?;
+        let owner = self.owner(entry)?;
         ensure!(!entry.link.is_empty() && !entry.link.contains(&0), "the link has no valid target");
         self.place(name, |parent, last| rustix::fs::symlinkat(entry.link.as_slice(), parent, last))?;
         self.finish_by_name(name, owner, entry.mtime)
     }
 
     fn fifo(&mut self, name: &Name, entry: &Entry) -> Result<()> {
-        let owner = Owner::new(entry.uid, entry.gid)?;
+        let owner = self.owner(entry)?;
         let mode = Mode::from_raw_mode(entry.mode & 0o777);
         self.place(name, |parent, last| rustix::fs::mknodat(parent, last, FileType::Fifo, mode, 0))?;
         self.finish_by_name(name, owner, entry.mtime)
@@ -267,7 +314,7 @@ impl Unpacker<'_> {
             Err(_) => return link(),
             // Onto itself: removing what is in the way would remove the file.
             Ok(there) if tree::is_same_file(&there, &file) => return Ok(()),
-            Ok(_) => {}
+            Ok(_) => self.refuse_clash(&parent, name, false)?,
         }
         self.clear(&parent, name)?;
         link()

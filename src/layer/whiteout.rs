@@ -21,6 +21,18 @@ pub fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
+/// Whether a directory, opened for reading, hides what the layers below have in it.
+pub fn is_opaque(directory: impl AsFd) -> Result<bool> {
+    let mut value = [0u8; 4];
+    match rustix::fs::fgetxattr(directory, "user.overlay.opaque", &mut value) {
+        Ok(length) => Ok(&value[..length] == b"y"),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
+        // Any other value is longer, and no order.
+        Err(Errno::RANGE) => Ok(false),
+        Err(error) => Err(error).context("look whether the directory is opaque"),
+    }
+}
+
 /// Makes a directory, opened for reading, hide what the layers below have in it.
 pub fn make_opaque(directory: impl AsFd) -> Result<()> {
     match rustix::fs::fsetxattr(directory, "user.overlay.opaque", b"y", XattrFlags::empty()) {

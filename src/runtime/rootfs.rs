@@ -96,6 +96,12 @@ pub fn assemble_files(plan: &Plan) -> Result<Dir> {
     Ok(root)
 }
 
+/// Mounts the root alone, without anything in it.
+pub fn assemble_root(plan: &Plan) -> Result<Dir> {
+    mount::make_all_slave().context("separate the mounts from the host's")?;
+    Ok(mount_root(plan)?.0)
+}
+
 fn lock_root(root: &Dir) -> Result<()> {
     let change = Attributes { set: Attributes::READ_ONLY, ..Attributes::default() };
     mount::set_attributes(root.as_fd(), change, false).context("make the root read-only")

@@ -1,0 +1,68 @@
+//! `commit`: makes an image of a container's changes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::out;
+use super::verb::{Action, Operands, Session};
+use crate::engine::commit::{self, Wishes};
+use crate::oci::reference::Reference;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Who made it, as in "John Hannibal Smith <hannibal@a-team.com>"
+    #[arg(long, short, value_name = "author")]
+    author: Option<String>,
+    /// Apply a Dockerfile instruction to the image: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL
+    /// USER VOLUME WORKDIR
+    #[arg(long, short, value_name = "instruction")]
+    change: Vec<String>,
+    /// Write the image's id to a file
+    #[arg(long, value_name = "file")]
+    iidfile: Option<PathBuf>,
+    /// Say why it was made, in the image's history
+    #[arg(long, short, value_name = "message")]
+    message: Option<String>,
+    /// Stop a container that runs from changing while it is read: needs control groups, so it is off unless given
+    #[arg(long, short)]
+    pause: bool,
+    /// Print nothing but the image's id: there is never more
+    #[arg(long, short, hide = true)]
+    quiet: bool,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Create a new image from a container's changes";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("Keep what was done by hand", "coracle commit -m 'with curl' work tools:curl"),
+        ("With another command", "coracle commit -c 'CMD [\"/app\"]' -c 'ENV MODE=fast' work app:fast"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let _ = self.quiet;
+        let (container, name) = match &operands[..] {
+            [container] => (container, None),
+            [container, name] => (container, Some(Reference::parse(name)?)),
+            _ => bail!("commit requires at least 1 and at most 2 arguments"),
+        };
+        let engine = session.engine()?;
+        if self.pause {
+            commit::refuse_pause(&engine, container)?;
+        }
+        let wishes = Wishes {
+            author: self.author.unwrap_or_default(),
+            message: self.message.unwrap_or_default(),
+            changes: self.change,
+        };
+        let id = commit::commit(&engine, container, name.as_ref(), &wishes)?;
+        if let Some(path) = &self.iidfile {
+            std::fs::write(path, id.to_string()).with_context(|| format!("write {}", path.display()))?;
+        }
+        out::line(&id.to_string())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,63 @@
+//! `export`: a container's filesystem as a tar archive.
+
+use std::fs::File;
+use std::io::{IsTerminal, stdout};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::verb::{Action, Operands, Session};
+use crate::base::id;
+use crate::engine::export;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "file")]
+    output: Option<PathBuf>,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Export a container's filesystem as a tar archive";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER";
+    const OPERANDS: Operands = Operands::Exactly(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("Into a file", "coracle export -o web.tar web"), ("Look inside", "coracle export web | tar -t")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        let name = operands.first().map(String::as_str).unwrap_or_default();
+        match &self.output {
+            None if stdout().is_terminal() => {
+                bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
+            }
+            None => export::export(&engine, name, stdout().as_fd())?,
+            Some(path) => into_file(path, |file| export::export(&engine, name, file.as_fd()))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes a file beside `path` and gives it the name once it is whole.
+fn into_file(path: &Path, write: impl FnOnce(&File) -> Result<()>) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    if !directory.as_os_str().is_empty() && !directory.exists() {
+        bail!("invalid output path: directory {:?} does not exist", directory.display().to_string());
+    }
+    // A pipe or a terminal is written to as it is.
+    if path.exists() && !path.is_file() {
+        let file =
+            File::options().write(true).open(path).with_context(|| format!("open {}", path.display()))?;
+        return write(&file);
+    }
+    let name = path.file_name().context("the output path names no file")?.to_string_lossy();
+    let temporary = directory.join(format!(".{name}.{}", id::random_hex(8)));
+    let make = || {
+        let file = File::create_new(&temporary).with_context(|| format!("create {}", path.display()))?;
+        write(&file)?;
+        std::fs::rename(&temporary, path).with_context(|| format!("write {}", path.display()))
+    };
+    make().inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+}

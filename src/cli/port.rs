@@ -1,0 +1,71 @@
+//! `port`: where a container's ports are published.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::out;
+use super::verb::{Action, Operands, Session};
+use crate::base::port::PortMapping;
+use crate::store::containers::Containers;
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "List port mappings or a specific mapping for the container";
+    const USAGE: &'static str = "CONTAINER [PRIVATE_PORT[/PROTO]]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("All of them", "coracle port web"), ("Where one is", "coracle port web 80/tcp")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let (name, wanted) = match &operands[..] {
+            [name] => (name, None),
+            [name, port] => (name, Some(parse(port)?)),
+            _ => bail!("port requires at least 1 and at most 2 arguments"),
+        };
+        let layout = session.layout()?;
+        let containers = Containers::new(&layout);
+        let record = containers.load(&containers.resolve(name)?)?;
+        // A port is only published while the container runs.
+        let mut ports = if record.state.is_running() { record.ports } else { Vec::new() };
+        ports.sort_by_key(|port| (port.container_port, port.protocol.as_str(), port.host_ip, port.host_port));
+        match wanted {
+            None => out::text(
+                &ports.iter().map(|port| format!("{} -> {}\n", inner(port), outer(port))).collect::<String>(),
+            )?,
+            Some(wanted) => {
+                let found: String = ports
+                    .iter()
+                    .filter(|port| inner(port) == wanted)
+                    .map(|port| outer(port) + "\n")
+                    .collect();
+                if found.is_empty() {
+                    bail!("no public port '{wanted}' published for {name}");
+                }
+                out::text(&found)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// `80` and `80/tcp` as `80/tcp`.
+fn parse(text: &str) -> Result<String> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let number: u16 = port.parse().with_context(|| format!("invalid port '{text}'"))?;
+    Ok(format!("{number}/{}", protocol.to_ascii_lowercase()))
+}
+
+fn inner(port: &PortMapping) -> String {
+    format!("{}/{}", port.container_port, port.protocol.as_str())
+}
+
+fn outer(port: &PortMapping) -> String {
+    match port.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {
+        IpAddr::V4(address) => format!("{address}:{}", port.host_port),
+        IpAddr::V6(address) => format!("[{address}]:{}", port.host_port),
+    }
+}

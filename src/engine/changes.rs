@@ -1,0 +1,291 @@
+//! What a container has changed: `diff`, what `commit` packs, and how much room it takes.
+//!
+//! Read from the overlay's upper directory alone, whose entries are the changes; the layers below are only asked
+//! whether they have a name. The places that were made for mounts are nobody's change: docker keeps them in a
+//! layer of their own.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use oci_spec::runtime::Spec;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::start::read_spec;
+use super::{Engine, namespace};
+use crate::base::walk::{self, FileId, Step, Walk};
+use crate::layer::whiteout;
+use crate::store::containers::{Record, Source};
+use crate::sys::path::Dir;
+
+/// One line of `diff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub kind: Kind,
+    /// From the root. Not UTF-8 is shown as U+FFFD.
+    pub path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    Changed,
+    Added,
+    Deleted,
+}
+
+impl Kind {
+    /// Docker's letter.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Changed => 'C',
+            Self::Added => 'A',
+            Self::Deleted => 'D',
+        }
+    }
+}
+
+/// Lists what a container has changed, in the order of paths.
+pub fn diff(engine: &Engine, name: &str) -> Result<Vec<Change>> {
+    let record = engine.containers().load(&engine.containers().resolve(name)?)?;
+    let opened = namespace::open(engine)?.finish()?;
+    namespace::run_inside(&opened, || Layers::open(engine, &record)?.changes())
+}
+
+/// The upper directory of a container and the layers below it.
+pub struct Layers {
+    upper: Dir,
+    /// The highest first.
+    lower: Vec<Dir>,
+    /// Where something is mounted, from the root without the first `/`.
+    targets: HashSet<PathBuf>,
+    /// Those, and all directories above them.
+    candidates: HashSet<PathBuf>,
+}
+
+impl Layers {
+    /// Opens them. Must run in the user namespace.
+    pub fn open(engine: &Engine, record: &Record) -> Result<Self> {
+        let Source::Image { layers, .. } = &record.source else {
+            bail!("container {} has no layers: its root filesystem is a directory of the host", record.name);
+        };
+        let open = |path: PathBuf| Dir::open(&path).with_context(|| format!("open {}", path.display()));
+        let upper = open(engine.layout().container(&record.id).join("upper"))?;
+        let lower = layers.iter().rev().map(|layer| open(engine.layout().layer(layer)));
+        let lower = lower.collect::<Result<Vec<_>>>()?;
+        let targets = targets(&read_spec(engine, &record.id)?);
+        let ancestors = targets.iter().flat_map(|path| path.ancestors()).map(Path::to_owned);
+        let candidates = ancestors.filter(|path| !path.as_os_str().is_empty()).collect();
+        Ok(Self { upper, lower, targets, candidates })
+    }
+
+    /// The upper directory, opened to be listed.
+    pub fn upper(&self) -> Result<OwnedFd> {
+        Ok(self.upper.open_dir("").context("open the container's changes")?.into())
+    }
+
+    /// Whether a path of the upper directory is only there because something is mounted on it or beneath it.
+    pub fn is_made_for_a_mount(&self, path: &Path) -> bool {
+        if !self.candidates.contains(path) {
+            return false;
+        }
+        let Ok((parent, name)) = self.upper.parent_of(path) else { return false };
+        let Ok(stat) = parent.stat(&name) else { return false };
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+            return self.targets.contains(path) && stat.st_size == 0 && self.below(path).is_none();
+        }
+        let Ok(names) = self.upper.open_dir(path).and_then(|directory| walk::list(directory.as_fd())) else {
+            return false;
+        };
+        if names.is_empty() {
+            return self.targets.contains(path) && self.below(path).is_none();
+        }
+        names
+            .iter()
+            .all(|entry| self.is_made_for_a_mount(&path.join(OsStr::from_bytes(entry.name.to_bytes()))))
+    }
+
+    fn changes(&self) -> Result<Vec<Change>> {
+        let mut walk = Walk::new(self.upper()?).context("list the container's changes")?;
+        let mut changes = Vec::new();
+        while let Some(step) = walk.next().with_context(|| format!("read {}", walk.path().display()))? {
+            let Step::Entry(entry) = step else { continue };
+            let path = walk.path_of(&entry.name);
+            if self.is_made_for_a_mount(&path) {
+                continue;
+            }
+            let mut one = || -> Result<()> {
+                let stat = match rustix::fs::statat(walk.here(), &entry.name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Err(Errno::NOENT) => return Ok(()),
+                    stat => stat?,
+                };
+                if whiteout::is_whiteout(&stat) {
+                    changes.push(change(Kind::Deleted, &path));
+                    return Ok(());
+                }
+                let below = self.below(&path);
+                changes.push(change(if below.is_some() { Kind::Changed } else { Kind::Added }, &path));
+                if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                    walk.enter(&entry.name)?;
+                    let hides =
+                        below.is_some_and(|stat| is_directory(&stat)) && whiteout::is_opaque(walk.here())?;
+                    if hides {
+                        self.hidden(&path, &mut changes)?;
+                    }
+                }
+                Ok(())
+            };
+            one().with_context(|| format!("read {}", path.display()))?;
+        }
+        changes.sort_by(|a, b| Path::new(&a.path).cmp(Path::new(&b.path)));
+        Ok(changes)
+    }
+
+    /// What an opaque directory hides and has no name for.
+    fn hidden(&self, directory: &Path, changes: &mut Vec<Change>) -> Result<()> {
+        for name in self.names_below(directory)? {
+            let path = directory.join(&name);
+            let (parent, last) = self.upper.parent_of(&path)?;
+            if parent.stat(&last).is_err() {
+                changes.push(change(Kind::Deleted, &path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks a path up in the layers below, as their overlay would show it.
+    fn below(&self, path: &Path) -> Option<Stat> {
+        for layer in &self.lower {
+            match look_up(layer, path) {
+                Seen::Here(stat) => return Some(stat),
+                Seen::Hidden => return None,
+                Seen::Nothing => {}
+            }
+        }
+        None
+    }
+
+    fn names_below(&self, directory: &Path) -> Result<BTreeSet<OsString>> {
+        let mut names = BTreeSet::new();
+        for layer in &self.lower {
+            let Ok(opened) = open_plainly(layer, directory) else { continue };
+            let listed = walk::list(opened.as_fd()).context("list a layer")?;
+            names.extend(listed.into_iter().map(|entry| OsStr::from_bytes(entry.name.to_bytes()).to_owned()));
+        }
+        names.retain(|name| self.below(&directory.join(name)).is_some());
+        Ok(names)
+    }
+}
+
+/// How much room a container's own files take, as docker counts: file data, each file once.
+pub fn size(engine: &Engine, record: &Record) -> Result<u64> {
+    let path = engine.layout().container(&record.id).join("upper");
+    if !path.is_dir() {
+        return Ok(0);
+    }
+    match measure(&path) {
+        Err(error) if is_denied(&error) => {
+            let opened = namespace::open(engine)?.finish()?;
+            namespace::run_inside(&opened, || measure(&path))
+        }
+        measured => measured,
+    }
+}
+
+fn measure(path: &Path) -> Result<u64> {
+    let top = Dir::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut walk = Walk::new(top.into())?;
+    let (mut bytes, mut seen) = (0, HashSet::<FileId>::new());
+    while let Some(step) = walk.next()? {
+        let Step::Entry(entry) = step else { continue };
+        let stat = match rustix::fs::statat(walk.here(), &entry.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat.map_err(std::io::Error::from)?,
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => match walk.enter(&entry.name) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                entered => entered?,
+            },
+            FileType::RegularFile if stat.st_nlink == 1 || seen.insert((stat.st_dev, stat.st_ino)) => {
+                bytes += stat.st_size.unsigned_abs();
+            }
+            _ => {}
+        }
+    }
+    Ok(bytes)
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+fn change(kind: Kind, path: &Path) -> Change {
+    Change { kind, path: format!("/{}", path.display()) }
+}
+
+fn is_directory(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
+fn targets(spec: &Spec) -> HashSet<PathBuf> {
+    let mounts = spec.mounts().iter().flatten();
+    mounts.filter_map(|mount| Some(mount.destination().strip_prefix("/").ok()?.to_owned())).collect()
+}
+
+/// What one layer says of a path.
+enum Seen {
+    Here(Stat),
+    /// It hides what the layers below say.
+    Hidden,
+    Nothing,
+}
+
+fn look_up(layer: &Dir, path: &Path) -> Seen {
+    let mut prefix = PathBuf::new();
+    let mut hides = false;
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        prefix.push(part);
+        let Ok(place) = open_place(layer, &prefix) else { break };
+        let Ok(stat) = rustix::fs::fstat(&place) else { break };
+        match (parts.peek().is_none(), is_directory(&stat)) {
+            _ if whiteout::is_whiteout(&stat) => return Seen::Hidden,
+            (true, _) => return Seen::Here(stat),
+            (false, false) => return Seen::Hidden,
+            (false, true) => {
+                hides |=
+                    open_plainly(layer, &prefix).is_ok_and(|dir| whiteout::is_opaque(dir).unwrap_or(false))
+            }
+        }
+    }
+    if hides { Seen::Hidden } else { Seen::Nothing }
+}
+
+/// Layers are not followed into: a link in one is a link, whatever is in its place elsewhere.
+const PLAINLY: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
+
+fn open_place(layer: &Dir, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // A link in the last place is what is looked for.
+    let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let directory = rustix::fs::openat2(
+        layer,
+        parent,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+        PLAINLY,
+    )?;
+    rustix::fs::openat(directory, name, flags, Mode::empty())
+}
+
+fn open_plainly(layer: &Dir, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat2(layer, path, flags, Mode::empty(), PLAINLY)
+}

@@ -1,0 +1,271 @@
+//! `commit`: an image of what a container has become.
+//!
+//! The layer is the container's upper directory, packed, compressed and stored while it is read. The image has its
+//! name only once all of it is on the disk; whatever ends the command before leaves no image, and waste that the
+//! next collection takes.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use jiff::Timestamp;
+use oci_spec::image::{Descriptor, DescriptorBuilder, MediaType};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::changes::Layers;
+use super::instructions;
+use super::{Engine, events, namespace};
+use crate::base::digest::Digest;
+use crate::base::hint::HintExt;
+use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
+use crate::image::progress::Silent;
+use crate::layer::compress;
+use crate::layer::pack::{self, Form};
+use crate::oci::image::{ContainerConfig, History, ImageConfig};
+use crate::oci::media::OCI_MANIFEST;
+use crate::oci::reference::Reference;
+use crate::store::blobs::Blobs;
+use crate::store::containers::{Record, Source};
+use crate::store::gc;
+use crate::store::options::ContainerOptions;
+
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// What `commit` was asked.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub author: String,
+    pub message: String,
+    /// Instructions of a Dockerfile, in order.
+    pub changes: Vec<String>,
+}
+
+/// Makes an image of a container, with a name or without one; returns its id.
+pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes: &Wishes) -> Result<Digest> {
+    let record = engine.containers().load(&engine.containers().resolve(container)?)?;
+    let Source::Image { id, manifest, .. } = &record.source else {
+        bail!("commit {container}: its root filesystem is a directory of the host");
+    };
+    let (_, base) = engine.images().config(id).context("read the container's image")?;
+    let (_, base_manifest) = engine.images().manifest(manifest).context("read the container's image")?;
+    let mut config = config_of(&record, &base);
+    instructions::apply(&wishes.changes, &mut config)?;
+    let opening = namespace::open(engine)?;
+    let fold_ids = opening.maps.is_single();
+    let opened = opening.finish()?;
+    let hold = gc::hold(engine.layout())?;
+    let id: Result<String> = namespace::run_inside(&opened, || {
+        let layer = store_layer(engine, &record, fold_ids)?;
+        let image = document(&record, &base, config, &layer.diff_id, wishes);
+        let id = store_image(engine, base_manifest.layers(), &layer, &image, name)?;
+        Ok(id.to_string())
+    });
+    gc::release(engine.layout(), hold)?;
+    let id: Digest = id?.parse()?;
+    events::container(
+        engine,
+        &record,
+        "commit",
+        &[("comment", &wishes.message), ("imageID", &id.to_string())],
+    );
+    Ok(id)
+}
+
+/// Says that a container that runs cannot be paused here. One that does not run needs no pause.
+pub fn refuse_pause(engine: &Engine, container: &str) -> Result<()> {
+    let record = engine.containers().load(&engine.containers().resolve(container)?)?;
+    if record.state.is_running() {
+        return Err(anyhow!("pause container {}: pausing is not supported yet", record.name)).hint(|| {
+            format!("stop it first, or commit it as it runs: coracle commit --pause=false {container}")
+        });
+    }
+    Ok(())
+}
+
+/// Packs the upper directory into a blob, and unpacks that into a layer.
+fn store_layer(engine: &Engine, record: &Record, fold_ids: bool) -> Result<LayerWanted> {
+    let layers = Layers::open(engine, record)?;
+    let mut blob = Blobs::new(engine.layout()).writer()?;
+    let (compressor, packed) = std::io::pipe().context("make a pipe")?;
+    let hasher = std::thread::scope(|scope| {
+        let packer = std::thread::Builder::new().name("pack".to_owned());
+        let packer =
+            packer.spawn_scoped(scope, || pack_upper(&layers, packed, record)).context("start a thread")?;
+        let compressed = compress::gzip(compressor, &mut blob).context("compress the layer");
+        // Why the stream has ended early says more than that it has.
+        let hasher = packer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        compressed.and(hasher)
+    })?;
+    let (digest, size) = blob.keep()?;
+    let layer = LayerWanted { digest, size, diff_id: Digest::from_hasher(hasher) };
+    let options = IngestOptions { max_bytes: Some(u64::MAX), ..IngestOptions::new(fold_ids) };
+    let batch = Batch::new(engine.layout(), options, &Silent)?;
+    batch.unpack_stored(&layer)?;
+    batch.store()?;
+    Ok(layer)
+}
+
+/// Packs the upper directory, and hashes the archive: the layer's diff-id.
+fn pack_upper(layers: &Layers, out: impl Write, record: &Record) -> Result<Sha256> {
+    let mut tee = Tee { hasher: Sha256::new(), out };
+    let skip = |path: &Path| layers.is_made_for_a_mount(path);
+    pack::pack(layers.upper()?, Path::new(""), Form::Upper, &mut tee, skip, record.maps.as_ref())
+        .context("pack the layer")?;
+    Ok(tee.hasher)
+}
+
+/// Hashes what it passes on.
+struct Tee<W> {
+    hasher: Sha256,
+    out: W,
+}
+
+impl<W: Write> Write for Tee<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Stores configuration and manifest, and names the image.
+fn store_image(
+    engine: &Engine,
+    below: &[Descriptor],
+    layer: &LayerWanted,
+    image: &ImageConfig,
+    name: Option<&Reference>,
+) -> Result<Digest> {
+    let blobs = Blobs::new(engine.layout());
+    let config = serde_json::to_vec(&without_nothing(serde_json::to_value(image)?))?;
+    let id = Digest::of(&config);
+    blobs.put(&id, &config)?;
+    let mut layers: Vec<serde_json::Value> = Vec::new();
+    for descriptor in below {
+        layers.push(json!({
+            "mediaType": oci_media_type(descriptor.media_type().as_ref()),
+            "digest": descriptor.digest().to_string(),
+            "size": descriptor.size(),
+        }));
+    }
+    layers.push(json!({ "mediaType": LAYER, "digest": layer.digest.to_string(), "size": layer.size }));
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": id.to_string(),
+            "size": config.len(),
+        },
+        "layers": layers,
+    });
+    let manifest = serde_json::to_vec(&manifest).context("encode the manifest")?;
+    let digest = Digest::of(&manifest);
+    blobs.put(&digest, &manifest)?;
+    let descriptor = DescriptorBuilder::default()
+        .media_type(MediaType::ImageManifest)
+        .digest(digest.to_string().parse::<oci_spec::image::Digest>().context("encode the digest")?)
+        .size(manifest.len() as u64)
+        .build()
+        .context("describe the manifest")?;
+    engine.images().add(name, &descriptor, None)?;
+    Ok(id)
+}
+
+/// An OCI manifest has the OCI's names for the layers that docker's have others for.
+fn oci_media_type(docker: &str) -> String {
+    match docker {
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => LAYER.to_owned(),
+        "application/vnd.docker.image.rootfs.diff.tar" => "application/vnd.oci.image.layer.v1.tar".to_owned(),
+        "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
+            "application/vnd.oci.image.layer.v1.tar+zstd".to_owned()
+        }
+        other => other.to_owned(),
+    }
+}
+
+/// The configuration with the new layer and what made it.
+fn document(
+    record: &Record,
+    base: &ImageConfig,
+    config: ContainerConfig,
+    diff_id: &Digest,
+    wishes: &Wishes,
+) -> ImageConfig {
+    let now = Timestamp::now().to_string();
+    let mut image = base.clone();
+    image.created = Some(now.clone());
+    image.author = Some(wishes.author.clone()).filter(|author| !author.is_empty());
+    image.comment = None;
+    image.docker_version = None;
+    image.config = config;
+    image.rootfs.kind = "layers".to_owned();
+    // Each layer has its step: where the image tells of fewer, the rest has nothing to tell.
+    let told = image.history.iter().filter(|step| !step.empty_layer).count();
+    image
+        .history
+        .resize(image.history.len() + image.rootfs.diff_ids.len().saturating_sub(told), History::default());
+    image.rootfs.diff_ids.push(diff_id.clone());
+    image.history.push(History {
+        created: Some(now),
+        created_by: record.command.join(" "),
+        author: wishes.author.clone(),
+        comment: wishes.message.clone(),
+        empty_layer: false,
+    });
+    image
+}
+
+/// What a container of the new image runs by default: what the container was told over what its image says.
+fn config_of(record: &Record, base: &ImageConfig) -> ContainerConfig {
+    let options: &ContainerOptions = &record.options;
+    let mut config = base.config.clone();
+    if let Some(entrypoint) = &options.entrypoint {
+        config.entrypoint.clone_from(entrypoint);
+        // Docker: an entry point of one's own takes the image's command away.
+        config.cmd.clear();
+    }
+    if !options.command.is_empty() {
+        config.cmd.clone_from(&options.command);
+    }
+    for variable in &options.env {
+        instructions::set_variable(&mut config.env, variable);
+    }
+    for port in &options.expose {
+        config.exposed_ports.insert(port.clone(), json!({}));
+    }
+    config.labels.extend(options.labels.clone());
+    let set = |field: &mut String, value: &Option<String>| {
+        if let Some(value) = value {
+            field.clone_from(value);
+        }
+    };
+    set(&mut config.user, &options.user);
+    set(&mut config.working_dir, &options.workdir);
+    set(&mut config.stop_signal, &options.stop_signal);
+    config
+}
+
+/// Leaves out fields that say nothing, as builders do; some readers refuse `null`.
+fn without_nothing(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    let says_nothing = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, value)| !says_nothing(value));
+            Value::Object(kept.map(|(key, value)| (key, without_nothing(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nothing).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,34 @@
+//! `rename`: another name for a container, whether it runs or not.
+
+use anyhow::{Context, Result, bail};
+
+use super::create::durability;
+use super::{Engine, events};
+use crate::base::id::is_valid_name;
+
+/// Gives a container another name. The new one is taken before the old one is given up, so that there is always
+/// one.
+pub fn rename(engine: &Engine, container: &str, name: &str) -> Result<()> {
+    let name = name.strip_prefix('/').unwrap_or(name);
+    if container.is_empty() || name.is_empty() {
+        bail!("Neither old nor new names may be empty");
+    }
+    let containers = engine.containers();
+    let id = containers.resolve(container)?;
+    if !is_valid_name(name) {
+        bail!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+    }
+    let old = containers.load(&id)?.name;
+    if old == name {
+        bail!("Renaming a container with the same name as its current name");
+    }
+    containers.claim_name(name, &id).context("Error when allocating new name")?;
+    let changed = containers.change(&id, |record| {
+        name.clone_into(&mut record.name);
+        durability(&record.options)
+    });
+    let record = changed.inspect_err(|_| containers.release_name(name, &id))?;
+    containers.release_name(&old, &id);
+    events::container(engine, &record, "rename", &[("oldName", &format!("/{old}"))]);
+    Ok(())
+}
