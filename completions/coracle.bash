@@ -678,7 +678,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -749,6 +749,10 @@ _coracle() {
                     return 0
                     ;;
                 --expose)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -893,6 +897,10 @@ _coracle() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1288,7 +1296,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1359,6 +1367,10 @@ _coracle() {
                     return 0
                     ;;
                 --expose)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1503,6 +1515,10 @@ _coracle() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1716,7 +1732,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1787,6 +1803,10 @@ _coracle() {
                     return 0
                     ;;
                 --expose)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1931,6 +1951,10 @@ _coracle() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3850,7 +3874,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3921,6 +3945,10 @@ _coracle() {
                     return 0
                     ;;
                 --expose)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4065,6 +4093,10 @@ _coracle() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uidmap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

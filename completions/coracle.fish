@@ -97,7 +97,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l entrypoint -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l expose -d 'Note that the container listens on a port or a range of ports' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l gidmap -d 'Map group ids: [+]container:[@]host[:count]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
@@ -129,9 +130,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l storage-opt -
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l userns -d 'The user namespace: host, or keep-id[:uid=,gid=,size=], in which you are the same user as outside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -282,7 +284,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l entrypoint -d 'R
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l expose -d 'Note that the container listens on a port or a range of ports' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l gidmap -d 'Map group ids: [+]container:[@]host[:count]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
@@ -314,9 +317,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l storage-opt -d '
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l userns -d 'The user namespace: host, or keep-id[:uid=,gid=,size=], in which you are the same user as outside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -430,7 +434,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Note that the container listens on a port or a range of ports' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gidmap -d 'Map group ids: [+]container:[@]host[:count]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
@@ -462,9 +467,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'The user namespace: host, or keep-id[:uid=,gid=,size=], in which you are the same user as outside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -578,7 +584,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read variables from a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Note that the container listens on a port or a range of ports' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add a supplementary group' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gidmap -d 'Map group ids: [+]container:[@]host[:count]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
@@ -610,9 +617,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'The user namespace: host, or keep-id[:uid=,gid=,size=], in which you are the same user as outside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r

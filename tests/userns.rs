@@ -172,3 +172,127 @@ fn a_volume_has_the_owner_that_it_has_without() {
     let home = closed.display();
     run(&format!("-v {home}:/home/me"), "touch /home/me/x").success();
 }
+
+#[test]
+fn the_user_is_nobody_inside() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::new();
+    sandbox.add(
+        &Image::busybox_and(&[Entry::directory("data"), Entry::file("data/f", "x").owned_by(1000, 1000)]),
+        "app",
+    );
+    for mode in ["nomap", "auto:size=2001", "auto:size=3000"] {
+        let shared = sandbox.directory("shared").display().to_string();
+        let script =
+            "id -u; stat -c %u /root /shared /etc/hosts /data/f; touch /root/x && echo out >/dev/stdout";
+        let flags =
+            format!("--userns {mode} -v {shared}:/shared -v named-{}:/data", mode.replace([':', '='], "-"));
+        let run = |script: &str| sandbox.run(&format!("run --rm {flags} app sh -c '{script}'"));
+        run(script).success().stdout("0\n0\n65534\n0\n1000\nout\n");
+        run("echo y >/data/g && cat /data/g").success().stdout("y\n");
+        let plain =
+            sandbox.run(&format!("run --rm -u 1000 {flags} app sh -c 'echo again >/dev/stdout; id -u'"));
+        plain.success().stdout("again\n1000\n");
+    }
+    // A program that runs is entered, started again, and gone without a trace.
+    sandbox.run("run -d --name own --userns auto -v fresh:/fresh app sleep 1000").success();
+    assert_eq!(sandbox.inspect("own", "HostConfig.UsernsMode"), "auto");
+    sandbox
+        .run("exec -t own sh -c 'touch /fresh/x /root/x; stat -c %u /fresh/x $(tty)'")
+        .success()
+        .stdout("0\r\n0\r\n");
+    let same = sandbox.run("run --rm --userns container:own app cat /proc/self/uid_map");
+    assert_eq!(same.success().out(), sandbox.run("exec own cat /proc/self/uid_map").success().out());
+    sandbox.run("stop -t 0 own").success();
+    sandbox
+        .run("run --rm --userns container:own app true")
+        .code(125)
+        .stderr_has("is not running")
+        .one_clear_line();
+    sandbox.run("start own").success();
+    sandbox.run("exec own stat -c %u /root/x").success().stdout("0\n");
+    sandbox.run("rm -f own").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn automatic_ranges_are_never_shared() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    let running: Vec<_> = (0..32)
+        .map(|number| {
+            let line =
+                format!("run -d --name c{number} --network none --userns auto:size=500 busybox sleep 1000");
+            sandbox.command(&line).start()
+        })
+        .collect();
+    running.into_iter().for_each(|running| {
+        running.finish().success();
+    });
+    let start = |number: u32| {
+        let map = sandbox.run(&format!("exec c{number} cat /proc/self/uid_map")).success().out();
+        let fields: Vec<u32> =
+            map.split_ascii_whitespace().map(|field| field.parse().expect("a number")).collect();
+        assert_eq!((fields[0], fields[2], fields.len()), (0, 500, 3), "{map}");
+        fields[1]
+    };
+    let mut starts: Vec<u32> = (0..32).map(start).collect();
+    starts.sort_unstable();
+    assert!(starts.windows(2).all(|pair| pair[1] - pair[0] >= 500), "{starts:?}");
+    // What is removed is free for the next.
+    let highest = starts[31];
+    let freed = (0..32).find(|number| start(*number) == highest).expect("one of them");
+    sandbox.run(&format!("rm -f c{freed}")).success();
+    let map = sandbox
+        .run("run --rm --network none --userns auto:size=500 busybox cat /proc/self/uid_map")
+        .success()
+        .out();
+    assert_eq!(map.split_ascii_whitespace().nth(1), Some(highest.to_string().as_str()));
+    let error = sandbox.run("run --rm --userns auto:size=2000000000 busybox true");
+    error.code(125).stderr_has("not so many are free").stderr_has("--add-subuids").one_clear_line();
+}
+
+#[test]
+fn maps_written_by_hand() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    let run = |flags: &str, command: &str| {
+        sandbox.run(&format!("run --rm --network none {flags} busybox {command}"))
+    };
+    run("--uidmap 0:1:500 --uidmap 700:0", "sh -c 'cat /proc/self/uid_map | tr -s \" \"'")
+        .success()
+        .stdout(" 0 1 500\n 700 0 1\n");
+    run(&format!("--uidmap 0:1:500 --uidmap 7000:@{} -u 7000", uid()), "id -u").success().stdout("7000\n");
+    run("--uidmap +70000:5 -u 70000", "sh -c 'grep -c . /proc/self/uid_map; id -u'")
+        .success()
+        .stdout("4\n70000\n");
+    run("--userns auto:size=1500 -u alice", "true").code(125).stderr_has("groups 1000,2000").one_clear_line();
+    run("--uidmap 0:0:10 -u 50", "true")
+        .code(125)
+        .stderr_has("user ids 0-9")
+        .stderr_has("--uidmap")
+        .one_clear_line();
+    run("--uidmap 0:1:5 --userns keep-id", "true").code(125).stderr_has("conflicting").one_clear_line();
+    run("--uidmap 0:@1:5", "true").code(125).stderr_has("not yours").one_clear_line();
+    let podman = sandbox
+        .command("run --rm --network none busybox id -u")
+        .env("PODMAN_USERNS", "keep-id:uid=77")
+        .finish();
+    podman.success().stdout("77\n");
+}
+
+#[test]
+fn groups_of_the_caller_are_kept() {
+    let sandbox = Sandbox::with_busybox();
+    let groups = |flags: &str| {
+        let output =
+            sandbox.run(&format!("run --rm --network none {flags} busybox grep Groups: /proc/self/status"));
+        output.success().line().split_ascii_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(groups("--group-add 77 --group-add boat"), ["0", "77", "2000"]);
+    // Those that are not mapped are shown as nobody's, but they are there.
+    let own = sandbox.witness("grep Groups: /proc/self/status").line();
+    assert_eq!(groups("--group-add keep-groups").len(), own.split_ascii_whitespace().skip(1).count());
+    let both = sandbox.run("run --rm --group-add keep-groups --group-add 5 busybox true");
+    both.code(125).stderr_has("not allowed with any other").one_clear_line();
+}

@@ -70,6 +70,30 @@ impl IdMap {
         joined.into_iter().map(show).collect::<Vec<_>>().join(",")
     }
 
+    /// The same map in more ranges, none of which is in more than one of the namespace around it: the kernel refuses
+    /// others (`map_id_range_down` of kernel/user_namespace.c).
+    pub fn within(&self, outer: &Self) -> Self {
+        let mut ranges = self.0.clone();
+        let mut index = 0;
+        while let Some(range) = ranges.get(index).copied() {
+            let holds = |other: &&IdRange| {
+                range.outside >= other.inside && range.outside - other.inside < other.count
+            };
+            let room = outer
+                .0
+                .iter()
+                .find(holds)
+                .map_or(range.count, |other| other.count - (range.outside - other.inside));
+            if room < range.count {
+                ranges[index].count = room;
+                let (inside, outside) = (range.inside + room, range.outside + room);
+                ranges.insert(index + 1, IdRange { inside, outside, count: range.count - room });
+            }
+            index += 1;
+        }
+        Self(ranges)
+    }
+
     /// The text of `/proc/<pid>/uid_map`.
     pub fn text(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, range| {
@@ -119,6 +143,14 @@ mod tests {
         assert_eq!((top.largest(), top.shown().as_str()), (u32::MAX - 1, "4294967294"));
         assert_eq!(map(&[(5, 0, 1), (0, 10, 3), (3, 20, 1)]).shown(), "0-3,5");
         assert!(map(&[(0, 0, 10), (20, 20, 1)]).is_identity());
+    }
+
+    #[test]
+    fn no_range_crosses_two_of_the_namespace_around() {
+        let outer = map(&[(0, 1500, 1), (1, 200_000, 100), (101, 900_000, 50)]);
+        let all = map(&[(0, 0, 151), (500, 50, 10)]);
+        assert_eq!(all.within(&outer), map(&[(0, 0, 1), (1, 1, 100), (101, 101, 50), (500, 50, 10)]));
+        assert_eq!(map(&[(0, 400, 5)]).within(&outer), map(&[(0, 400, 5)]));
     }
 
     #[test]

@@ -63,7 +63,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--chrootdirs", None, Kind::Missing),
     ("--creds", None, Kind::Missing),
     ("--decryption-key", None, Kind::Missing),
-    ("--gidmap", None, Kind::Missing),
     ("--gpus", None, Kind::Missing),
     ("--group-entry", None, Kind::Missing),
     ("--health-log-destination", None, Kind::Missing),
@@ -103,7 +102,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--subgidname", None, Kind::Missing),
     ("--subuidname", None, Kind::Missing),
     ("--systemd", None, Kind::Missing),
-    ("--uidmap", None, Kind::Missing),
     ("--use-api-socket", None, Kind::Missing),
 ];
 

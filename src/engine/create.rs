@@ -69,10 +69,10 @@ impl Draft {
 
     /// Makes the image's layers for the ids that the container is to have.
     pub fn prepare_layers(&self, engine: &Engine) -> Result<()> {
-        if self.options.userns.is_default() {
+        if self.options.userns.is_default() && self.options.donor().is_none() {
             return Ok(());
         }
-        let maps = userns::settle(engine, &self.options, &namespace::maps(engine))?;
+        let maps = userns::settle(engine, &self.options, &self.id, &namespace::maps(engine))?;
         shift::ensure(engine, &self.source, maps.as_ref())
     }
 
@@ -84,7 +84,7 @@ impl Draft {
         let making = Making { engine, draft: Some(offstage::Draft::make(engine.layout(), &id)?) };
         let directory = making.path();
         let durability = durability(&options);
-        let maps = userns::settle(engine, &options, user)?;
+        let maps = userns::settle(engine, &options, &id, user)?;
         let record = Record {
             version: VERSION,
             name: claim_name(engine, &id, name.as_deref())?,
@@ -103,8 +103,10 @@ impl Draft {
         mounts::make_directories(&directory, &record.options)?;
         // Until the container is published, nobody sees that these are in use.
         let _volumes = mounts::hold_volumes(engine, &record.options)?;
-        let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
-        let mut around = surroundings(engine, &record.options, &record.id, max_gid)?;
+        let gids = &record.maps.as_ref().unwrap_or(&user.maps).gids;
+        let mut around = surroundings(engine, &record.options, &record.id, gids.largest())?;
+        (around.has_tty_group, around.has_root_group) =
+            (gids.outside(5).is_some(), gids.outside(0).is_some());
         around.identity = userns::identity(&record.options, spec::workdir(&record.options, &image));
         files::write(&directory, &record.options, &around.hostname)?;
         let spec = spec::build(&record.options, &image, &around)?;
@@ -323,6 +325,8 @@ pub fn surroundings(
         has_mqueue: Path::new("/dev/mqueue").is_dir(),
         has_cgroup2: has_cgroup2(),
         max_gid,
+        has_tty_group: max_gid >= 5,
+        has_root_group: true,
         sources: mounts::sources(engine, options)?,
         identity: Identity::default(),
     })

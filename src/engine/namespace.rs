@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -16,6 +17,7 @@ use crate::base::idmap::IdMaps;
 use crate::runtime::protocol::Failure;
 use crate::runtime::userns::{self, Offered, Pending, UserMaps, UserNamespace};
 use crate::store::containers::Record;
+use crate::store::options::MountKind;
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::signal::Signals;
 
@@ -60,11 +62,32 @@ pub fn becomes_root(record: &Record) -> bool {
     record.maps.as_ref().is_some_and(has_root)
 }
 
+/// Lets a root to whom the user does not exist fill the container's volumes: nobody else gets to their directory, whose
+/// parent is closed. A volume that nobody has used yet becomes that root's.
+fn open_volumes(engine: &Engine, record: &Record, (uid, gid): (u32, u32)) -> Result<()> {
+    for mount in &record.options.mounts {
+        let MountKind::Volume { name, .. } = &mount.kind else { continue };
+        let volume = engine.layout().volumes().join(name);
+        let open = || -> std::io::Result<()> {
+            std::fs::set_permissions(&volume, std::fs::Permissions::from_mode(0o777))?;
+            let data = volume.join("_data");
+            let is_new =
+                std::fs::symlink_metadata(&data)?.uid() == 0 && std::fs::read_dir(&data)?.next().is_none();
+            if is_new { std::os::unix::fs::lchown(&data, Some(uid), Some(gid)) } else { Ok(()) }
+        };
+        open().with_context(|| format!("give volume {name} to the container"))?;
+    }
+    Ok(())
+}
+
 /// Gives what the engine has made for a container to the container's root, before its first start; as root of the
 /// user's namespace.
 pub fn hand_over(engine: &Engine, record: &Record) -> Result<()> {
     let Some(maps) = &record.maps else { return Ok(()) };
     let (Some(uid), Some(gid)) = (maps.uids.outside(0), maps.gids.outside(0)) else { return Ok(()) };
+    if maps.uids.0.iter().all(|range| range.outside > 0) {
+        open_volumes(engine, record, (uid, gid))?;
+    }
     let directory = engine.layout().container(&record.id);
     // The kernel makes this directory when the layers are first mounted: what is above it may be the container's own
     // doing by then.

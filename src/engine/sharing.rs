@@ -12,9 +12,13 @@ use crate::runtime::launch::Joined;
 use crate::runtime::userns::UserNamespace;
 use crate::store::containers::Record;
 use crate::store::options::{ContainerOptions, NamespaceMode, NetworkMode};
+use crate::store::userns::UsernsMode;
 
 /// Replaces the names of other containers by their ids, and refuses what cannot be had together.
 pub fn settle(engine: &Engine, options: &mut ContainerOptions) -> Result<()> {
+    if let UsernsMode::Container { id } = &mut options.userns.mode {
+        *id = engine.containers().resolve(id)?;
+    }
     let modes = &mut options.namespaces;
     for mode in [&mut modes.pid, &mut modes.ipc, &mut modes.uts] {
         if let NamespaceMode::Container { id } = mode {
@@ -81,6 +85,9 @@ pub fn open(engine: &Engine, record: &Record) -> Result<Option<(UserNamespace, J
         joined.ipc = Some(namespace(owner.state.pid, "ipc")?);
         joined.memory = Some(namespace(owner.state.pid, "mnt")?);
         owners.push(owner);
+    }
+    if let UsernsMode::Container { id } = &record.options.userns.mode {
+        owners.extend(owner(engine, &NamespaceMode::Container { id: id.clone() }, "user")?);
     }
     let Some(first) = owners.first() else { return Ok(None) };
     for other in &owners[1..] {

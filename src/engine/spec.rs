@@ -19,8 +19,8 @@ use crate::oci::image::ContainerConfig;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::identity::DEFAULT_PATH;
 use crate::runtime::plan::{
-    GROUP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, MOUNTS_ANNOTATION, MountExtra, PASSWD_ANNOTATION,
-    USER_ANNOTATION,
+    GROUP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, KEEP_GROUPS_ANNOTATION, MOUNTS_ANNOTATION,
+    MountExtra, PASSWD_ANNOTATION, USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
 use crate::store::options::{ContainerOptions, NamespaceMode, NetworkMode, Seccomp};
@@ -37,6 +37,9 @@ pub struct Surroundings {
     pub has_mqueue: bool,
     /// The largest mapped group id.
     pub max_gid: u32,
+    /// Whether the group `tty`, 5, and root's, 0, are mapped.
+    pub has_tty_group: bool,
+    pub has_root_group: bool,
     /// What the options' mounts are made of, in their order.
     pub sources: Vec<mounts::MountSource>,
     /// What its user namespace means for the program.
@@ -90,7 +93,9 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
             annotations.insert(key.into(), lines.join("\n"));
         }
     }
-    if !options.group_add.is_empty() {
+    if options.group_add == ["keep-groups"] {
+        annotations.insert(KEEP_GROUPS_ANNOTATION.into(), "1".into());
+    } else if !options.group_add.is_empty() {
         annotations.insert(GROUPS_ANNOTATION.into(), options.group_add.join(","));
     }
     let user_mounts = mounts::user_mounts(options, around)?;
@@ -227,7 +232,7 @@ fn linux(options: &ContainerOptions, around: &Surroundings) -> Result<oci_spec::
     let mut masked: Vec<String> = keep(&MASKED_PATHS);
     masked.extend(security.mask.iter().cloned());
     let read_only: Vec<String> = keep(&READ_ONLY_PATHS);
-    let sysctl = sysctls(options, around.max_gid);
+    let sysctl = sysctls(options, around);
     let mut linux = LinuxBuilder::default()
         .namespaces(namespaces(options)?)
         .masked_paths(masked)
@@ -280,11 +285,14 @@ fn namespaces(options: &ContainerOptions) -> Result<Vec<LinuxNamespace>> {
 }
 
 /// Low ports and `ping` need no privilege in a network that is the container's own.
-fn sysctls(options: &ContainerOptions, max_gid: u32) -> HashMap<String, String> {
+fn sysctls(options: &ContainerOptions, around: &Surroundings) -> HashMap<String, String> {
     let mut all = HashMap::new();
     if has_own_network(options) {
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned());
-        all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {max_gid}"));
+        // Both ends must be mapped.
+        if around.has_root_group {
+            all.insert("net.ipv4.ping_group_range".to_owned(), format!("0 {}", around.max_gid));
+        }
     }
     all.extend(options.sysctls.clone());
     all
@@ -374,7 +382,7 @@ fn message_queues() -> Result<Mount> {
 /// Terminals belong to the group `tty`, 5, where that is mapped.
 fn devpts_options(around: &Surroundings) -> &'static [&'static str] {
     const ALL: [&str; 6] = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
-    if around.max_gid >= 5 { &ALL } else { &ALL[..5] }
+    if around.has_tty_group { &ALL } else { &ALL[..5] }
 }
 
 fn mount(kind: &str, source: &str, target: &str, options: &[&str]) -> Result<Mount> {
@@ -412,6 +420,8 @@ mod tests {
             has_mqueue: true,
             has_cgroup2: false,
             max_gid: 65536,
+            has_tty_group: true,
+            has_root_group: true,
             sources: Vec::new(),
             identity: Identity::default(),
         }

@@ -4,17 +4,26 @@
 //! user's own namespace, in which the user is root.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::fs::{Mode, OFlags};
 
 use super::Engine;
-use crate::base::hint::HintExt;
-use crate::base::idmap::{IdMap, IdMaps, IdRange};
+use crate::base::hint::{HintExt, Hinted};
+use crate::base::idmap::{IdMap, IdMaps, IdRange, NOBODY};
 use crate::config::{env, subid};
 use crate::runtime::userns::{UserMaps, subid_hint};
 use crate::store::options::ContainerOptions;
-use crate::store::userns::UsernsMode;
+use crate::store::ranges;
+use crate::store::userns::{MapFlag, UsernsMode};
+use crate::sys::path::Dir;
+
+/// The least number of ids of `--userns auto`, as podman's.
+const AUTO_SIZE: u32 = 1024;
+/// Far beyond any real user database.
+const DATABASE_LIMIT: u64 = 4 << 20;
 
 /// Who uses this engine.
 pub struct Caller {
@@ -58,9 +67,25 @@ impl Caller {
 }
 
 /// Decides on the maps of a new container; `None` is the user's own namespace.
-pub fn settle(engine: &Engine, options: &ContainerOptions, user: &UserMaps) -> Result<Option<IdMaps>> {
+pub fn settle(
+    engine: &Engine,
+    options: &ContainerOptions,
+    id: &str,
+    user: &UserMaps,
+) -> Result<Option<IdMaps>> {
     let wanted = match &options.userns.mode {
         UsernsMode::Host => None,
+        UsernsMode::NoMap => Some(no_map(&user.maps)?),
+        UsernsMode::Auto { size } => Some(automatic(engine, options, id, *size, &user.maps)?),
+        UsernsMode::Container { id } => engine.containers().load(id)?.maps,
+        UsernsMode::Maps { uids, gids } => {
+            let (for_users, for_groups) =
+                (if uids.is_empty() { gids } else { uids }, if gids.is_empty() { uids } else { gids });
+            Some(IdMaps {
+                uids: written(for_users, &user.maps.uids)?,
+                gids: written(for_groups, &user.maps.gids)?,
+            })
+        }
         UsernsMode::KeepId { uid, gid, size } => {
             let caller = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
             let kept = (uid.unwrap_or(caller.0), gid.unwrap_or(caller.1));
@@ -84,6 +109,144 @@ pub fn settle(engine: &Engine, options: &ContainerOptions, user: &UserMaps) -> R
 fn shared_maps(engine: &Engine, options: &ContainerOptions) -> Result<Option<Option<IdMaps>>> {
     let Some(id) = options.donor() else { return Ok(None) };
     Ok(Some(engine.containers().load(id)?.maps))
+}
+
+/// The subordinate ids alone, from 0 up.
+fn no_map(user: &IdMaps) -> Result<IdMaps> {
+    let map = |user: &IdMap| match user.largest() {
+        0 => Err(no_ranges("nomap")),
+        count => Ok(IdMap(vec![IdRange { inside: 0, outside: 1, count }])),
+    };
+    Ok(IdMaps { uids: map(&user.uids)?, gids: map(&user.gids)? })
+}
+
+fn no_ranges(mode: &str) -> anyhow::Error {
+    Hinted::new(
+        anyhow!("--userns {mode}: you have no subordinate ids in /etc/subuid and /etc/subgid"),
+        too_small(0),
+    )
+    .into()
+}
+
+/// A range for this container alone. The highest free ids are taken: most images use the lowest, which other
+/// containers then have.
+fn automatic(
+    engine: &Engine,
+    options: &ContainerOptions,
+    id: &str,
+    size: Option<u32>,
+    user: &IdMaps,
+) -> Result<IdMaps> {
+    let all = user.uids.largest().min(user.gids.largest());
+    if all == 0 {
+        return Err(no_ranges("auto"));
+    }
+    let size = match size {
+        Some(size) => size,
+        None => AUTO_SIZE.max(image_ids(engine, options)).min(all),
+    };
+    let start = ranges::take(engine.layout(), id, size, all).hint(|| too_small(all.saturating_add(size)))?;
+    let map = IdMap(vec![IdRange { inside: 0, outside: start, count: size }]);
+    Ok(IdMaps { uids: map.clone(), gids: map })
+}
+
+/// How many ids the users and groups of an image need: those in its databases but `nobody`. What is owned by
+/// others is found when its layers are copied.
+fn image_ids(engine: &Engine, options: &ContainerOptions) -> u32 {
+    let Ok(image) = engine.images().lookup(&options.image) else { return 0 };
+    let largest = |path: &str| {
+        let layers = image.config.rootfs.diff_ids.iter().rev();
+        let mut texts = layers.filter_map(|layer| database(&engine.layout().layer(layer), path));
+        let text = texts.next().unwrap_or_default();
+        let ids = text.lines().filter_map(|line| line.split(':').nth(2)?.parse::<u32>().ok());
+        ids.filter(|id| *id != NOBODY).max().unwrap_or(0)
+    };
+    largest("etc/passwd").max(largest("etc/group")).saturating_add(1)
+}
+
+/// A file of a layer, which is a stranger's: looked up within it, and bounded.
+fn database(layer: &Path, path: &str) -> Option<String> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = Dir::open(layer).ok()?.open_file(path, flags, Mode::empty()).ok()?;
+    let mut text = Vec::new();
+    fs::File::from(file).take(DATABASE_LIMIT).read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The map that flags describe. Without `+` they are the whole map; those with it replace what they overlap with in
+/// the user's own.
+fn written(flags: &[MapFlag], user: &IdMap) -> Result<IdMap> {
+    let all = user.largest() + 1;
+    let mut map = Vec::new();
+    if flags.iter().all(|flag| flag.adds) {
+        map.push(IdRange { inside: 0, outside: 0, count: all });
+    }
+    for flag in flags {
+        let outside = if flag.of_host { of_host(flag, user)? } else { flag.outside };
+        let range = IdRange { inside: flag.inside, outside, count: flag.count };
+        if u64::from(outside) + u64::from(flag.count) > u64::from(all) {
+            return Err(anyhow!(
+                "map {} ids from {outside}: there are only {all}, yours and the subordinate ones",
+                flag.count
+            ))
+            .hint(|| too_small(outside.saturating_add(flag.count)));
+        }
+        if flag.adds {
+            map = map.into_iter().flat_map(|other| without(other, range)).collect();
+        }
+        map.push(range);
+    }
+    refuse_overlaps(&map)?;
+    Ok(IdMap(map))
+}
+
+/// An id of the host as one of the user's namespace; all of a range must be there one after the other.
+fn of_host(flag: &MapFlag, user: &IdMap) -> Result<u32> {
+    let holds = |range: &&IdRange| {
+        flag.outside >= range.outside
+            && flag.outside - range.outside <= range.count.saturating_sub(flag.count)
+    };
+    let range = user.0.iter().find(holds);
+    range.map(|range| range.inside + (flag.outside - range.outside)).with_context(|| {
+        format!("map {} ids from {} of the host: they are not yours", flag.count, flag.outside)
+    })
+}
+
+/// What is left of a range without the ids of another, on either side.
+fn without(range: IdRange, taken: IdRange) -> Vec<IdRange> {
+    let mut left = vec![range];
+    for start in [|range: &IdRange| range.inside, |range: &IdRange| range.outside] {
+        let cut = |range: IdRange| {
+            let (from, to) = (u64::from(start(&range)), u64::from(start(&range)) + u64::from(range.count));
+            let (a, b) = (u64::from(start(&taken)), u64::from(start(&taken)) + u64::from(taken.count));
+            let part = |skip: u64, count: u64| IdRange {
+                inside: range.inside + skip as u32,
+                outside: range.outside + skip as u32,
+                count: count as u32,
+            };
+            let before = a.clamp(from, to) - from;
+            let after = to - b.clamp(from, to);
+            [part(0, before), part(to - from - after, after)]
+        };
+        left = left.into_iter().flat_map(cut).filter(|range| range.count > 0).collect();
+    }
+    left
+}
+
+/// The kernel would refuse them, without a reason.
+fn refuse_overlaps(map: &[IdRange]) -> Result<()> {
+    for (index, a) in map.iter().enumerate() {
+        for b in &map[index + 1..] {
+            let overlap = |x: u32, y: u32| {
+                u64::from(x) < u64::from(y) + u64::from(b.count)
+                    && u64::from(y) < u64::from(x) + u64::from(a.count)
+            };
+            if overlap(a.inside, b.inside) || overlap(a.outside, b.outside) {
+                bail!("map {}:{}:{}: it overlaps with another", b.inside, b.outside, b.count);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The user as `kept` inside, and the subordinate ids around it.
@@ -167,6 +330,37 @@ mod tests {
         assert_eq!(kept(7, None, 1), [(7, 0, 1)]);
         let error = keep_one(5, Some(70_000), &ids(65537)).unwrap_err().to_string();
         assert!(error.contains("only 65537 ids"), "{error}");
+    }
+
+    #[test]
+    fn maps_as_flags_write_them() {
+        let flag = |inside, outside, count, of_host, adds| MapFlag { inside, outside, count, of_host, adds };
+        let of = |flags: &[MapFlag]| {
+            let user = IdMap(vec![
+                IdRange { inside: 0, outside: 1500, count: 1 },
+                IdRange { inside: 1, outside: 200_000, count: 99 },
+            ]);
+            let map = written(flags, &user).map_err(|error| error.to_string())?;
+            Ok::<_, String>(
+                map.0.iter().map(|range| (range.inside, range.outside, range.count)).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(
+            of(&[flag(0, 1, 50, false, false), flag(70, 0, 1, false, false)]).unwrap(),
+            [(0, 1, 50), (70, 0, 1)]
+        );
+        assert_eq!(of(&[flag(7, 1500, 1, true, true)]).unwrap(), [(1, 1, 6), (8, 8, 92), (7, 0, 1)]);
+        assert_eq!(of(&[flag(10, 200_004, 2, true, false)]).unwrap(), [(10, 5, 2)]);
+        for (flags, word) in [
+            (&[flag(0, 99, 2, false, false)][..], "only 100"),
+            (&[flag(0, 1499, 1, true, false)], "not yours"),
+            (&[flag(0, 200_098, 2, true, false)], "not yours"),
+            (&[flag(0, 1, 5, false, false), flag(4, 20, 1, false, false)], "overlaps"),
+            (&[flag(0, 1, 5, false, false), flag(9, 5, 1, false, false)], "overlaps"),
+        ] {
+            let error = of(flags).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

@@ -29,32 +29,36 @@ const DEPTH_LIMIT: usize = 256;
 /// The capabilities of a program file: the one extended attribute that changes what a copy may do.
 const CAPABILITY: &str = "security.capability";
 
-/// Fills the volume `data` with what is at `target` beneath the container's root, if the volume has nothing yet
-/// and that is a directory. Owner, mode and times come along, those of the directory itself too. `synced`: the
-/// copy must survive a power cut.
-pub fn fill(root: &Dir, target: &str, data: &Path, synced: bool) -> Result<()> {
+/// Opens the directory that a volume's data are in, for [`fill`].
+pub fn open(data: &Path) -> Result<Dir> {
     let volume = data.parent().context("find the volume's directory")?;
-    let volume = Dir::open(volume).with_context(|| format!("open {}", volume.display()))?;
-    rustix::fs::flock(&volume, FlockOperation::LockExclusive).context("lock the volume")?;
+    Dir::open(volume).with_context(|| format!("open {}", volume.display()))
+}
+
+/// Fills a volume with what is at `target` beneath the container's root, if the volume has nothing yet and that is a
+/// directory. Owner, mode and times come along, those of the directory itself too. `synced`: the copy must survive a
+/// power cut.
+pub fn fill(root: &Dir, target: &str, volume: &Dir, synced: bool) -> Result<()> {
+    rustix::fs::flock(volume, FlockOperation::LockExclusive).context("lock the volume")?;
     let attempt = || -> io::Result<()> {
-        if exists(&volume, FILLING)? {
-            return finish(&volume);
+        if exists(volume, FILLING)? {
+            return finish(volume);
         }
         volume.remove_all(OsStr::new(COPYING))?;
         let to = volume.open_dir(DATA)?;
-        if exists(&volume, FILLED)? || !is_empty(to.as_fd())? {
+        if exists(volume, FILLED)? || !is_empty(to.as_fd())? {
             return Ok(());
         }
         let Ok(from) = root.open_dir(target.trim_start_matches('/')) else { return Ok(()) };
-        rustix::fs::mkdirat(&volume, COPYING, Mode::RWXU)?;
+        rustix::fs::mkdirat(volume, COPYING, Mode::RWXU)?;
         let copy = volume.open_dir(COPYING)?;
         copy_entries(from.as_fd(), copy.as_fd(), 0)?;
         take_after(copy.as_fd(), &rustix::fs::fstat(from.as_fd())?)?;
         if synced {
             rustix::fs::syncfs(&copy)?;
         }
-        rustix::fs::renameat(&volume, COPYING, &volume, FILLING)?;
-        finish(&volume)
+        rustix::fs::renameat(volume, COPYING, volume, FILLING)?;
+        finish(volume)
     };
     attempt().with_context(|| format!("copy {target} of the image into the volume"))
 }
@@ -218,7 +222,7 @@ mod tests {
     fn an_empty_volume_is_filled_once() {
         let (scratch, root) = scratch();
         let data = scratch.path().join("volume/_data");
-        fill(&root, "/seed", &data, true).unwrap();
+        fill(&root, "/seed", &open(&data).unwrap(), true).unwrap();
         assert_eq!(names(&data), ["deep", "link", "top"]);
         assert_eq!(fs::read_link(data.join("link")).unwrap(), Path::new("/etc"));
         assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o750);
@@ -226,7 +230,7 @@ mod tests {
         fs::remove_dir_all(data.join("deep")).unwrap();
         fs::remove_file(data.join("top")).unwrap();
         fs::remove_file(data.join("link")).unwrap();
-        fill(&root, "/seed", &data, false).unwrap();
+        fill(&root, "/seed", &open(&data).unwrap(), false).unwrap();
         assert_eq!(names(&data).len(), 0);
     }
 
@@ -235,8 +239,8 @@ mod tests {
         let (scratch, root) = scratch();
         let data = scratch.path().join("volume/_data");
         fs::write(data.join("own"), "").unwrap();
-        fill(&root, "/seed", &data, false).unwrap();
-        fill(&root, "/nothing", &data, false).unwrap();
+        fill(&root, "/seed", &open(&data).unwrap(), false).unwrap();
+        fill(&root, "/nothing", &open(&data).unwrap(), false).unwrap();
         assert_eq!(names(&data), ["own"]);
     }
 
@@ -247,14 +251,14 @@ mod tests {
         // In the middle of the copy: nothing of it counts.
         fs::create_dir_all(volume.join("_fill.new")).unwrap();
         fs::write(volume.join("_fill.new/half"), "").unwrap();
-        fill(&root, "/seed", &data, false).unwrap();
+        fill(&root, "/seed", &open(&data).unwrap(), false).unwrap();
         assert_eq!(names(&data), ["deep", "link", "top"]);
         // In the middle of the move: the rest follows.
         fs::remove_file(volume.join("filled")).unwrap();
         fs::create_dir_all(volume.join("_fill")).unwrap();
         fs::write(volume.join("_fill/late"), "").unwrap();
         fs::write(volume.join("_fill/top"), "not the newer one").unwrap();
-        fill(&root, "/seed", &data, false).unwrap();
+        fill(&root, "/seed", &open(&data).unwrap(), false).unwrap();
         assert_eq!(names(&data), ["deep", "late", "link", "top"]);
         assert_eq!(fs::read(data.join("top")).unwrap(), b"y");
         assert_eq!(names(&volume), ["_data", "filled"]);

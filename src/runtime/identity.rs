@@ -20,6 +20,8 @@ use super::plan::ProcessPlan;
 use super::seccomp::Filter;
 use super::user::{self, Identity};
 use crate::base::exit::ExitWith;
+use crate::base::hint::HintExt;
+use crate::base::idmap::{IdMap, IdRange};
 use crate::sys::bpf;
 use crate::sys::exec;
 use crate::sys::path::Dir;
@@ -180,6 +182,8 @@ fn own_streams(identity: &Identity) -> Result<()> {
             match rustix::fs::fchown(fd, Some(rustix::process::Uid::from_raw(identity.uid)), None) {
                 // A pipe of a user that does not exist inside: it is open to all instead.
                 Err(Errno::PERM) if kind.is_fifo() => {}
+                // A user whom the container does not have: becoming that user says which there are.
+                Err(Errno::INVAL) => {}
                 result => result.context("give the standard streams to the user")?,
             }
         }
@@ -200,13 +204,34 @@ fn enter_directory(root: &Dir, plan: &ProcessPlan) -> Result<()> {
     Ok(())
 }
 
+/// Says which ids there are, as the container's own `/proc` has them.
+fn unmapped(identity: &Identity) -> String {
+    let shown = |file: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let numbers = text.lines().filter_map(|line| {
+            let mut numbers = line.split_ascii_whitespace().map(|number| number.parse().ok());
+            Some(IdRange { inside: numbers.next()??, outside: numbers.next()??, count: numbers.next()?? })
+        });
+        IdMap(numbers.collect()).shown()
+    };
+    let groups: Vec<String> = identity.groups.iter().map(u32::to_string).collect();
+    format!(
+        "become user {} with the groups {}: the container has the user ids {} and the group ids {}",
+        identity.uid,
+        groups.join(","),
+        shown("/proc/self/uid_map"),
+        shown("/proc/self/gid_map")
+    )
+}
+
 fn become_user(plan: &ProcessPlan, identity: &Identity, equipment: &Equipment<'_>) -> Result<()> {
     let sets = &plan.capabilities;
     rustix::thread::set_keep_capabilities(true).context("keep capabilities")?;
-    let groups = equipment.can_set_groups.then_some(&identity.groups[..]);
-    exec::become_user(identity.uid, identity.gid, groups).with_context(|| {
-        format!("become user {}:{}: not mapped in the user namespace", identity.uid, identity.gid)
-    })?;
+    let sets_groups = equipment.can_set_groups && !plan.keep_groups;
+    let groups = sets_groups.then_some(&identity.groups[..]);
+    exec::become_user(identity.uid, identity.gid, groups)
+        .with_context(|| unmapped(identity))
+        .hint(|| "choose another --user, or give the container more ids: --userns, --uidmap and --gidmap")?;
     rustix::thread::set_keep_capabilities(false).context("keep capabilities")?;
     let inheritable = sets.inheritable.bits();
     exec::set_capabilities(sets.effective.bits(), sets.permitted.bits(), inheritable)

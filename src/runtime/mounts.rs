@@ -17,8 +17,14 @@ use crate::sys::path::Dir;
 /// What a mount takes from the host, opened with the user's own rights.
 pub enum Opened {
     Nothing,
-    Copy(OwnedFd),
-    Layers { lower: Vec<OwnedFd>, upper: OwnedFd, work: OwnedFd, via: Option<OwnedFd> },
+    /// The mount, and the directory of a volume that may have to be filled.
+    Copy(OwnedFd, Option<Dir>),
+    Layers {
+        lower: Vec<OwnedFd>,
+        upper: OwnedFd,
+        work: OwnedFd,
+        via: Option<OwnedFd>,
+    },
 }
 
 impl Opened {
@@ -29,7 +35,10 @@ impl Opened {
             rustix::fs::open(path, flags, Mode::empty()).with_context(|| format!("open {}", path.display()))
         };
         Ok(match &step.kind {
-            MountKind::Bind { source } => Self::Copy(bind(source, step)?),
+            MountKind::Bind { source } => {
+                let volume = step.extra.copy_up.then(|| copyup::open(source)).transpose()?;
+                Self::Copy(bind(source, step)?, volume)
+            }
             MountKind::Overlay { lower, upper, work } => Self::Layers {
                 lower: lower.iter().map(|layer| open(Path::new(layer))).collect::<Result<_>>()?,
                 upper: open(upper)?,
@@ -51,9 +60,9 @@ pub fn make(root: &Dir, step: &MountPlan, opened: Opened) -> Result<OwnedFd> {
     // What is still to be written comes before "read-only".
     let later = step.extra.chown || step.extra.copy_up;
     let made = match (&step.kind, opened) {
-        (MountKind::Bind { source }, Opened::Copy(copy)) => {
-            if step.extra.copy_up {
-                copyup::fill(root, &step.target, source, step.extra.synced)?;
+        (MountKind::Bind { .. }, Opened::Copy(copy, volume)) => {
+            if let Some(volume) = volume {
+                copyup::fill(root, &step.target, &volume, step.extra.synced)?;
             }
             copy
         }

@@ -108,6 +108,8 @@ pub struct ProcessPlan {
     pub user: String,
     /// Group names or ids beside those.
     pub additional_groups: Vec<String>,
+    /// The supplementary groups of the caller are kept instead, mapped or not.
+    pub keep_groups: bool,
     pub capabilities: Sets,
     pub no_new_privileges: bool,
     pub rlimits: Vec<(PosixRlimitType, u64, u64)>,
@@ -124,6 +126,8 @@ pub const USER_ANNOTATION: &str = "io.github.coracle.user";
 pub const GROUPS_ANNOTATION: &str = "io.github.coracle.groups";
 /// The annotation that says more of mounts: an object of [`MountExtra`] by target.
 pub const MOUNTS_ANNOTATION: &str = "io.github.coracle.mounts";
+/// crun's annotation for a process that keeps the supplementary groups of its caller.
+pub const KEEP_GROUPS_ANNOTATION: &str = "run.oci.keep_original_groups";
 /// The annotations that hold lines for `/etc/passwd` and `/etc/group`, written where those have no entry of the
 /// same id.
 pub const PASSWD_ANNOTATION: &str = "io.github.coracle.passwd";
@@ -176,6 +180,7 @@ impl ProcessPlan {
             args,
             env: process.env().clone().unwrap_or_default(),
             user: annotation(USER_ANNOTATION).unwrap_or_else(|| numeric_user(process)),
+            keep_groups: annotation(KEEP_GROUPS_ANNOTATION).is_some_and(|value| value == "1"),
             additional_groups: additional_groups(process, annotation(GROUPS_ANNOTATION)),
             capabilities: process.capabilities().as_ref().map(Sets::from).unwrap_or_default(),
             no_new_privileges: process.no_new_privileges().unwrap_or(false),

@@ -285,7 +285,12 @@ pub fn nest(
 /// A new user namespace within the one this process is root of.
 fn write_nested(maps: &IdMaps) -> Result<UserNamespace> {
     let (holder, _leash) = clone_holder().context("create a user namespace").hint(refusal_hint)?;
-    write_maps(holder.pid(), maps).context("map the container's ids")?;
+    let within = |map: &IdMap, own: &str| map.within(&IdMap(read_own_map(own)));
+    let maps = IdMaps {
+        uids: within(&maps.uids, "/proc/self/uid_map"),
+        gids: within(&maps.gids, "/proc/self/gid_map"),
+    };
+    write_maps(holder.pid(), &maps).context("map the container's ids")?;
     UserNamespace::of_process(holder.pid()).context("open the new user namespace")
 }
 

@@ -29,6 +29,7 @@ pub mod layout;
 pub mod mounts;
 pub mod offstage;
 pub mod options;
+pub mod ranges;
 pub mod userns;
 pub mod volumes;
 

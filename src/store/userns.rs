@@ -20,6 +20,26 @@ pub enum UsernsMode {
     Host,
     /// The user is this user and group inside, its own by default; `size` ids in all.
     KeepId { uid: Option<u32>, gid: Option<u32>, size: Option<u32> },
+    /// The subordinate ids alone: the user is nobody inside.
+    NoMap,
+    /// So many subordinate ids for this container alone.
+    Auto { size: Option<u32> },
+    /// The user namespace of another container, by its id.
+    Container { id: String },
+    /// `--uidmap` and `--gidmap`; where one is not given, it is like the other.
+    Maps { uids: Vec<MapFlag>, gids: Vec<MapFlag> },
+}
+
+/// One `--uidmap` or `--gidmap`: `[+]inside:[@]outside[:count]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapFlag {
+    pub inside: u32,
+    pub outside: u32,
+    pub count: u32,
+    /// `@`: `outside` is an id of the host, not of the user's namespace.
+    pub of_host: bool,
+    /// `+`: taken out of the user's own map, which is kept else.
+    pub adds: bool,
 }
 
 impl UsernsOptions {

@@ -30,6 +30,10 @@ use crate::oci::platform::Platform;
 use crate::store::options::{
     ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy, Ulimit, UsernsOptions,
 };
+use crate::store::userns::MapFlag;
+
+/// The value of `--group-add` that stands for the caller's own groups.
+const KEEP_GROUPS: &str = "keep-groups";
 
 /// Flags that describe a container.
 #[derive(clap::Args)]
@@ -82,7 +86,10 @@ pub struct CreateFlags {
     /// Note that the container listens on a port or a range of ports
     #[arg(long, value_name = "port")]
     expose: Vec<String>,
-    /// Add a supplementary group
+    /// Map group ids: [+]container:[@]host[:count]
+    #[arg(long, value_name = "map", value_parser = userns::map)]
+    gidmap: Vec<MapFlag>,
+    /// Add a supplementary group; keep-groups keeps yours
     #[arg(long, value_name = "group")]
     group_add: Vec<String>,
     #[command(flatten)]
@@ -189,13 +196,18 @@ pub struct CreateFlags {
     /// Give the container a terminal
     #[arg(long, short)]
     tty: bool,
+    /// Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @
+    /// as the host does
+    #[arg(long, value_name = "map", value_parser = userns::map)]
+    uidmap: Vec<MapFlag>,
     /// Set a limit of the container's processes: name=soft[:hard]
     #[arg(long, value_name = "limit", value_parser = resources::ulimit)]
     ulimit: Vec<Ulimit>,
     /// The user, and the group: name|uid[:group|gid]
     #[arg(long, short, value_name = "user")]
     user: Option<String>,
-    /// The user namespace: host, or keep-id[:uid=,gid=,size=], in which you are the same user as outside
+    /// The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its
+    /// own), nomap (you are nobody inside) or container:NAME
     #[arg(long, value_name = "mode", value_parser = userns::mode)]
     userns: Option<UsernsOptions>,
     /// Mount a directory of the host or a volume: [source:]target[:ro]
@@ -284,6 +296,17 @@ impl CreateFlags {
         let [pidfile, supervisor_pidfile] = self.podman.pidfiles()?;
         let publish = each(&self.publish, ports::publish)?;
         let (image, rootfs) = if self.rootfs { (String::new(), Some(image.into())) } else { (image, None) };
+        if self.group_add.len() > 1 && self.group_add.iter().any(|group| group == KEEP_GROUPS) {
+            bail!("the '--group-add keep-groups' option is not allowed with any other --group-add options");
+        }
+        let userns = match self.userns {
+            Some(userns) => Some(userns),
+            None => env::value("PODMAN_USERNS")
+                .map(|text| userns::mode(&text))
+                .transpose()
+                .map_err(anyhow::Error::msg)?,
+        };
+        let userns_options = userns::options(userns, self.uidmap, self.gidmap).map_err(anyhow::Error::msg)?;
         Ok(ContainerOptions {
             image,
             rootfs,
@@ -340,8 +363,8 @@ impl CreateFlags {
             image_files,
             pidfile,
             supervisor_pidfile,
-            userns: self.userns.unwrap_or_default(),
             log: logging::options(self.log_driver, &self.log_opt)?,
+            userns: userns_options,
         })
     }
 

@@ -1,6 +1,6 @@
 //! `--userns`: podman's syntax, of which docker knows `host`.
 
-use crate::store::userns::{UsernsMode, UsernsOptions};
+use crate::store::userns::{MapFlag, UsernsMode, UsernsOptions};
 
 /// Reads `--userns`, or the default of a configuration.
 pub fn mode(text: &str) -> Result<UsernsOptions, String> {
@@ -8,7 +8,15 @@ pub fn mode(text: &str) -> Result<UsernsOptions, String> {
     let mode = match (name, options) {
         ("" | "host" | "private", None) => UsernsMode::Host,
         ("keep-id", options) => keep_id(options)?,
-        _ => return Err(format!("invalid user namespace mode {text:?}: host or keep-id[:uid=,gid=,size=]")),
+        ("nomap", None) => UsernsMode::NoMap,
+        ("auto", options) => auto(options)?,
+        ("container", Some(id)) if !id.is_empty() => UsernsMode::Container { id: id.to_owned() },
+        _ => {
+            return Err(format!(
+                "invalid user namespace mode {text:?}: host, keep-id[:uid=,gid=,size=], auto[:size=], nomap or \
+                 container:NAME"
+            ));
+        }
     };
     Ok(UsernsOptions { mode, raw: text.to_owned() })
 }
@@ -31,6 +39,53 @@ fn keep_id(options: Option<&str>) -> Result<UsernsMode, String> {
     Ok(UsernsMode::KeepId { uid, gid, size })
 }
 
+fn auto(options: Option<&str>) -> Result<UsernsMode, String> {
+    let mut size = None;
+    for option in options.into_iter().flat_map(|options| options.split(',')) {
+        let value = option.strip_prefix("size=").ok_or_else(|| {
+            format!(
+                "unknown option {option:?} of --userns auto: size (for single ids: --uidmap and --gidmap)"
+            )
+        })?;
+        let number = id(value).filter(|size| *size > 0);
+        size = Some(number.ok_or_else(|| format!("invalid size of --userns auto: {value:?}"))?);
+    }
+    Ok(UsernsMode::Auto { size })
+}
+
+/// Reads `--uidmap` and `--gidmap`.
+pub fn map(text: &str) -> Result<MapFlag, String> {
+    let invalid = || format!("invalid map {text:?}: [+]container:[@]host[:count] in numbers");
+    let (adds, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
+    let mut fields = rest.split(':');
+    let inside = fields.next().and_then(id).ok_or_else(invalid)?;
+    let outside = fields.next().ok_or_else(invalid)?;
+    let (of_host, outside) = outside.strip_prefix('@').map_or((false, outside), |rest| (true, rest));
+    let outside = id(outside).ok_or_else(invalid)?;
+    let count = fields.next().map_or(Some(1), id).filter(|count| *count > 0).ok_or_else(invalid)?;
+    match fields.next() {
+        None => Ok(MapFlag { inside, outside, count, of_host, adds }),
+        Some(_) => Err(invalid()),
+    }
+}
+
+/// Joins `--userns` with `--uidmap` and `--gidmap`, which say the same in other words.
+pub fn options(
+    userns: Option<UsernsOptions>,
+    uids: Vec<MapFlag>,
+    gids: Vec<MapFlag>,
+) -> Result<UsernsOptions, String> {
+    if uids.is_empty() && gids.is_empty() {
+        return Ok(userns.unwrap_or_default());
+    }
+    match userns {
+        Some(userns) if !userns.raw.is_empty() && userns.raw != "private" => {
+            Err("conflicting options: --userns and --uidmap or --gidmap".to_owned())
+        }
+        _ => Ok(UsernsOptions { mode: UsernsMode::Maps { uids, gids }, raw: "private".to_owned() }),
+    }
+}
+
 /// An id that the kernel and docker both take: at most 2³¹ - 1.
 fn id(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -40,6 +95,26 @@ fn id(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn maps() {
+        let flag =
+            |inside, outside, count, of_host, adds| Ok(MapFlag { inside, outside, count, of_host, adds });
+        for (text, want) in [
+            ("0:1:500", flag(0, 1, 500, false, false)),
+            ("7:0", flag(7, 0, 1, false, false)),
+            ("+7:@1500:2", flag(7, 1500, 2, true, true)),
+        ] {
+            assert_eq!(map(text), want);
+        }
+        for bad in ["", "1", "1:", "1:2:0", "1:2:3:4", "a:1", "-1:2", "1:@:2", "@1:2"] {
+            assert!(map(bad).is_err(), "{bad}");
+        }
+        let one = map("0:1:500").unwrap();
+        assert!(options(Some(mode("keep-id").unwrap()), vec![one], vec![]).is_err());
+        let both = options(None, vec![one], vec![]).unwrap().mode;
+        assert_eq!(both, UsernsMode::Maps { uids: vec![one], gids: vec![] });
+    }
 
     #[test]
     fn modes() {
@@ -52,6 +127,12 @@ mod tests {
             ("keep-id:size=1000", keep(None, None, Some(1000))),
         ] {
             assert_eq!(mode(text).map(|options| options.mode), want, "{text}");
+        }
+        assert_eq!(mode("auto:size=99").unwrap().mode, UsernsMode::Auto { size: Some(99) });
+        assert_eq!(mode("nomap").unwrap().mode, UsernsMode::NoMap);
+        assert_eq!(mode("container:c").unwrap().mode, UsernsMode::Container { id: "c".into() });
+        for bad in ["auto:", "auto:size=0", "auto:uid=1", "nomap:", "container:", "container"] {
+            assert!(mode(bad).is_err(), "{bad}");
         }
         for bad in [
             "keep",
