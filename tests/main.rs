@@ -8,6 +8,7 @@ mod cli;
 mod commit;
 mod copy;
 mod events;
+mod exec;
 mod faults;
 mod fixtures;
 mod health;

@@ -75,6 +75,8 @@ impl Action for Args {
 impl Args {
     fn streams(&self) -> Result<Option<Streams>> {
         if self.detach {
+            // Nobody will type them, but a mistake is one.
+            self.detach_keys.as_deref().map(|keys| detach::chosen(Some(keys))).transpose()?;
             return Ok(None);
         }
         let streams = Streams {

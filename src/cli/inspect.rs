@@ -13,6 +13,7 @@ use super::verb::{Action, Operands, Session};
 use crate::base::file;
 use crate::engine::{images_view, inspect, inspect_image};
 use crate::store::containers::{Containers, LookupError, Source};
+use crate::store::executions;
 use crate::store::health;
 use crate::store::images::{ImageLookup, Images};
 use crate::store::layers::Layers;
@@ -219,7 +220,9 @@ fn container(layout: &Layout, name: &str) -> Result<Value> {
     let spec = spec.and_then(|content| serde_json::from_slice::<Value>(&content).ok());
     let is_checked = record.options.health.as_ref().is_some_and(|health| health.command().is_some());
     let health = is_checked.then(|| health::load(layout, &record.id)).flatten();
-    let context = inspect::Context { layout, image: &image, spec: spec.as_ref(), health: health.as_ref() };
+    let executions = if record.state.is_running() { executions::ids(layout, &record.id) } else { Vec::new() };
+    let context =
+        inspect::Context { layout, image: &image, spec: spec.as_ref(), health: health.as_ref(), executions };
     Ok(inspect::container(&record, &context))
 }
 

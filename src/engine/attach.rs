@@ -14,6 +14,7 @@ use super::terminal::{self, DetachKeys, RawMode};
 use super::{Engine, events};
 use crate::base::exit::ReaderGone;
 use crate::runtime::protocol::{CHUNK, Event, Request, Taking};
+use crate::store::options::LogDriver;
 use crate::sys::signal::Signals;
 use crate::sys::socket;
 
@@ -64,6 +65,9 @@ pub fn attach(engine: &Engine, id: &str, streams: Streams) -> Result<Outcome> {
     }
     if !record.state.is_running() {
         bail!("You cannot attach to a stopped container, start it first");
+    }
+    if record.options.log.driver == LogDriver::Passthrough {
+        bail!("this container is using the 'passthrough' log driver, cannot attach");
     }
     let client = socket::connect(&engine.layout().container_run(&record.id), SOCKET)
         .with_context(|| format!("reach the supervisor of container {}", &record.id[..12]))?;

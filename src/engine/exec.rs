@@ -2,13 +2,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use oci_spec::runtime::Spec;
 
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
 use super::{Engine, events, filesystem, namespace, terminal};
+use crate::base::exit::ExitWith;
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::join::Join;
@@ -18,9 +19,14 @@ use crate::runtime::protocol::{Event, Failure};
 use crate::runtime::seccomp::Filter;
 use crate::store::containers::Record;
 use crate::store::events::Sink;
+use crate::store::executions::Execution;
 use crate::store::options::{NamespaceMode, NetworkMode};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::{exec, socket};
+
+/// The code of a failure that names none, and docker's for a program that could not be started in its container.
+const UNKNOWN: u8 = 125;
+const CANNOT_START: u8 = 126;
 
 /// What `exec` was asked.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +57,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
     let namespaces = namespaces(&spec, &record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
     let spill = start::open_directory(engine, &record.id)?;
-    let journal = Journal::begin(engine, &record, &options.command)?;
+    let mut journal = Journal::begin(engine, &record, &options.command)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -61,6 +67,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
         }
         Forked::Child => {
             drop(client);
+            journal.list(engine);
             let join = Join {
                 pidfd: container.pidfd(),
                 namespaces,
@@ -134,6 +141,9 @@ fn plan(spec: &Spec, options: &ExecOptions) -> Result<ProcessPlan> {
         plan.additional_groups.clear();
     }
     if let Some(workdir) = &options.workdir {
+        if !workdir.starts_with('/') {
+            return Err(ExitWith::new(CANNOT_START, anyhow!("Cwd must be an absolute path")).into());
+        }
         plan.cwd.clone_from(workdir);
     }
     if options.tty && !plan.env.iter().any(|entry| entry.starts_with("TERM=")) {
@@ -179,11 +189,12 @@ fn can_set_groups(record: &Record) -> bool {
     std::fs::read_to_string(path).map_or(true, |text| text.trim() == "allow")
 }
 
-/// The events of one execution.
+/// What others are told of one execution: its events, and that it goes on.
 struct Journal<'a> {
     record: &'a Record,
     id: String,
     sink: Sink,
+    listed: Option<Execution>,
 }
 
 impl<'a> Journal<'a> {
@@ -193,10 +204,16 @@ impl<'a> Journal<'a> {
         for action in ["exec_create", "exec_start"] {
             events::container(engine, record, &format!("{action}: {command}"), &[("execID", &id)]);
         }
-        Ok(Self { record, id, sink: Sink::open(engine.layout())? })
+        Ok(Self { record, id, sink: Sink::open(engine.layout())?, listed: None })
+    }
+
+    /// Lists the execution as one of this process. One that cannot be listed goes on all the same.
+    fn list(&mut self, engine: &Engine) {
+        self.listed = Execution::begin(engine.layout(), &self.record.id, &self.id).ok();
     }
 
     fn died(&self, code: i32) {
+        self.listed.iter().for_each(Execution::end);
         let more = [("execID", self.id.as_str()), ("exitCode", &code.to_string())];
         events::container_in(&self.sink, self.record, "exec_die", &more);
     }
@@ -231,7 +248,10 @@ fn supervise(
         monitor.part(code).wait();
     });
     if let Err(error) = &ended {
-        let failure = Failure::of(error);
+        let mut failure = Failure::of(error);
+        if failure.code == UNKNOWN {
+            failure.code = CANNOT_START;
+        }
         died(i32::from(failure.code));
         let message = Event::Failed(failure).encode();
         let _ = socket::send(std::os::fd::AsFd::as_fd(&client), &[std::io::IoSlice::new(&message)]);

@@ -39,6 +39,8 @@ pub struct Context<'a> {
     pub spec: Option<&'a Value>,
     /// What its health check has found, if it has one.
     pub health: Option<&'a Health>,
+    /// The ids of the executions that go on in it.
+    pub executions: Vec<String>,
 }
 
 /// The document of one container. Its state is shown as it is in the record: settle that before.
@@ -64,7 +66,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": record.options.security.apparmor.as_deref().unwrap_or_default(),
-        "ExecIDs": null,
+        "ExecIDs": list_or_null(context.executions.clone()),
         "HostConfig": host_config(record, context.spec),
         "GraphDriver": graph_driver(record, context.layout),
         "Mounts": mounts::points(&record.options.mounts, context.layout),
@@ -463,7 +465,10 @@ mod tests {
 
     fn shown(record: &Record, image: &ContainerConfig) -> Value {
         let layout = Layout::new(Roots { data: "/data".into(), run: "/run".into() });
-        container(record, &Context { layout: &layout, image, spec: None, health: None })
+        container(
+            record,
+            &Context { layout: &layout, image, spec: None, health: None, executions: Vec::new() },
+        )
     }
 
     #[test]

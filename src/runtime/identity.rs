@@ -194,9 +194,13 @@ fn own_streams(identity: &Identity) -> Result<()> {
 /// Changes the directory as the user, following no link of `/proc/<pid>`: a descriptor that had leaked could be
 /// named as `/proc/self/fd/7` (CVE-2024-21626). What was entered must be in the container all the same.
 fn enter_directory(root: &Dir, plan: &ProcessPlan) -> Result<()> {
-    let context = || format!("chdir to cwd ({:?}) set in config.json", plan.cwd);
-    let directory = root.locate_dir(&plan.cwd).with_context(context)?;
-    rustix::process::fchdir(directory.as_fd()).with_context(context)?;
+    let context = || format!("chdir to cwd ({:?}) set in config.json failed", plan.cwd);
+    let refused = |error: io::Error| {
+        let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+        ExitWith::new(code, anyhow!("{}: {}", context(), describe(&error)))
+    };
+    let directory = root.locate_dir(&plan.cwd).map_err(refused)?;
+    rustix::process::fchdir(directory.as_fd()).map_err(|errno| refused(errno.into()))?;
     let cwd = rustix::process::getcwd(Vec::new()).with_context(context)?;
     if !cwd.to_bytes().starts_with(b"/") {
         bail!("{}: the directory is outside of the container", context());
@@ -252,7 +256,9 @@ fn environment(plan: &ProcessPlan, identity: &Identity) -> Vec<String> {
 fn find_program(name: &str, environment: &[String]) -> Result<CString> {
     let path = environment.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
     let mut denied = None;
-    let candidates: Vec<String> = if name.contains('/') {
+    let candidates: Vec<String> = if name.is_empty() {
+        Vec::new()
+    } else if name.contains('/') {
         vec![name.to_owned()]
     } else {
         path.split(':')

@@ -19,6 +19,7 @@ pub mod backing;
 pub mod blobs;
 pub mod containers;
 pub mod events;
+pub mod executions;
 pub mod flush;
 pub mod gc;
 pub mod health;

@@ -32,7 +32,8 @@ pub fn annotation(text: &str) -> Result<(String, String), String> {
 }
 
 /// Joins `before`, `--env-file` and `-e`: of two with the same name the last one counts. A name alone takes its
-/// value from `lookup`, or is left out.
+/// value from `lookup`; where there is none, that of a file says nothing, and that of a flag stays alone: it takes
+/// the variable away.
 pub fn environment(
     before: &[String],
     files: &[impl AsRef<Path>],
@@ -41,22 +42,26 @@ pub fn environment(
 ) -> Result<Vec<String>> {
     let mut texts = before.to_vec();
     for file in files {
-        texts.extend(read(file.as_ref(), "env")?);
+        texts.extend(read(file.as_ref(), "env")?.into_iter().filter_map(|text| resolve(text, &lookup).ok()));
     }
-    texts.extend_from_slice(flags);
-    let mut variables: Vec<(String, String)> = Vec::new();
+    texts.extend(flags.iter().map(|text| resolve(text.clone(), &lookup).unwrap_or_else(|name| name)));
+    let name = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
+    let mut variables: Vec<String> = Vec::new();
     for text in texts {
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (text.clone(), lookup(&text)),
-        };
-        let Some(value) = value else { continue };
-        match variables.iter_mut().find(|(other, _)| *other == name) {
-            Some(variable) => variable.1 = value,
-            None => variables.push((name, value)),
+        match variables.iter_mut().find(|other| name(other) == name(&text)) {
+            Some(variable) => *variable = text,
+            None => variables.push(text),
         }
     }
-    Ok(variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
+    Ok(variables)
+}
+
+/// Gives a name alone its value; the name again where there is none.
+fn resolve(text: String, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    if text.contains('=') {
+        return Ok(text);
+    }
+    lookup(&text).map(|value| format!("{text}={value}")).ok_or(text)
 }
 
 /// Joins `--label-file` and `-l`; a name alone has an empty value.
@@ -120,11 +125,15 @@ mod tests {
     #[test]
     fn the_last_of_a_name_counts() {
         let lookup = |name: &str| (name == "HOME").then(|| "/root".to_owned());
-        let flags = ["A=1", "B=2", "HOME", "NOPE", "A=3=4", "B="].map(str::to_owned);
+        let flags = ["A=1", "B=2", "HOME", "NOPE", "A=3=4", "B=", "Z"].map(str::to_owned);
         let files: [&Path; 0] = [];
         let before = ["B=0", "Z=1"].map(str::to_owned);
         let all = environment(&before, &files, &flags, lookup).unwrap();
-        assert_eq!(all, ["B=", "Z=1", "A=3=4", "HOME=/root"]);
+        assert_eq!(all, ["B=", "Z", "A=3=4", "HOME=/root", "NOPE"]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "B\nHOME\nC=1\n").unwrap();
+        let all = environment(&before, &[file.path()], &[], lookup).unwrap();
+        assert_eq!(all, ["B=0", "Z=1", "HOME=/root", "C=1"]);
         let labels = labels(&files, &["x", "y=z=1"].map(str::to_owned)).unwrap();
         assert_eq!(labels, [("x".to_owned(), String::new()), ("y".to_owned(), "z=1".to_owned())].into());
     }
