@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 
@@ -22,6 +23,8 @@ pub struct Client {
     /// It asked for a check of the container's health, and waits for what comes of it.
     pub awaits_check: bool,
     queue: Queue,
+    /// Since when it has taken nothing of what is queued.
+    waits_since: Instant,
 }
 
 impl Client {
@@ -35,6 +38,7 @@ impl Client {
             leaving: false,
             awaits_check: false,
             queue: Queue::new(place),
+            waits_since: Instant::now(),
         }
     }
 
@@ -45,6 +49,9 @@ impl Client {
         }
         if self.queue.is_empty() && self.try_send(&message) {
             return;
+        }
+        if self.queue.is_empty() {
+            self.waits_since = Instant::now();
         }
         self.queue.push(message);
         self.gone |= self.is_guest && self.queue.is_stuck();
@@ -57,6 +64,7 @@ impl Client {
                 return;
             }
             self.gone |= self.queue.pop().is_err();
+            self.waits_since = Instant::now();
         }
     }
 
@@ -70,6 +78,11 @@ impl Client {
     /// Whether nothing is left to be sent, ever.
     pub fn has_all(&self) -> bool {
         self.gone || (self.leaving && self.queue.is_empty())
+    }
+
+    /// Since when it has taken nothing of what waits for it.
+    pub fn waits_since(&self) -> Instant {
+        self.waits_since
     }
 
     /// Whether the container must not say more: there is no place left for it.
