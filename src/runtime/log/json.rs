@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::{Piece, Stream};
 
 const HEAD: &[u8] = b"{\"log\":\"";
+const LINE_END: &[u8] = b"\\n\"";
 const STDOUT: &[u8] = b",\"stream\":\"stdout\",\"";
 const STDERR: &[u8] = b",\"stream\":\"stderr\",\"";
 
@@ -69,6 +70,8 @@ pub struct Entry<'a> {
 
 #[derive(Debug)]
 enum Log<'a> {
+    /// A line without any escape but that of the newline which ends it, as nearly all are.
+    Line(&'a [u8]),
     /// As it stands in the file, escapes and all.
     Escaped(&'a [u8]),
     Text(String),
@@ -90,19 +93,28 @@ pub fn decode(line: &[u8]) -> Option<Entry<'_>> {
 /// The form that docker and we write: no space, the keys in order.
 fn decode_quickly(line: &[u8]) -> Option<Entry<'_>> {
     let text = line.strip_prefix(HEAD)?;
-    let end = end_of_string(text)?;
-    let after = &text[end + 1..];
+    let (log, after) = take_log(text)?;
     let (stream, tail) = match after.strip_prefix(STDOUT) {
         Some(tail) => (Stream::Stdout, tail),
         None => (Stream::Stderr, after.strip_prefix(STDERR)?),
     };
     line.strip_suffix(b"\"}\n")?;
-    Some(Entry { stream, log: Log::Escaped(&text[..end]), tail, line })
+    Some(Entry { stream, log, tail, line })
 }
 
-/// Where the quote is that ends a string.
-fn end_of_string(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// Takes a string apart from what stands behind its last quote. One look at each byte of most lines: the first
+/// escape is the newline at their end.
+fn take_log(text: &[u8]) -> Option<(Log<'_>, &[u8])> {
+    let first = memchr::memchr2(b'"', b'\\', text)?;
+    if let Some(after) = text[first..].strip_prefix(LINE_END) {
+        return Some((Log::Line(&text[..first]), after));
+    }
+    let end = end_of_string(text, first)?;
+    Some((Log::Escaped(&text[..end]), &text[end + 1..]))
+}
+
+/// Where the quote is that ends a string; there is no escape before `at`.
+fn end_of_string(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
         if text[at] == b'"' {
@@ -128,6 +140,10 @@ impl Entry<'_> {
     /// Appends the text to `to`.
     pub fn text(&self, to: &mut Vec<u8>) {
         match &self.log {
+            Log::Line(text) => {
+                to.extend_from_slice(text);
+                to.push(b'\n');
+            }
             Log::Text(text) => to.extend_from_slice(text.as_bytes()),
             Log::Escaped(escaped) => unescape(escaped, to),
         }
