@@ -148,6 +148,9 @@ _coracle() {
             coracle__subcmd__container,exec)
                 cmd="coracle__subcmd__container__subcmd__exec"
                 ;;
+            coracle__subcmd__container,exists)
+                cmd="coracle__subcmd__container__subcmd__exists"
+                ;;
             coracle__subcmd__container,export)
                 cmd="coracle__subcmd__container__subcmd__export"
                 ;;
@@ -337,6 +340,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__container,exec)
                 cmd="coracle__subcmd__help__subcmd__container__subcmd__exec"
                 ;;
+            coracle__subcmd__help__subcmd__container,exists)
+                cmd="coracle__subcmd__help__subcmd__container__subcmd__exists"
+                ;;
             coracle__subcmd__help__subcmd__container,export)
                 cmd="coracle__subcmd__help__subcmd__container__subcmd__export"
                 ;;
@@ -385,6 +391,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__healthcheck,run)
                 cmd="coracle__subcmd__help__subcmd__healthcheck__subcmd__run"
                 ;;
+            coracle__subcmd__help__subcmd__image,exists)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__exists"
+                ;;
             coracle__subcmd__help__subcmd__image,history)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__history"
                 ;;
@@ -418,6 +427,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__volume,create)
                 cmd="coracle__subcmd__help__subcmd__volume__subcmd__create"
                 ;;
+            coracle__subcmd__help__subcmd__volume,exists)
+                cmd="coracle__subcmd__help__subcmd__volume__subcmd__exists"
+                ;;
             coracle__subcmd__help__subcmd__volume,inspect)
                 cmd="coracle__subcmd__help__subcmd__volume__subcmd__inspect"
                 ;;
@@ -429,6 +441,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help__subcmd__volume,rm)
                 cmd="coracle__subcmd__help__subcmd__volume__subcmd__rm"
+                ;;
+            coracle__subcmd__image,exists)
+                cmd="coracle__subcmd__image__subcmd__exists"
                 ;;
             coracle__subcmd__image,history)
                 cmd="coracle__subcmd__image__subcmd__history"
@@ -468,6 +483,9 @@ _coracle() {
                 ;;
             coracle__subcmd__volume,create)
                 cmd="coracle__subcmd__volume__subcmd__create"
+                ;;
+            coracle__subcmd__volume,exists)
+                cmd="coracle__subcmd__volume__subcmd__exists"
                 ;;
             coracle__subcmd__volume,inspect)
                 cmd="coracle__subcmd__volume__subcmd__inspect"
@@ -590,7 +608,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container)
-            opts="attach commit prune cp create diff exec export inspect kill logs port ls list ps restart rename rm remove run start stop update wait"
+            opts="attach commit prune cp create diff exec exists export inspect kill logs port ls list ps restart rename rm remove run start stop update wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1068,6 +1086,20 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__container__subcmd__exists)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -2270,7 +2302,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__container)
-            opts="attach commit prune cp create diff exec export inspect kill logs port ls restart rename rm run start stop update wait"
+            opts="attach commit prune cp create diff exec exists export inspect kill logs port ls restart rename rm run start stop update wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2354,6 +2386,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__container__subcmd__exec)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__container__subcmd__exists)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2718,8 +2764,22 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image)
-            opts="history ls inspect pull push rm tag"
+            opts="exists history ls inspect pull push rm tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__image__subcmd__exists)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3180,7 +3240,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__volume)
-            opts="create inspect ls prune rm"
+            opts="exists create inspect ls prune rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3194,6 +3254,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__volume__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__volume__subcmd__exists)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3296,8 +3370,22 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image)
-            opts="history ls list inspect pull push rm remove tag"
+            opts="exists history ls list inspect pull push rm remove tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__image__subcmd__exists)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -4398,7 +4486,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__volume)
-            opts="create inspect ls list prune rm remove"
+            opts="exists create inspect ls list prune rm remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4442,6 +4530,20 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__volume__subcmd__exists)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -359,33 +359,6 @@ fn inspect_has_docker_keys() {
 }
 
 #[test]
-fn ps_filters_and_formats() {
-    let sandbox = Sandbox::with_busybox();
-    let first = sandbox.run("run -d --name first --label tier=web busybox sleep 1000").success().line();
-    sandbox.run("create --name second busybox true").success();
-    sandbox.run("ps -q").success().stdout(&format!("{}\n", &first[..12]));
-    sandbox.run("ps -a --format {{.Names}}").success().stdout("second\nfirst\n");
-    for (filter, want) in [
-        ("name=fir", "first\n"),
-        ("status=created", "second\n"),
-        ("label=tier=web", "first\n"),
-        ("label=tier", "first\n"),
-        ("ancestor=busybox", "second\nfirst\n"),
-        ("id=zzz", ""),
-    ] {
-        sandbox.run(&format!("ps -a --filter {filter} --format {{{{.Names}}}}")).success().stdout(want);
-    }
-    sandbox.run("ps -l --format {{.Names}}").success().stdout("second\n");
-    let row = sandbox.run("ps --format json").success().json();
-    assert_eq!(row["Names"], "first");
-    assert_eq!(row["State"], "running");
-    assert!(row["Status"].as_str().expect("a status").starts_with("Up "));
-    let table = sandbox.run("ps --no-trunc").success().lines();
-    assert!(table[1].starts_with(&first), "{table:?}");
-    sandbox.run("ps --filter no-such=1").code(1).stderr_has("no-such").one_clear_line();
-}
-
-#[test]
 fn one_bad_name_does_not_stop_the_others() {
     let sandbox = Sandbox::with_busybox();
     sandbox.run("create --name aa busybox true").success();

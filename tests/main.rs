@@ -20,6 +20,7 @@ mod login;
 mod logs;
 mod network;
 mod options;
+mod ps;
 mod pull;
 mod push;
 mod registries;

@@ -167,7 +167,7 @@ fn headers<T>(view: &View<T>, source: &str) -> Result<String> {
         template::compile(source, Fill::Headers, KeyOrder::new()).context("failed to parse template")?;
     let names = view.fields.iter().map(|field| (Arc::from(field.name), Value::String(field.header.into())));
     let filled =
-        template.fill(&Value::Map(Arc::new(names.collect())), Some(&format!("*formatter.{}", view.kind)));
+        template.fill_headers(&Value::Map(Arc::new(names.collect())), &format!("*formatter.{}", view.kind));
     filled.context("failed to execute template")
 }
 

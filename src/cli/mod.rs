@@ -19,6 +19,7 @@ mod diff;
 mod escape;
 mod events;
 mod exec;
+mod exists;
 mod export;
 mod flags;
 mod generate;

@@ -71,13 +71,14 @@ impl Action for Args {
         let format = Format::new(format, self.quiet.then_some("ID"));
         let filters = Filters::new(&self.filter)?;
         let details = filters.need_details() || DETAILS.iter().any(|name| format.names(name, COLUMNS));
-        let listing = list::list(&session.layout()?, details)?;
+        let layout = session.layout()?;
+        let listing = list::list(&layout, details)?;
         for (id, reason) in &listing.broken {
             out::error_line(&format!("WARNING: container {}: read its record: {reason}", &id[..12]));
             out::error_line(&format!("hint: remove the container with: coracle rm -f {}", &id[..12]));
         }
         let mut containers = listing.containers;
-        filters.apply(&mut containers)?;
+        filters.apply(&mut containers, &layout)?;
         self.choose(&mut containers, filters.imply_all());
         let (whole, now) = (self.no_trunc, Timestamp::now());
         let rows: Vec<_> = containers.into_iter().map(|container| Row { container, whole, now }).collect();
@@ -89,7 +90,8 @@ impl Action for Args {
 impl Args {
     /// Leaves out what does not run, unless more was asked for, and all but the newest.
     fn choose(&self, containers: &mut Vec<Listed>, every_status: bool) {
-        let last = if self.latest { Some(1) } else { self.last };
+        // As docker reads the two together.
+        let last = self.last.filter(|last| *last != -1).or(self.latest.then_some(1));
         let last = last.and_then(|last| usize::try_from(last).ok()).filter(|last| *last > 0);
         if !self.all && last.is_none() && !every_status {
             containers

@@ -19,7 +19,7 @@ pub const LABELS: &str = "\0labels";
 pub enum Fill {
     /// Data: every function does its work.
     Data,
-    /// Column headers: functions leave them as they are.
+    /// Column headers: functions leave them as they are, except for `pad`, so that they stand over their columns.
     Headers,
 }
 
@@ -60,6 +60,17 @@ impl Compiled {
             .execute_fmt(&mut text, data)
             .map_err(|error| anyhow!("{}", self.message(error, kind)))?;
         Ok(text)
+    }
+
+    /// Fills the template with headers: as far as it gets, as docker does, unless a field does not exist.
+    pub fn fill_headers(&self, headers: &Value, kind: &str) -> Result<String> {
+        let mut text = String::new();
+        match self.template.execute_fmt(&mut text, headers) {
+            Err(error @ TemplateError::MissingKey { .. }) => {
+                Err(anyhow!("{}", self.message(error, Some(kind))))
+            }
+            _ => Ok(text),
+        }
     }
 
     fn message(&self, error: TemplateError, kind: Option<&str>) -> String {
@@ -114,14 +125,15 @@ fn with_functions(template: Template, fill: Fill, order: KeyOrder) -> Template {
     let text = |args: &[Value], index: usize| args.get(index).map(ToString::to_string).unwrap_or_default();
     let number = |args: &[Value], index: usize| args.get(index).and_then(Value::as_int).unwrap_or(0).max(0);
     let string = |text: String| Ok(Value::String(text.into()));
+    let padded = move |args: &[Value]| string(pad(&text(args, 0), number(args, 1), number(args, 2)));
     if fill == Fill::Headers {
-        let same = |template: Template, name: &str, operand: usize| {
-            template.func(name, move |args| Ok(args.get(operand).cloned().unwrap_or(Value::Nil)))
+        let same = |template: Template, name: &&str| {
+            template.func(name, |args| Ok(args.first().cloned().unwrap_or(Value::Nil)))
         };
         // `join` and `split` take what they work on first, as the others do.
-        let names = ["json", "split", "join", "title", "lower", "upper", "pad", "truncate"];
-        let template = names.iter().fold(template, |template, name| same(template, name, 0));
-        return same(template, "label", 1);
+        let names = ["json", "split", "join", "title", "lower", "upper", "truncate"];
+        let template = names.iter().fold(template, same);
+        return template.func("pad", padded).func("label", move |args| string(label_header(&text(args, 1))));
     }
     template
         .func("json", move |args| string(encode(args.first().unwrap_or(&Value::Nil), &order)))
@@ -143,7 +155,7 @@ fn with_functions(template: Template, fill: Fill, order: KeyOrder) -> Template {
         .func("title", move |args| string(title(&text(args, 0))))
         .func("lower", move |args| string(text(args, 0).to_lowercase()))
         .func("upper", move |args| string(text(args, 0).to_uppercase()))
-        .func("pad", move |args| string(pad(&text(args, 0), number(args, 1), number(args, 2))))
+        .func("pad", padded)
         .func("truncate", move |args| string(text(args, 0).chars().take(number(args, 1) as usize).collect()))
         .func("label", move |args| string(label(args.first(), &text(args, 1))))
 }
@@ -163,6 +175,11 @@ fn title(text: &str) -> String {
 fn pad(text: &str, before: i64, after: i64) -> String {
     let spaces = |count: i64| " ".repeat(count.min(1000) as usize);
     if text.is_empty() { String::new() } else { format!("{}{text}{}", spaces(before), spaces(after)) }
+}
+
+/// The header of a column of labels: the last part of the name, as words (docker's `SubHeaderContext.Label`).
+fn label_header(key: &str) -> String {
+    key.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ")
 }
 
 fn label(row: Option<&Value>, key: &str) -> String {
@@ -262,20 +279,74 @@ mod tests {
     #[test]
     fn functions() {
         let row = json!({"ID": "4f5b00000000", "Image": "nginx:1.25", "State": "running", "Empty": "", "N": 3,
-            LABELS: {"a": "1"}});
+            "Odd": "<a href='x y'>&\"", "List": ["b", "c"], "Map": {"k": "v", "a": "w"}, "Yes": true, "Nothing": [],
+            "Ports": {"80/tcp": [{"HostPort": "8080"}], "53/udp": null}, LABELS: {"a": "1"}});
         for (template, want) in [
-            ("{{truncate .ID 3}}", "4f5"),
+            // Docker's.
+            ("{{truncate .ID 3}} {{truncate .State 99}}", "4f5 running"),
             ("[{{pad .State 1 2}}][{{pad .Empty 1 2}}]", "[ running  ][]"),
             ("{{upper .State}} {{lower .State}} {{title .State}}", "RUNNING running Running"),
+            ("{{title \"a b-c d'e\"}}", "A B-C D'e"),
             ("{{split .Image \":\"}}", "[nginx 1.25]"),
-            ("{{join (split .Image \":\") \"-\"}}", "nginx-1.25"),
+            ("{{index (split .Image \":\") 1}}", "1.25"),
+            ("{{join (split .Image \":\") \"-\"}} {{join .List \"+\"}}", "nginx-1.25 b+c"),
             ("{{.Label \"a\"}}{{.Label \"zz\"}}", "1"),
+            ("{{range .List}}{{$.Label \"a\"}}{{.}}{{end}}", "1b1c"),
             ("{{if eq (.Label \"a\") \"1\"}}y{{end}}", "y"),
-            ("{{json .Image}} {{json .N}}", "\"nginx:1.25\" 3"),
-            ("{{printf \"%.3s|%-4d|\" .ID .N}}", "4f5|3   |"),
-            ("{{len .State}}", "7"),
+            (
+                "{{json .Image}} {{json .N}} {{json .List}} {{json .Yes}}",
+                "\"nginx:1.25\" 3 [\"b\",\"c\"] true",
+            ),
+            ("{{json .Odd}}", "\"<a href='x y'>&\\\"\""),
+            ("{{.State | upper | json}}", "\"RUNNING\""),
+            // Go's.
+            (
+                "{{printf \"%.3s|%-4d|%q|%v|%5.1f|%x|%%\" .ID .N .State .List 2.25 .N}}",
+                "4f5|3   |\"running\"|[b c]|  2.2|3|%",
+            ),
+            ("{{print .N .State}}|{{println .State .N}}", "3running|running 3\n"),
+            ("{{len .State}} {{len .List}} {{len .Map}}", "7 2 2"),
+            ("{{index .List 1}} {{index .Map \"k\"}}", "c v"),
+            ("{{(index (index .Ports \"80/tcp\") 0).HostPort}}", "8080"),
+            ("{{slice .ID 0 4}} {{slice .ID 4}} {{slice .List 1 2}}", "4f5b 00000000 [c]"),
+            ("{{html .Odd}}", "&lt;a href=&#39;x y&#39;&gt;&amp;&#34;"),
+            ("{{js .Odd}}", "\\u003Ca href\\u003D\\'x y\\'\\u003E\\u0026\\\""),
+            ("{{urlquery .Odd}}", "%3Ca+href%3D%27x+y%27%3E%26%22"),
+            ("{{and .Yes .Empty}}|{{or .Empty .State}}|{{not .Yes}}", "|running|false"),
+            ("{{eq .N 3}} {{eq .State \"a\" \"running\"}} {{ne .N 3}}", "true true false"),
+            ("{{lt .N 4}} {{le .N 3}} {{gt .N 3}} {{ge .N 4}}", "true true false false"),
+            ("{{range $k, $v := .Map}}{{$k}}={{$v}};{{end}}", "a=w;k=v;"),
+            ("{{range $i, $v := .List}}{{if $i}},{{end}}{{$v}}{{end}}", "b,c"),
+            ("{{range .Nothing}}x{{else}}none{{end}}", "none"),
+            ("{{with .Map}}{{.k}}{{end}}{{with .Empty}}x{{else}}-{{end}}", "v-"),
+            ("{{$s := .State}}{{$s}} {{- /* a comment */ -}} !", "running!"),
+            (
+                "{{range $p, $b := .Ports}}{{$p}}{{if $b}}:{{(index $b 0).HostPort}}{{end}} {{end}}",
+                "53/udp 80/tcp:8080 ",
+            ),
+            ("{{define \"x\"}}<{{.}}>{{end}}{{template \"x\" .State}}", "<running>"),
+            ("{{.Map}} {{.Yes}} {{.N}}", "map[a:w k:v] true 3"),
         ] {
-            assert_eq!(fill(template, &row).unwrap(), want, "{template}");
+            assert_eq!(fill(template, &row).unwrap_or_else(|error| error.to_string()), want, "{template}");
+        }
+    }
+
+    #[test]
+    fn headers_stay_whole() {
+        let headers = json!({"ID": "CONTAINER ID", "Names": "NAMES"});
+        for (template, want) in [
+            ("{{.ID}}\t{{upper .Names}}", "CONTAINER ID\tNAMES"),
+            (
+                "{{truncate .ID 3}} {{lower .ID}} {{title .ID}} {{json .ID}}",
+                "CONTAINER ID CONTAINER ID CONTAINER ID CONTAINER ID",
+            ),
+            ("{{split .Names \",\"}} {{join .Names \",\"}}", "NAMES NAMES"),
+            ("[{{pad .Names 1 2}}]", "[ NAMES  ]"),
+            ("{{.ID}} {{index .Names \"x\"}}", "CONTAINER ID "),
+            ("{{.Label \"com.example.my-own_key\"}}", "my own key"),
+        ] {
+            let compiled = compile(template, Fill::Headers, KeyOrder::new()).unwrap();
+            assert_eq!(compiled.fill_headers(&data(&headers), "T").unwrap(), want, "{template}");
         }
     }
 

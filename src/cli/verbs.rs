@@ -6,7 +6,7 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, commit, completion, container_prune, cp, create, diff, events, exec, export, generate,
+    attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
     healthcheck, history, images, info, inspect, kill, login, logout, logs, port, ps, pull, push, rename,
     restart, restart_all, rm, rmi, run, start, stop, tag, update, version, volume, wait,
 };
@@ -25,6 +25,9 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<diff::Args>(&["diff", "container diff"]),
     Verb::of::<events::Args>(&["events", "system events"]),
     Verb::of::<exec::Args>(&["exec", "container exec"]),
+    Verb::of::<exists::ContainerArgs>(&["container exists"]),
+    Verb::of::<exists::ImageArgs>(&["image exists"]),
+    Verb::of::<exists::VolumeArgs>(&["volume exists"]),
     Verb::of::<export::Args>(&["export", "container export"]),
     Verb::hidden::<generate::Args>(&["generate"]),
     Verb::of::<healthcheck::Args>(&["healthcheck run"]),

@@ -1,11 +1,17 @@
-//! `ps --filter`: the same key twice means either, different keys mean both.
+//! `ps --filter`: the same key twice means either, except of labels, all of which must be there; different keys
+//! mean both.
+
+use std::collections::HashMap;
 
 use anyhow::{Result, anyhow, bail};
 
 use super::list::{Listed, network_name};
+use crate::base::digest::Digest;
 use crate::base::pattern::Regex;
 use crate::store::containers::Status;
 use crate::store::health::HealthStatus;
+use crate::store::images::Images;
+use crate::store::layout::Layout;
 use crate::store::options::MountKind;
 
 /// The conditions of one `ps`.
@@ -27,6 +33,8 @@ enum Key {
     Publish,
     Expose,
     Health,
+    Isolation,
+    IsTask,
 }
 
 #[derive(Debug)]
@@ -40,9 +48,11 @@ enum Condition {
     Ports {
         first: u16,
         last: u16,
-        protocol: Option<String>,
+        protocol: String,
     },
-    /// Something that coracle never is: paused, dead.
+    /// Something that every container is.
+    Always,
+    /// Something that none is: paused, dead, a task of a swarm.
     Never,
 }
 
@@ -72,13 +82,16 @@ impl Filters {
         self.0.iter().any(|(key, _)| *key == Key::Status)
     }
 
-    /// Keeps the containers that meet every condition; `before` and `since` name one among them.
-    pub fn apply(&self, containers: &mut Vec<Listed>) -> Result<()> {
+    /// Keeps the containers that meet every condition; `before` and `since` name one among them, `ancestor` an image
+    /// of the store.
+    pub fn apply(&self, containers: &mut Vec<Listed>, layout: &Layout) -> Result<()> {
         for (key, conditions) in &self.0 {
+            let meets = |container: &Listed, condition| meets(*key, condition, container);
             match key {
                 Key::Before | Key::Since => keep_relative(*key, conditions, containers)?,
-                _ => containers
-                    .retain(|container| conditions.iter().any(|condition| meets(*key, condition, container))),
+                Key::Ancestor => keep_descendants(conditions, containers, layout),
+                Key::Label => containers.retain(|container| conditions.iter().all(|c| meets(container, c))),
+                _ => containers.retain(|container| conditions.iter().any(|c| meets(container, c))),
             }
         }
         Ok(())
@@ -100,6 +113,8 @@ fn read_key(key: &str) -> Result<Key> {
         "publish" => Key::Publish,
         "expose" => Key::Expose,
         "health" => Key::Health,
+        "isolation" => Key::Isolation,
+        "is-task" => Key::IsTask,
         _ => bail!("invalid filter '{key}'"),
     })
 }
@@ -118,19 +133,25 @@ fn read_condition(key: Key, value: &str) -> Result<Condition> {
             "none" | "starting" | "healthy" | "unhealthy" => Ok(Condition::Text(value.to_owned())),
             _ => Err(invalid("health")),
         },
+        // A matter of Windows; docker takes any value elsewhere.
+        Key::Isolation => Ok(Condition::Always),
+        Key::IsTask => match value {
+            "0" | "false" => Ok(Condition::Always),
+            "1" | "true" => Ok(Condition::Never),
+            // Docker shows the list of all values here.
+            _ => Err(anyhow!("invalid filter 'is-task=[{value}]'")),
+        },
         Key::Publish => read_ports(value).ok_or_else(|| invalid("publish")),
         Key::Expose => read_ports(value).ok_or_else(|| invalid("expose")),
         _ => Ok(Condition::Text(value.to_owned())),
     }
 }
 
-/// `80`, `80-90`, `80/udp`.
+/// `80`, `80-90`, `80/udp`; TCP if nothing else is said.
 fn read_ports(value: &str) -> Option<Condition> {
-    let (range, protocol) = match value.split_once('/') {
-        Some((range, protocol)) => (range, Some(protocol.to_owned())),
-        None => (value, None),
-    };
+    let (range, protocol) = value.split_once('/').unwrap_or((value, "tcp"));
     let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let protocol = protocol.to_owned();
     Some(Condition::Ports { first: first.parse().ok()?, last: last.parse().ok()?, protocol })
 }
 
@@ -151,6 +172,35 @@ fn keep_relative(key: Key, conditions: &[Condition], containers: &mut Vec<Listed
     Ok(())
 }
 
+/// Keeps the containers of the images that are named, and of images that have their layers beneath their own.
+fn keep_descendants(conditions: &[Condition], containers: &mut Vec<Listed>, layout: &Layout) {
+    let images = Images::new(layout);
+    let texts = conditions.iter().filter_map(|condition| match condition {
+        Condition::Text(text) => Some((text.as_str(), images.lookup(text).ok())),
+        _ => None,
+    });
+    let ancestors: Vec<_> = texts.collect();
+    // Many containers are of few images.
+    let mut layers = HashMap::<Digest, Vec<Digest>>::new();
+    containers.retain(|container| {
+        ancestors.iter().any(|(text, ancestor)| match (ancestor, &container.image_id) {
+            // Of an image that is gone there is only what the containers say.
+            (None, _) => is_named(container, text),
+            (Some(_), None) => false,
+            (Some(ancestor), Some(id)) => {
+                let own = layers.entry(id.clone()).or_insert_with(|| layers_of(&images, id));
+                let base = &ancestor.config.rootfs.diff_ids;
+                ancestor.id == *id || (!base.is_empty() && own.starts_with(base))
+            }
+        })
+    });
+}
+
+/// The layers of an image, lowest first; none if it is gone.
+fn layers_of(images: &Images, id: &Digest) -> Vec<Digest> {
+    images.config(id).map(|(_, config)| config.rootfs.diff_ids).unwrap_or_default()
+}
+
 fn meets(key: Key, condition: &Condition, container: &Listed) -> bool {
     match (key, condition) {
         (Key::Id, Condition::Pattern { text, regex }) => {
@@ -169,18 +219,16 @@ fn meets(key: Key, condition: &Condition, container: &Listed) -> bool {
             container.health.map_or("none", HealthStatus::as_str) == health
         }
         (Key::Label, Condition::Text(label)) => has_label(container, label),
-        (Key::Ancestor, Condition::Text(image)) => descends_from(container, image),
         (Key::Volume, Condition::Text(volume)) => has_volume(container, volume),
         (Key::Network, Condition::Text(network)) => network_name(&container.details.network) == *network,
-        (Key::Publish, Condition::Ports { first, last, protocol }) => container.ports.iter().any(|port| {
-            (*first..=*last).contains(&port.host_port)
-                && protocol.as_deref().is_none_or(|p| p == port.protocol.as_str())
-        }),
+        (Key::Publish, Condition::Ports { first, last, protocol }) => container
+            .ports
+            .iter()
+            .any(|port| (*first..=*last).contains(&port.host_port) && protocol == port.protocol.as_str()),
         (Key::Expose, Condition::Ports { first, last, protocol }) => {
-            exposed_ports(container).any(|(port, of)| {
-                (*first..=*last).contains(&port) && protocol.as_deref().is_none_or(|p| p == of)
-            })
+            exposed_ports(container).any(|(port, of)| (*first..=*last).contains(&port) && protocol == of)
         }
+        (_, Condition::Always) => true,
         _ => false,
     }
 }
@@ -194,13 +242,13 @@ fn has_label(container: &Listed, wanted: &str) -> bool {
 }
 
 /// By name, with or without the default tag, or by a prefix of the image's id.
-fn descends_from(container: &Listed, image: &str) -> bool {
+fn is_named(container: &Listed, image: &str) -> bool {
     let tagged = |name: &str| match name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
         true => name.to_owned(),
         false => format!("{name}:latest"),
     };
     let id = image.strip_prefix("sha256:").unwrap_or(image);
-    tagged(&container.image) == tagged(image)
+    (!image.is_empty() && tagged(&container.image) == tagged(image))
         || (id.len() >= 4 && container.image_id.as_ref().is_some_and(|own| own.hex().starts_with(id)))
 }
 
@@ -228,6 +276,7 @@ fn exposed_ports(container: &Listed) -> impl Iterator<Item = (u16, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::paths::Roots;
     use crate::engine::list::Details;
     use crate::store::containers::State;
 
@@ -260,7 +309,9 @@ mod tests {
             container("web", 2, Status::Exited, 3),
             container("db", 1, Status::Created, 0),
         ];
-        Filters::new(&pairs)?.apply(&mut containers)?;
+        // No store: images are gone.
+        let layout = Layout::new(Roots { data: "/nowhere".into(), run: "/nowhere".into() });
+        Filters::new(&pairs)?.apply(&mut containers, &layout)?;
         Ok(containers.into_iter().map(|container| container.name).collect())
     }
 
@@ -277,6 +328,10 @@ mod tests {
             (&["label=a"], &["web2", "web", "db"]),
             (&["label=a=2"], &[]),
             (&["label=db"], &["db"]),
+            (&["label=a", "label=db"], &["db"]),
+            (&["isolation=default", "name=db"], &["db"]),
+            (&["is-task=false", "name=db"], &["db"]),
+            (&["is-task=1"], &[]),
             (&["before=web"], &["db"]),
             (&["since=db"], &["web2", "web"]),
             (&["ancestor=busybox:latest"], &["web2", "web", "db"]),
@@ -297,6 +352,7 @@ mod tests {
             ("foo=1", "invalid filter 'foo'"),
             ("status=foo", "invalid filter 'status=foo'"),
             ("exited=x", "invalid filter 'exited=x'"),
+            ("is-task=x", "invalid filter 'is-task=[x]'"),
             ("since=nosuch", "No such container: nosuch"),
             ("name=(", "invalid pattern \"(\""),
         ] {
