@@ -74,6 +74,64 @@ fn the_life_of_a_container_is_written_down_in_order() {
 }
 
 #[test]
+fn what_a_container_takes_is_written_down_around_its_run() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("volume create data").success();
+    sandbox.run("run --name one --network none -v data:/data:ro -v /own busybox true").success();
+    let own = sandbox.run("volume ls -q --filter name=^[0-9a-f]*$").success().lines();
+    let own = own.iter().find(|name| name.len() == 64).expect("an anonymous volume");
+    sandbox.run("rm -v one").success();
+    sandbox.run("volume rm data").success();
+    let shown = sandbox
+        .run("events --since 0 --until 0s --format '{{.Type}} {{.Action}} {{.Actor.ID}}' -f type=container -f type=volume -f type=network");
+    let id = sandbox.run("events --since 0 --until 0s -f event=die --format {{.Actor.ID}}").success().line();
+    let shown = shown.success().out().replace(own, "OWN").replace(&id, "ID");
+    assert_eq!(
+        shown.lines().collect::<Vec<_>>(),
+        [
+            "volume create data",
+            "volume create OWN",
+            "container create ID",
+            "container attach ID",
+            "network connect none",
+            "volume mount data",
+            "volume mount OWN",
+            "container start ID",
+            "container die ID",
+            "network disconnect none",
+            "volume unmount data",
+            "volume unmount OWN",
+            "volume destroy OWN",
+            "container destroy ID",
+            "volume destroy data",
+        ]
+    );
+    let mount = sandbox.run("events --since 0 --until 0s -f event=mount -f volume=data").success().line();
+    let want = format!(
+        "volume mount data (container={id}, destination=/data, driver=local, propagation=, read/write=false)"
+    );
+    assert!(mount.ends_with(&want), "{mount}");
+    let network = sandbox.run("events --since 0 --until 0s -f event=connect").success().line();
+    assert!(
+        network.ends_with(&format!("network connect none (container={id}, name=none, type=null)")),
+        "{network}"
+    );
+}
+
+#[test]
+fn a_restart_and_a_new_name_are_written_down() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name one --network none busybox sleep 100").success();
+    sandbox.run("restart -s KILL one").success();
+    sandbox.run("rename one two").success();
+    let all = actions(&sandbox, "-f type=container");
+    let all: Vec<_> = all.iter().filter_map(|line| line.strip_prefix("container ")).collect();
+    assert_eq!(all.join(" "), "create start kill die stop start restart rename");
+    let old = sandbox.run("events --since 0 --until 0s -f event=rename --format '{{.Actor.Attributes.oldName}} {{.Actor.Attributes.name}}'");
+    old.success().stdout("/one two\n");
+}
+
+#[test]
 fn images_are_written_down_too() {
     let sandbox = Sandbox::with_busybox();
     let id = sandbox.inspect("busybox", "Id");

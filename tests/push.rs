@@ -53,6 +53,10 @@ fn the_plain_lines() {
     assert!(last.starts_with(&format!("latest: digest: {digest} size: ")), "{last}");
     assert_eq!(lines.len(), 7, "{lines:#?}");
 
+    let events = sandbox
+        .run("events --since 0 --until 0s -f event=push --format '{{.ID}} {{.Actor.Attributes.name}}'");
+    events.success().stdout(&format!("{name}:latest {name}\n"));
+
     // The image is what it was, under the digest that the registry knows.
     assert_eq!(sandbox.inspect(&name, "Id"), id);
     assert_eq!(sandbox.inspect(&name, "RepoDigests"), json!([format!("{name}@{digest}")]));

@@ -3,22 +3,61 @@
 //! Writing an event never fails the command that it is about. It costs one `write(2)` and is not synced.
 
 use super::Engine;
+use super::list::network_name;
 use crate::oci::reference::Reference;
 use crate::store::containers::Record;
 use crate::store::events::{self, Event, Sink};
 use crate::store::images::Image;
+use crate::store::options::{MountKind, NetworkMode};
+use crate::store::volumes::LOCAL;
 
 /// Writes down what happened to a container, with its labels, its image and its name, and `more`.
 pub fn container(engine: &Engine, record: &Record, action: &str, more: &[(&str, &str)]) {
     append(engine, &of_container(record, action, more));
 }
 
-/// Writes down that a container's program has ended, if it ever ran.
+/// Writes down that a container's program runs, after what of network and volumes it has taken for that.
+pub fn started(engine: &Engine, record: &Record) {
+    network(engine, record, "connect");
+    for mount in &record.options.mounts {
+        let MountKind::Volume { name, .. } = &mount.kind else { continue };
+        let attributes = [
+            ("container", record.id.as_str()),
+            ("destination", &mount.target),
+            ("driver", LOCAL),
+            ("propagation", ""),
+            ("read/write", if mount.read_only { "false" } else { "true" }),
+        ];
+        object(engine, "volume", name, "mount", &attributes);
+    }
+    container(engine, record, "start", &[]);
+}
+
+/// Writes down that a container's program has ended, if it ever ran, and what it has given back.
 pub fn died(engine: &Engine, record: &Record) {
     let (Some(started), Some(finished)) = (record.state.started_at, record.state.finished_at) else { return };
     let seconds = finished.duration_since(started).as_secs().max(0).to_string();
     let code = record.state.exit_code.to_string();
     container(engine, record, "die", &[("execDuration", &seconds), ("exitCode", &code)]);
+    network(engine, record, "disconnect");
+    for mount in &record.options.mounts {
+        let MountKind::Volume { name, .. } = &mount.kind else { continue };
+        object(engine, "volume", name, "unmount", &[("container", &record.id), ("driver", LOCAL)]);
+    }
+}
+
+/// Writes down what becomes of a container on its network, which has no id but its name.
+fn network(engine: &Engine, record: &Record, action: &str) {
+    let kind = match &record.options.network {
+        // It is another container's that is on a network.
+        NetworkMode::Container { .. } => return,
+        NetworkMode::None => "null",
+        NetworkMode::Host => "host",
+        NetworkMode::Default | NetworkMode::Slirp4netns { .. } => "slirp4netns",
+    };
+    let name = network_name(&record.options.network);
+    let attributes = [("container", record.id.as_str()), ("name", &name), ("type", kind)];
+    object(engine, "network", &name, action, &attributes);
 }
 
 /// [`container`] for a process that no longer sees the store by its path.

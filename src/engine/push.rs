@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Engine, namespace};
+use super::{Engine, events, namespace};
 use crate::image::progress::Progress;
 use crate::image::push::{self, PushRequest};
 
@@ -20,6 +20,10 @@ where
     let opened = namespace::open(engine)?.finish()?;
     namespace::run_inside(&opened, || {
         let pushed = push::push(engine.layout(), request, &progress())?;
+        for one in &pushed {
+            let image = engine.images().by_name(&one.reference).ok().flatten();
+            events::transfer(engine, &one.reference, image.as_ref(), "push");
+        }
         Ok(pushed.into_iter().map(|one| (one.reference.to_string(), one.digest.to_string())).collect())
     })
 }

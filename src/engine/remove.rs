@@ -59,10 +59,7 @@ pub fn clear(engine: &Engine, entry: &str) -> Result<Option<Record>> {
     for volume in record.iter().filter(|_| volumes).flat_map(|record| record.options.anonymous_volumes()) {
         // One that another container shares is kept for that one.
         match super::volumes::detach(engine, &volume) {
-            Ok(place) => {
-                places.push(place.into());
-                events::object(engine, "volume", &volume, "destroy", &[("driver", "local")]);
-            }
+            Ok(place) => places.push(place.into()),
             Err(error) if error.is::<NoSuchVolume>() || error.is::<InUse>() => {}
             Err(error) => return Err(error),
         }

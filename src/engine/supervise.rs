@@ -47,8 +47,9 @@ impl Supervisor<'_> {
         monitor.add_client(client, taking, ties)?;
         loop {
             let begun = Instant::now();
-            self.tell("start");
-            let mut duties = Duties::begin(self.engine, self.record.as_ref().context("find the record")?);
+            let record = self.record.as_ref().context("find the record")?;
+            events::started(self.engine, record);
+            let mut duties = Duties::begin(self.engine, record);
             monitor.tell_all(&Event::Started);
             let ended = monitor.run(&signals, &mut duties)?;
             let wants_restart = duties.finish();

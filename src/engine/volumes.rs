@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 
-use super::{Engine, namespace, remove};
+use super::{Engine, events, namespace, remove};
 use crate::base::file::read_bounded;
 use crate::base::id;
 use crate::base::pattern::Regex;
@@ -50,6 +50,9 @@ pub fn create(engine: &Engine, driver: &str, mut wanted: Wanted) -> Result<Strin
 pub fn hold(engine: &Engine, wanted: &Wanted) -> Result<Held> {
     let backing = Backing::parse(&wanted.options).with_context(|| format!("create {}", wanted.name))?;
     let (held, made) = engine.volumes().hold(wanted)?;
+    if made {
+        events::object(engine, "volume", &wanted.name, "create", &[("driver", LOCAL)]);
+    }
     if let (true, Backing::Directory { owner: Some((uid, gid)) }) = (made, backing) {
         let opened = namespace::open(engine)?.finish()?;
         let data = engine.volumes().data(&wanted.name);
@@ -80,10 +83,12 @@ pub fn names(options: &ContainerOptions) -> impl Iterator<Item = &str> {
 
 /// Takes a volume's name away, unless a container uses it; what is left in `tmp/` is to be erased.
 pub fn detach(engine: &Engine, name: &str) -> Result<String> {
-    engine.volumes().detach(name, || match users(engine, name)? {
+    let place = engine.volumes().detach(name, || match users(engine, name)? {
         users if users.is_empty() => Ok(()),
         users => Err(InUse { name: name.to_owned(), users }.into()),
-    })
+    })?;
+    events::object(engine, "volume", name, "destroy", &[("driver", LOCAL)]);
+    Ok(place)
 }
 
 /// Removes a volume that no container uses, whoever its files belong to.
