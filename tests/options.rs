@@ -148,11 +148,14 @@ fn words_that_have_one_answer_here() {
         ),
         ("--cgroups split", "--cgroups split is not supported yet"),
         ("--cgroups nonsense", "invalid cgroup mode \"nonsense\": must be \"disabled\""),
-        ("--gpus all", "--gpus is not supported yet"),
+        ("--gpus all", "could not select device driver \"\" with capabilities: [[gpu]]"),
         ("--network-alias a", "--network-alias is not supported yet"),
         ("--link a", "--link is not supported yet"),
         ("--ip 1.2.3.4", "--ip is not supported yet"),
-        ("--use-api-socket", "--use-api-socket is not supported yet"),
+        (
+            "--use-api-socket",
+            "--use-api-socket has nothing to mount: there is no daemon, so there is no API socket",
+        ),
     ] {
         sandbox
             .run(&format!("run --rm {flags} busybox true"))

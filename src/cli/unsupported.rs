@@ -26,6 +26,10 @@ enum Kind {
     Limit,
     /// Only means something on Windows.
     Windows,
+    /// Needs a driver of devices, of which there is none.
+    Driver,
+    /// Needs a daemon.
+    Daemon,
 }
 
 /// `run` and `create`, as docker 28 and podman 5 have them.
@@ -63,7 +67,7 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--chrootdirs", None, Kind::Missing),
     ("--creds", None, Kind::Missing),
     ("--decryption-key", None, Kind::Missing),
-    ("--gpus", None, Kind::Missing),
+    ("--gpus", None, Kind::Driver),
     ("--group-entry", None, Kind::Missing),
     ("--health-log-destination", None, Kind::Missing),
     ("--health-max-log-count", None, Kind::Missing),
@@ -102,7 +106,7 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--subgidname", None, Kind::Missing),
     ("--subuidname", None, Kind::Missing),
     ("--systemd", None, Kind::Missing),
-    ("--use-api-socket", None, Kind::Missing),
+    ("--use-api-socket", None, Kind::Daemon),
 ];
 
 /// A flag by its two names.
@@ -349,6 +353,12 @@ pub fn refuse(known: &Known, path: &str) -> anyhow::Error {
         Kind::Missing => anyhow!("{long} is not supported yet"),
         Kind::Windows => anyhow!("{long} is for Windows containers only"),
         Kind::Limit => refuse_limit(long),
+        Kind::Driver => {
+            // What docker says on a host without one.
+            let error = anyhow!("could not select device driver \"\" with capabilities: [[gpu]]");
+            Hinted::new(error, "give the host's devices by their paths: --device /dev/dri").into()
+        }
+        Kind::Daemon => anyhow!("{long} has nothing to mount: there is no daemon, so there is no API socket"),
     };
     // The flag is what is wrong, whichever the command.
     UsageError { text: report::lines(&error, path).join("\n"), code: BAD_FLAG }.into()
@@ -395,6 +405,13 @@ mod tests {
         assert!(usage.text.starts_with("coracle: --pod is not supported yet\n"));
         let error = refuse(&of_verb("ps", "--sort").unwrap(), "ps");
         assert_eq!(error.to_string(), "Error: --sort is not supported yet");
+        for (flag, want) in [
+            ("--gpus", "coracle: could not select device driver \"\" with capabilities: [[gpu]]\n"),
+            ("--use-api-socket", "coracle: --use-api-socket has nothing to mount: there is no daemon,"),
+        ] {
+            let text = refuse(&of_verb("run", flag).unwrap(), "run").to_string();
+            assert!(text.starts_with(want), "{text}");
+        }
         assert!(refuse(&of_verb("run", "-m").unwrap(), "run").to_string().starts_with("coracle: --memory "));
     }
 }
