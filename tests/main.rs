@@ -13,6 +13,7 @@ mod faults;
 mod fixtures;
 mod health;
 mod images;
+mod inspect;
 mod inventory;
 mod isolation;
 mod lifecycle;

@@ -22,6 +22,8 @@ use crate::store::volumes::{NoSuchVolume, Volumes};
 
 /// A `config.json` is small; one beyond this is not ours.
 const SPEC_LIMIT: u64 = 16 << 20;
+/// A host name has 64 bytes at most on Linux.
+const NAME_LIMIT: u64 = 4096;
 /// Docker's exit code for a template that cannot be parsed.
 const BAD_TEMPLATE: u8 = 64;
 /// What `--type` of docker's takes; not all of them exist here.
@@ -142,6 +144,8 @@ impl Output {
             }
         }
         match source {
+            // As docker: a line, even of nothing.
+            Some(_) if found.is_empty() => out::line("")?,
             Some(source) => found.iter().try_for_each(|document| out::line(&fill(document, &source)?))?,
             None => out::line(&pretty(&found)?)?,
         }
@@ -170,11 +174,48 @@ pub fn show_one(document: &Value, format: &str) -> Result<String> {
     fill(document, &source)
 }
 
+/// Fields that Go names otherwise than JSON does: docker fills a template with the one, then with the other.
+const GO_NAMES: &[(&str, &str)] = &[
+    ("CPUCount", "CpuCount"),
+    ("CPUPercent", "CpuPercent"),
+    ("CPUPeriod", "CpuPeriod"),
+    ("CPUQuota", "CpuQuota"),
+    ("CPURealtimePeriod", "CpuRealtimePeriod"),
+    ("CPURealtimeRuntime", "CpuRealtimeRuntime"),
+    ("CPUShares", "CpuShares"),
+    ("DNS", "Dns"),
+    ("DNSOptions", "DnsOptions"),
+    ("DNSSearch", "DnsSearch"),
+    ("HostIP", "HostIp"),
+    ("ID", "Id"),
+    ("NanoCPUs", "NanoCpus"),
+];
+
 fn fill(document: &Value, source: &str) -> Result<String> {
+    fill_as_is(document, source).or_else(|error| match json_names(source) {
+        renamed if renamed == source => Err(error),
+        renamed => fill_as_is(document, &renamed).map_err(|_| error),
+    })
+}
+
+fn fill_as_is(document: &Value, source: &str) -> Result<String> {
     let mut order = KeyOrder::new();
     template::key_order(document, &mut order);
     let filled = template::compile(source, Fill::Data, order)?.fill(&template::data(document), None);
     filled.context("template parsing error")
+}
+
+/// A template with the names that JSON has in place of Go's.
+fn json_names(source: &str) -> String {
+    let mut parts = source.split('.');
+    let mut renamed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(part.len());
+        let (field, rest) = part.split_at(end);
+        let name = GO_NAMES.iter().find(|(go, _)| *go == field).map_or(field, |(_, json)| json);
+        renamed.extend([".", name, rest]);
+    }
+    renamed
 }
 
 /// An array, indented by four spaces.
@@ -221,9 +262,19 @@ fn container(layout: &Layout, name: &str) -> Result<Value> {
     let is_checked = record.options.health.as_ref().is_some_and(|health| health.command().is_some());
     let health = is_checked.then(|| health::load(layout, &record.id)).flatten();
     let executions = if record.state.is_running() { executions::ids(layout, &record.id) } else { Vec::new() };
-    let context =
-        inspect::Context { layout, image: &image, spec: spec.as_ref(), health: health.as_ref(), executions };
-    Ok(inspect::container(&record, &context))
+    let hostname = file::read_bounded(&layout.container(&record.id).join("hostname"), NAME_LIMIT).ok();
+    let hostname = hostname.and_then(|name| String::from_utf8(name).ok());
+    Ok(inspect::container(
+        &record,
+        &inspect::Context {
+            layout,
+            image: &image,
+            spec: spec.as_ref(),
+            health: health.as_ref(),
+            executions,
+            hostname: hostname.as_deref().map(str::trim_end).filter(|name| !name.is_empty()),
+        },
+    ))
 }
 
 fn image(layout: &Layout, name: &str) -> Result<Value> {

@@ -13,7 +13,7 @@ use super::{detach, out};
 use crate::config::linger;
 use crate::engine::attach::{Outcome, Streams};
 use crate::engine::run;
-use crate::store::options::RestartPolicy;
+use crate::store::options::{Attached, RestartPolicy};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -71,7 +71,13 @@ impl Action for Args {
         // With input alone the id is shown at once: the end of what is typed may be far.
         let names_first = !shows && streams.is_some();
         let (name, cidfile) = (self.create.name.clone(), self.create.cidfile.clone());
-        let options = self.create.into_options(operands)?;
+        let mut options = self.create.into_options(operands)?;
+        let attached = streams.as_ref();
+        options.attached = Attached {
+            stdin: attached.is_some_and(|streams| streams.stdin),
+            stdout: attached.is_some_and(|streams| streams.stdout),
+            stderr: attached.is_some_and(|streams| streams.stderr),
+        };
         create::check_cidfile(cidfile.as_deref())?;
         let comes_back = options.restart != RestartPolicy::No;
         let engine = session.engine()?;

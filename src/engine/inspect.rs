@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub health: Option<&'a Health>,
     /// The ids of the executions that go on in it.
     pub executions: Vec<String>,
+    /// The host name that was written down for it, which may be the host's or another container's.
+    pub hostname: Option<&'a str>,
 }
 
 /// The document of one container. Its state is shown as it is in the record: settle that before.
@@ -70,7 +72,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "HostConfig": host_config(record, context.spec),
         "GraphDriver": graph_driver(record, context.layout),
         "Mounts": mounts::points(&record.options.mounts, context.layout),
-        "Config": config(record, context.image),
+        "Config": config(record, context),
         "NetworkSettings": network_settings(record, context.layout),
     })
 }
@@ -282,8 +284,9 @@ fn graph_driver(record: &Record, layout: &Layout) -> Value {
     })
 }
 
-fn config(record: &Record, image: &ContainerConfig) -> Value {
-    let options = &record.options;
+fn config(record: &Record, context: &Context) -> Value {
+    let (options, image) = (&record.options, context.image);
+    let hostname = options.hostname.as_deref().or(context.hostname);
     let exposed: Map<String, Value> = image
         .exposed_ports
         .keys()
@@ -309,16 +312,17 @@ fn config(record: &Record, image: &ContainerConfig) -> Value {
     let command = if options.command.is_empty() { default_command } else { &options.command[..] };
     let labels: BTreeMap<_, _> = image.labels.iter().chain(&options.labels).collect();
     let mut config = json!({
-        "Hostname": options.hostname.clone().unwrap_or_else(|| record.id.chars().take(12).collect()),
+        "Hostname": hostname.unwrap_or(&record.id[..12]),
         "Domainname": options.domainname.as_deref().unwrap_or_default(),
         "User": options.user.as_deref().unwrap_or(&image.user),
-        "AttachStdin": false,
-        "AttachStdout": true,
-        "AttachStderr": true,
+        "AttachStdin": options.attached.stdin,
+        "AttachStdout": options.attached.stdout,
+        "AttachStderr": options.attached.stderr,
         "ExposedPorts": exposed,
         "Tty": options.tty,
         "OpenStdin": options.stdin_open,
-        "StdinOnce": false,
+        // Docker closes the input of a container when the one client that has it goes.
+        "StdinOnce": options.stdin_open && options.attached.stdin,
         "Env": environment(&image.env, &options.env),
         "Cmd": list_or_null(command.to_vec()),
         "Healthcheck": options.health.as_ref().map(healthcheck),
@@ -467,7 +471,14 @@ mod tests {
         let layout = Layout::new(Roots { data: "/data".into(), run: "/run".into() });
         container(
             record,
-            &Context { layout: &layout, image, spec: None, health: None, executions: Vec::new() },
+            &Context {
+                layout: &layout,
+                image,
+                spec: None,
+                health: None,
+                executions: Vec::new(),
+                hostname: None,
+            },
         )
     }
 

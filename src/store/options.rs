@@ -100,6 +100,7 @@ pub struct ContainerOptions {
     /// `--userns` and what belongs to it.
     pub userns: UsernsOptions,
     pub log: LogOptions,
+    pub attached: Attached,
 }
 
 impl ContainerOptions {
@@ -156,6 +157,21 @@ impl RestartPolicy {
             Self::OnFailure { retries } => retries,
             Self::No | Self::Always | Self::UnlessStopped => 0,
         }
+    }
+}
+
+/// The streams that the command which made the container took part in, only for `inspect`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attached {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+}
+
+impl Default for Attached {
+    /// What docker's `create` says without further flags.
+    fn default() -> Self {
+        Self { stdin: false, stdout: true, stderr: true }
     }
 }
 

@@ -28,7 +28,8 @@ use crate::config::docker::Settings;
 use crate::config::env;
 use crate::oci::platform::Platform;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy, Ulimit, UsernsOptions,
+    Attached, ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy, Ulimit,
+    UsernsOptions,
 };
 use crate::store::userns::MapFlag;
 
@@ -365,6 +366,8 @@ impl CreateFlags {
             supervisor_pidfile,
             log: logging::options(self.log_driver, &self.log_opt)?,
             userns: userns_options,
+            // What `create` says of itself, and `run` without -d or -a.
+            attached: Attached { stdin: self.interactive, ..Attached::default() },
         })
     }
 
@@ -526,6 +529,7 @@ mod tests {
             stop_signal: Some("term".to_owned()),
             ulimits: vec![Ulimit { name: "nofile".to_owned(), soft: 3, hard: 3 }],
             shm_size: Some(64 << 20),
+            attached: Attached { stdin: true, stdout: true, stderr: true },
             ..ContainerOptions::default()
         };
         assert_eq!(got, want);
