@@ -143,3 +143,14 @@ fn copies_through_tar_streams() {
     sandbox.run("exec live stat -c %u:%g /tmp/mine").success().stdout("0:0\n");
     sandbox.run("exec live ls -a /tmp").success().stdout_lacks(".wh.");
 }
+
+#[test]
+fn a_reader_that_leaves_ends_the_archive_quietly() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("create --name big busybox true").success();
+    let program = sandbox.program().display();
+    for line in ["export big", "cp big:/bin -"] {
+        let script = format!("{{ {program} {line}; echo $? >&2; }} | head -c 600 >/dev/null");
+        sandbox.witness(&format!("sh -c '{script}'")).success().stderr("141\n");
+    }
+}

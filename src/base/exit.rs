@@ -1,6 +1,6 @@
 //! Errors that decide the exit code of the whole command.
 
-use std::fmt;
+use std::{fmt, io};
 
 use super::hint::Hinted;
 
@@ -43,6 +43,16 @@ impl ExitWith {
 #[derive(Debug, thiserror::Error)]
 #[error("the reader of the output has gone")]
 pub struct ReaderGone;
+
+/// Whether our output got all of what `written` is the result of: not if its reader has gone. For work that writes
+/// nowhere else.
+pub fn is_whole<T>(written: anyhow::Result<T>) -> anyhow::Result<bool> {
+    let is_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    match written {
+        Err(error) if error.chain().any(|cause| cause.downcast_ref().is_some_and(is_pipe)) => Ok(false),
+        written => written.map(|_| true),
+    }
+}
 
 /// A signal ended the work, which has been put away: nothing is reported, and the exit code is 128 + its number.
 #[derive(Debug, thiserror::Error)]

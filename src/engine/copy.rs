@@ -14,10 +14,13 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FileType, Mode, OFlags, StatVfsMountFlags};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::filesystem::Filesystem;
 use super::{Engine, events, namespace};
 use crate::base::copy::{Copied, Copier, CopyOptions};
+use crate::base::exit::{self, ReaderGone};
 use crate::layer::compress;
 use crate::layer::pack;
 use crate::layer::unpack::{Form, UnpackOptions, unpack};
@@ -84,17 +87,19 @@ fn tell(engine: &Engine, id: Option<&str>, action: &str) {
 /// Writes what is at a container's end as a tar archive.
 pub fn send(engine: &Engine, from: &End, follow: bool, out: BorrowedFd<'_>) -> Result<()> {
     let out = File::from(out.try_clone_to_owned().context("duplicate a descriptor")?);
-    with_side(engine, from, |side| {
+    let is_whole = with_side(engine, from, |side| {
         let found = side.find(follow)?;
         let out = BufWriter::with_capacity(1 << 16, &out);
         let name = if found.contents { Path::new(".") } else { Path::new(&found.name) };
-        match found.source {
+        exit::is_whole(match found.source {
             Source::Directory(directory) => pack::pack_directory(directory, name, out),
             Source::Entry(parent, last) => pack::pack_entry(parent.as_fd(), &last, name, out),
             Source::File(file) => pack::pack_file(file, name, out),
-        }
-        .map(drop)
+        })
     })?;
+    if !is_whole {
+        return Err(ReaderGone.into());
+    }
     tell(engine, id_of(engine, from)?.as_deref(), "archive-path");
     Ok(())
 }
@@ -122,7 +127,11 @@ pub fn receive(engine: &Engine, input: BorrowedFd<'_>, to: &End, wishes: Wishes)
 }
 
 /// Does `work` with one container's files, in its user namespace.
-fn with_side(engine: &Engine, end: &End, work: impl FnOnce(&Side) -> Result<()>) -> Result<()> {
+fn with_side<T: Serialize + DeserializeOwned>(
+    engine: &Engine,
+    end: &End,
+    work: impl FnOnce(&Side) -> Result<T>,
+) -> Result<T> {
     let id = id_of(engine, end)?.context("must specify at least one container source")?;
     let found = Filesystem::of(engine, &id)?;
     let namespace = found.namespace(engine)?;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::filesystem::Filesystem;
 use super::{Engine, events, namespace};
+use crate::base::exit::{self, ReaderGone};
 use crate::layer::pack::{self, Form};
 
 /// Writes the archive to `out`.
@@ -17,11 +18,14 @@ pub fn export(engine: &Engine, name: &str, out: BorrowedFd<'_>) -> Result<()> {
     let found = Filesystem::of(engine, &id)?;
     let out = File::from(out.try_clone_to_owned().context("duplicate a descriptor")?);
     let namespace = found.namespace(engine)?;
-    namespace::run_inside(&namespace, || {
+    let is_whole = namespace::run_inside(&namespace, || {
         let root = found.open_alone().context("open the container's files")?;
         let out = BufWriter::with_capacity(1 << 16, &out);
-        pack::pack(root.into(), Path::new(""), Form::Files, out, |_| false, None).map(drop)
+        exit::is_whole(pack::pack(root.into(), Path::new(""), Form::Files, out, |_| false, None))
     })?;
+    if !is_whole {
+        return Err(ReaderGone.into());
+    }
     events::container(engine, &engine.containers().load(&id)?, "export", &[]);
     Ok(())
 }
