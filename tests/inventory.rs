@@ -1,6 +1,7 @@
-//! Small verbs about containers there are: `rename`, `port`, `container prune`.
+//! Small verbs about containers there are: `rename`, `port`, `container prune`, `top`, sizes.
 
-use crate::support::Sandbox;
+use crate::skip;
+use crate::support::{Sandbox, eventually, program};
 
 #[test]
 fn another_name() {
@@ -52,7 +53,7 @@ fn where_ports_are() {
     let ports = "-p 127.0.0.1:0:80 -p 127.0.0.1:0:53/udp";
     let started = sandbox.run(&format!("run -d --name live {ports} busybox sleep 1000"));
     if started.exit_code() != 0 {
-        crate::skip!("no network here: {}", started.stderr);
+        skip!("no network here: {}", started.stderr);
     }
     let lines = sandbox.run("port live").success().lines();
     assert!(
@@ -89,4 +90,73 @@ fn prune_takes_what_does_not_run() {
     assert_eq!(names(), ["labelled", "live"]);
     sandbox.command("container prune --filter label=keep=yes").input("y\n").finish().success();
     assert_eq!(names(), ["live"]);
+}
+
+#[test]
+fn how_much_room_they_take() {
+    let sandbox = Sandbox::with_busybox();
+    // A file that the user may not read, of a subordinate id where there are such.
+    let script = "dd if=/dev/zero of=/f bs=1000 count=5 2>/dev/null; ln /f /second; mkdir -m 0 /closed; \
+                  chown 1:1 /closed || true";
+    let made = ["run", "--name", "full", "--network", "none", "busybox", "sh", "-c", script];
+    sandbox.run_words(&made).success();
+    sandbox.run("create --name empty busybox true").success();
+    let numbers = sandbox.run("inspect -s -f '{{.SizeRw}} {{.SizeRootFs}}' full empty").success().lines();
+    let numbers: Vec<u64> =
+        numbers.iter().flat_map(|line| line.split(' ')).map(|number| number.parse().unwrap()).collect();
+    let [own, whole, 0, image] = numbers[..] else { panic!("{numbers:?}") };
+    assert_eq!((own, whole), (5000, image + 5000));
+    assert!(image > 0);
+    sandbox.run("container inspect --size -f '{{.SizeRw}}' full").success().stdout("5000\n");
+    assert!(!sandbox.run("inspect full").success().out().contains("SizeRw"));
+    sandbox.run("inspect -s busybox").success().stderr("WARNING: --size ignored for image\n");
+    let table = sandbox.run("ps -as").success().lines();
+    assert!(table[0].ends_with("SIZE"), "{table:?}");
+    assert!(table[1].contains("  0B (virtual ") && table[2].contains("  5kB (virtual "), "{table:?}");
+    let asked = sandbox.run("ps -a --format {{.Size}} --filter name=full").success().line();
+    assert!(asked.starts_with("5kB (virtual "), "{asked}");
+    sandbox.run("ps -a --format json --filter name=full").success().stdout_has("\"Size\":\"0B\"");
+    sandbox.run("ps -as --format raw --filter name=full").success().stdout_has("\nsize: 5kB (virtual ");
+}
+
+#[test]
+fn processes_of_a_container() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "sleep 1001 & exec sleep 1000";
+    sandbox
+        .run_words(&["run", "-d", "--name", "live", "--network", "none", "busybox", "sh", "-c", script])
+        .success();
+    sandbox.run("run -d --name host --pid host --network none busybox sleep 1002").success();
+    sandbox.run("create --name still busybox true").success();
+    if program("ps").is_none() {
+        sandbox.run("top live").code(1).stderr_has("hint: install the package procps");
+        skip!("no ps");
+    }
+    sandbox.run("exec -d live sleep 1003").success();
+    let sleeps = |name: &str| -> Vec<String> {
+        let lines = sandbox.run(&format!("top {name} -eo pid,args")).success().lines();
+        assert_eq!(lines[0], "PID                 COMMAND");
+        let mut seconds: Vec<_> =
+            lines[1..].iter().map(|line| line.rsplit_once(' ').unwrap().1.to_owned()).collect();
+        seconds.sort();
+        seconds
+    };
+    eventually("all processes", || (sleeps("live") == ["1000", "1001", "1003"]).then_some(()));
+    assert_eq!(sleeps("host"), ["1002"]);
+    let lines = sandbox.run("container top live").success().lines();
+    let titles: Vec<_> = lines[0].split_whitespace().collect();
+    assert_eq!(titles, ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
+    let pid = sandbox.inspect("live", "State")["Pid"].to_string();
+    let first = lines.iter().find(|line| line.ends_with("sleep 1000")).unwrap();
+    assert_eq!(first.split_whitespace().nth(1), Some(pid.as_str()));
+    sandbox.run("top live -eo args").code(1).stderr("Error: Couldn't find PID field in ps output\n");
+    sandbox.run("top live --nonsense").code(1).stderr_has("Error: ps: ");
+    let renamed = sandbox.run("top live -eo ppid -o ppid=PID");
+    renamed.code(1).stderr("Error: specifying \"ppid=PID\" is not allowed\n");
+    let still = sandbox.inspect("still", "Id");
+    let error = format!("Error: container {} is not running\n", still.as_str().unwrap());
+    sandbox.run("top still").code(1).stderr(&error);
+    sandbox.run("top nothing").code(1).stderr("Error: No such container: nothing\n");
+    let told = sandbox.run("events --until 0s --filter event=top --format {{.Actor.Attributes.name}}");
+    assert!(told.success().lines().contains(&"live".to_owned()));
 }

@@ -11,14 +11,13 @@ use super::report::{self, Reported, UsageError};
 use super::template::{self, Fill, KeyOrder};
 use super::verb::{Action, Operands, Session};
 use crate::base::file;
-use crate::engine::{images_view, inspect, inspect_image};
-use crate::store::containers::{Containers, LookupError, Source};
+use crate::engine::{Engine, changes, images_view, inspect, inspect_image};
+use crate::store::containers::{LookupError, Source};
 use crate::store::executions;
 use crate::store::health;
-use crate::store::images::{ImageLookup, Images};
+use crate::store::images::ImageLookup;
 use crate::store::layers::Layers;
-use crate::store::layout::Layout;
-use crate::store::volumes::{NoSuchVolume, Volumes};
+use crate::store::volumes::NoSuchVolume;
 
 /// A `config.json` is small; one beyond this is not ours.
 const SPEC_LIMIT: u64 = 16 << 20;
@@ -37,12 +36,16 @@ pub struct Args {
     /// Look only among objects of this type: container, image or volume
     #[arg(long = "type", value_name = "type")]
     kind: Option<String>,
+    #[command(flatten)]
+    sizes: SizeFlag,
 }
 
 #[derive(clap::Args)]
 pub struct ContainerArgs {
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    sizes: SizeFlag,
 }
 
 #[derive(clap::Args)]
@@ -62,6 +65,13 @@ struct Output {
     /// Print through a Go template, or 'json' for one line each
     #[arg(long, short, value_name = "format")]
     format: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct SizeFlag {
+    /// Show how much room a container takes: SizeRw its own files, SizeRootFs those and its image's
+    #[arg(long, short)]
+    size: bool,
 }
 
 const EXAMPLES: &[(&str, &str)] = &[
@@ -87,7 +97,7 @@ impl Action for Args {
                 bail!("unknown type: \"{kind}\": must be one of \"container\", \"image\", \"volume\"")
             }
         };
-        self.output.show(&operands, session, find)
+        self.output.show(&operands, session, self.sizes.size, find)
     }
 }
 
@@ -98,7 +108,7 @@ impl Action for ContainerArgs {
     const EXAMPLES: &'static [(&'static str, &'static str)] = EXAMPLES;
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        self.output.show(&operands, session, container)
+        self.output.show(&operands, session, self.sizes.size, container)
     }
 }
 
@@ -110,7 +120,7 @@ impl Action for ImageArgs {
         &[("What an image runs", "coracle image inspect -f '{{json .Config.Cmd}}' alpine")];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        self.output.show(&operands, session, image)
+        self.output.show(&operands, session, false, image)
     }
 }
 
@@ -122,23 +132,24 @@ impl Action for VolumeArgs {
         &[("Where a volume's files are", "coracle volume inspect -f '{{.Mountpoint}}' pgdata")];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        self.output.show(&operands, session, volume)
+        self.output.show(&operands, session, false, volume)
     }
 }
 
-type Find = fn(&Layout, &str) -> Result<Value>;
+/// Looks an object up by name; the flag asks for its sizes.
+type Find = fn(&Engine, bool, &str) -> Result<Value>;
 
 impl Output {
     /// Shows every object that is found, then reports those that are not, as docker does.
-    fn show(&self, operands: &[String], session: &Session, find: Find) -> Result<ExitCode> {
+    fn show(&self, operands: &[String], session: &Session, size: bool, find: Find) -> Result<ExitCode> {
         let source = self.format.as_deref().filter(|format| !format.is_empty()).map(source_of);
         if let Some(source) = &source {
             check(source)?;
         }
-        let layout = session.layout()?;
+        let engine = session.engine()?;
         let (mut found, mut failed) = (Vec::new(), Vec::new());
         for operand in operands {
-            match find(&layout, operand) {
+            match find(&engine, size, operand) {
                 Ok(document) => found.push(document),
                 Err(error) => failed.push(error),
             }
@@ -231,29 +242,29 @@ fn pretty(documents: &[Value]) -> Result<String> {
 }
 
 /// A container, else an image, else a volume: docker's order.
-fn any(layout: &Layout, name: &str) -> Result<Value> {
-    match container(layout, name) {
+fn any(engine: &Engine, size: bool, name: &str) -> Result<Value> {
+    match container(engine, size, name) {
         Err(error) if error.is::<LookupError>() => {}
         found => return found,
     }
-    match image(layout, name) {
+    match image(engine, size, name) {
         Err(error) if error.is::<ImageLookup>() => {}
         found => return found,
     }
-    match volume(layout, name) {
+    match volume(engine, size, name) {
         Err(error) if error.is::<NoSuchVolume>() => Err(anyhow!("No such object: {name}")),
         found => found,
     }
 }
 
-fn container(layout: &Layout, name: &str) -> Result<Value> {
-    let containers = Containers::new(layout);
+fn container(engine: &Engine, size: bool, name: &str) -> Result<Value> {
+    let (layout, containers) = (engine.layout(), engine.containers());
     let mut record = containers.load(&containers.resolve(name)?)?;
     record.state = record.state.settled();
     let image = match &record.source {
         // An image that is gone takes nothing from what can be shown.
         Source::Image { id, .. } => {
-            Images::new(layout).config(id).map(|(_, config)| config.config).unwrap_or_default()
+            engine.images().config(id).map(|(_, config)| config.config).unwrap_or_default()
         }
         Source::Rootfs { .. } => Default::default(),
     };
@@ -262,6 +273,7 @@ fn container(layout: &Layout, name: &str) -> Result<Value> {
     let is_checked = record.options.health.as_ref().is_some_and(|health| health.command().is_some());
     let health = is_checked.then(|| health::load(layout, &record.id)).flatten();
     let executions = if record.state.is_running() { executions::ids(layout, &record.id) } else { Vec::new() };
+    let sizes = if size { changes::sizes(engine, &[&record])?.pop() } else { None };
     let hostname = file::read_bounded(&layout.container(&record.id).join("hostname"), NAME_LIMIT).ok();
     let hostname = hostname.and_then(|name| String::from_utf8(name).ok());
     Ok(inspect::container(
@@ -272,18 +284,28 @@ fn container(layout: &Layout, name: &str) -> Result<Value> {
             spec: spec.as_ref(),
             health: health.as_ref(),
             executions,
+            sizes,
             hostname: hostname.as_deref().map(str::trim_end).filter(|name| !name.is_empty()),
         },
     ))
 }
 
-fn image(layout: &Layout, name: &str) -> Result<Value> {
-    let image = Images::new(layout).lookup(name)?;
-    let size = images_view::unpacked_size(&image, &Layers::new(layout));
-    Ok(inspect_image::image(&image, size, layout))
+fn image(engine: &Engine, size: bool, name: &str) -> Result<Value> {
+    let image = engine.images().lookup(name)?;
+    warn_unsized(size, "image");
+    let unpacked = images_view::unpacked_size(&image, &Layers::new(engine.layout()));
+    Ok(inspect_image::image(&image, unpacked, engine.layout()))
 }
 
-fn volume(layout: &Layout, name: &str) -> Result<Value> {
-    let volumes = Volumes::new(layout);
-    Ok(inspect::volume(&volumes.load(name)?, &volumes.data(name)))
+fn volume(engine: &Engine, size: bool, name: &str) -> Result<Value> {
+    let volume = engine.volumes().load(name)?;
+    warn_unsized(size, "volume");
+    Ok(inspect::volume(&volume, &engine.volumes().data(name)))
+}
+
+/// Docker's words for a flag that says nothing about this kind of object.
+fn warn_unsized(size: bool, kind: &str) {
+    if size {
+        out::error_line(&format!("WARNING: --size ignored for {kind}"));
+    }
 }

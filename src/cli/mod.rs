@@ -56,6 +56,7 @@ mod stop;
 mod table;
 mod tag;
 mod template;
+mod top;
 mod tree;
 mod unsupported;
 mod update;

@@ -11,8 +11,10 @@ use super::flags::{parse_filter, parse_integer};
 use super::listing::{self, Field, Format, View};
 use super::out;
 use super::verb::{Action, Operands, Session};
-use crate::base::time;
+use crate::base::{size, time};
 use crate::config::docker::Settings;
+use crate::engine::Engine;
+use crate::engine::changes::{self, Sizes};
 use crate::engine::filter::Filters;
 use crate::engine::list::{self, Listed};
 use crate::store::containers::Status;
@@ -21,6 +23,8 @@ use crate::store::containers::Status;
 const COMMAND_WIDTH: usize = 20;
 /// The longest name of a mount that is shown whole.
 const MOUNT_WIDTH: usize = 15;
+/// Docker's digits of a size.
+const SIZE_DIGITS: usize = 3;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,11 +49,16 @@ pub struct Args {
     /// Print ids only
     #[arg(long, short)]
     quiet: bool,
+    /// Show how much room each container's own files take, and those with its image
+    #[arg(long, short)]
+    size: bool,
 }
 
 /// A container, and what its row depends on.
 struct Row {
     container: Listed,
+    /// `None` if nobody asked.
+    sizes: Option<Sizes>,
     whole: bool,
     now: Timestamp,
 }
@@ -68,7 +77,12 @@ impl Action for Args {
         let settings =
             if self.format.is_none() && !self.quiet { Settings::read()? } else { Settings::default() };
         let format = self.format.as_deref().or(Some(settings.ps_format.as_str()));
-        let format = Format::new(format, self.quiet.then_some("ID"));
+        let mut format = Format::new(format, self.quiet.then_some("ID"));
+        let size = self.size
+            || matches!(&format, Format::Columns(text) | Format::Template(text) if text.contains(".Size"));
+        if self.size && format == Format::Raw {
+            format = Format::Template(format!("{}size: {{{{- pad .Size 1 0}}}}\n", VIEW.raw));
+        }
         let filters = Filters::new(&self.filter)?;
         let details = filters.need_details() || DETAILS.iter().any(|name| format.names(name, COLUMNS));
         let layout = session.layout()?;
@@ -81,8 +95,11 @@ impl Action for Args {
         filters.apply(&mut containers, &layout)?;
         self.choose(&mut containers, filters.imply_all());
         let (whole, now) = (self.no_trunc, Timestamp::now());
-        let rows: Vec<_> = containers.into_iter().map(|container| Row { container, whole, now }).collect();
-        listing::print(&VIEW, &rows, &format, COLUMNS)?;
+        let mut sizes = if size { measure(&session.engine()?, &containers)? } else { BTreeMap::new() };
+        let row = |container: Listed| Row { sizes: sizes.remove(&container.id), container, whole, now };
+        let rows: Vec<_> = containers.into_iter().map(row).collect();
+        let columns = [COLUMNS, if size { &["Size"] } else { &[] }].concat();
+        listing::print(&VIEW, &rows, &format, &columns)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -99,6 +116,14 @@ impl Args {
         }
         containers.truncate(last.unwrap_or(usize::MAX));
     }
+}
+
+/// What containers take, by id; one that has just been removed is left out.
+fn measure(engine: &Engine, containers: &[Listed]) -> Result<BTreeMap<String, Sizes>> {
+    let load = |container: &Listed| engine.containers().load(&container.id).ok();
+    let records: Vec<_> = containers.iter().filter_map(load).collect();
+    let sizes = changes::sizes(engine, &records.iter().collect::<Vec<_>>())?;
+    Ok(records.into_iter().map(|record| record.id).zip(sizes).collect())
 }
 
 const COLUMNS: &[&str] = &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
@@ -148,8 +173,7 @@ const VIEW: View<Row> = View {
             header: "CREATED",
             show: |row| Some(time::ago(row.container.created, row.now)),
         },
-        // What docker shows unless sizes were asked for, which cannot be done yet.
-        Field { name: "Size", header: "SIZE", show: |_| Some("0B".to_owned()) },
+        Field { name: "Size", header: "SIZE", show: |row| Some(row.size()) },
         Field {
             name: "State",
             header: "STATE",
@@ -172,6 +196,15 @@ impl Row {
             _ if image.is_empty() => "<no image>".to_owned(),
             Some(hex) => hex.chars().take(12).collect(),
             None => image.to_owned(),
+        }
+    }
+
+    /// `5B (virtual 4.43MB)`; docker's zero unless sizes were asked for.
+    fn size(&self) -> String {
+        let Sizes { own, whole } = self.sizes.unwrap_or_default();
+        match whole {
+            0 => size::human(own, SIZE_DIGITS),
+            _ => format!("{} (virtual {})", size::human(own, SIZE_DIGITS), size::human(whole, SIZE_DIGITS)),
         }
     }
 

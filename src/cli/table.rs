@@ -8,11 +8,16 @@ const PADDING: usize = 3;
 /// Aligns the tab-separated cells of `text`, line by line. A column is a run of lines that have a tab
 /// behind that cell; what follows the last tab of a line belongs to no column.
 pub fn align(text: &str) -> String {
+    align_from(MIN_WIDTH, text)
+}
+
+/// The same with another least width.
+pub fn align_from(least: usize, text: &str) -> String {
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
     let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len() - 1]).collect();
     let columns = widths.iter().map(Vec::len).max().unwrap_or(0);
     for column in 0..columns {
-        set_widths(&lines, &mut widths, column);
+        set_widths(&lines, &mut widths, column, least);
     }
     let mut aligned = String::with_capacity(text.len() * 2);
     for (cells, widths) in lines.iter().zip(&widths) {
@@ -22,12 +27,12 @@ pub fn align(text: &str) -> String {
 }
 
 /// Gives every run of lines that share a column the width of its widest cell.
-fn set_widths(lines: &[Vec<&str>], widths: &mut [Vec<usize>], column: usize) {
+fn set_widths(lines: &[Vec<&str>], widths: &mut [Vec<usize>], column: usize, least: usize) {
     let mut start = 0;
     while start < lines.len() {
         let run = widths[start..].iter().take_while(|widths| widths.len() > column).count();
         let cells = lines[start..start + run].iter().map(|cells| length(cells[column]) + PADDING);
-        let width = cells.max().unwrap_or(0).max(MIN_WIDTH);
+        let width = cells.max().unwrap_or(0).max(least);
         for widths in &mut widths[start..start + run] {
             widths[column] = width;
         }

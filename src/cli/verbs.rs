@@ -8,7 +8,7 @@ use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
     healthcheck, history, images, info, inspect, kill, login, logout, logs, port, ps, pull, push, rename,
-    restart, restart_all, rm, rmi, run, start, stop, tag, update, version, volume, wait,
+    restart, restart_all, rm, rmi, run, start, stop, tag, top, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -54,6 +54,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<start::Args>(&["start", "container start"]),
     Verb::of::<stop::Args>(&["stop", "container stop"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),
+    Verb::of::<top::Args>(&["top", "container top"]),
     Verb::of::<update::Args>(&["update", "container update"]),
     Verb::of::<version::Args>(&["version"]),
     Verb::of::<volume::create::Args>(&["volume create"]),
@@ -190,8 +191,8 @@ mod tests {
                 "Run 'coracle --help' for more information",
             ),
             (
-                "container foo",
-                "coracle: unknown command: coracle container foo",
+                "container frobnicate",
+                "coracle: unknown command: coracle container frobnicate",
                 "Run 'coracle container --help' for more information",
             ),
         ] {

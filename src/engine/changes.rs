@@ -21,6 +21,7 @@ use super::{Engine, namespace};
 use crate::base::walk::{self, FileId, Step, Walk};
 use crate::layer::whiteout;
 use crate::store::containers::{Record, Source};
+use crate::store::layers;
 use crate::sys::path::Dir;
 
 /// One line of `diff`.
@@ -181,22 +182,51 @@ impl Layers {
     }
 }
 
+/// How much room a container takes, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sizes {
+    /// Its own files.
+    pub own: u64,
+    /// Those and its image's.
+    pub whole: u64,
+}
+
 /// How much room a container's own files take, as docker counts: file data, each file once.
 pub fn size(engine: &Engine, record: &Record) -> Result<u64> {
-    let path = engine.layout().container(&record.id).join("upper");
+    Ok(sizes(engine, &[record])?.first().map_or(0, |sizes| sizes.own))
+}
+
+/// How much room containers take, in their order. One user namespace is made for all that the user may not read.
+pub fn sizes(engine: &Engine, records: &[&Record]) -> Result<Vec<Sizes>> {
+    let paths: Vec<_> =
+        records.iter().map(|record| engine.layout().container(&record.id).join("upper")).collect();
+    let own = match measure_all(&paths) {
+        Err(error) if is_denied(&error) => {
+            let opened = namespace::open(engine)?.finish()?;
+            namespace::run_inside(&opened, || measure_all(&paths))
+        }
+        measured => measured,
+    }?;
+    let whole = |record: &Record, own: u64| own + image_size(engine, record);
+    Ok(records.iter().zip(own).map(|(record, own)| Sizes { own, whole: whole(record, own) }).collect())
+}
+
+fn image_size(engine: &Engine, record: &Record) -> u64 {
+    let Source::Image { layers, .. } = &record.source else { return 0 };
+    let store = layers::Layers::new(engine.layout());
+    layers.iter().filter_map(|layer| store.info(layer).ok()).map(|info| info.size).sum()
+}
+
+fn measure_all(paths: &[PathBuf]) -> Result<Vec<u64>> {
+    paths.iter().map(|path| measure(path)).collect()
+}
+
+/// The size of one upper directory: none for a root filesystem that is the host's, or a container that has just been
+/// removed.
+fn measure(path: &Path) -> Result<u64> {
     if !path.is_dir() {
         return Ok(0);
     }
-    match measure(&path) {
-        Err(error) if is_denied(&error) => {
-            let opened = namespace::open(engine)?.finish()?;
-            namespace::run_inside(&opened, || measure(&path))
-        }
-        measured => measured,
-    }
-}
-
-fn measure(path: &Path) -> Result<u64> {
     let top = Dir::open(path).with_context(|| format!("open {}", path.display()))?;
     let mut walk = Walk::new(top.into())?;
     let (mut bytes, mut seen) = (0, HashSet::<FileId>::new());

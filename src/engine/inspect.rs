@@ -11,6 +11,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::changes::Sizes;
 use super::list::network_name;
 use super::logging;
 use super::shift;
@@ -43,6 +44,8 @@ pub struct Context<'a> {
     pub executions: Vec<String>,
     /// The host name that was written down for it, which may be the host's or another container's.
     pub hostname: Option<&'a str>,
+    /// How much room it takes, if that was asked for.
+    pub sizes: Option<Sizes>,
 }
 
 /// The document of one container. Its state is shown as it is in the record: settle that before.
@@ -50,7 +53,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
     let directory = context.layout.container(&record.id);
     let file = |name: &str| directory.join(name).display().to_string();
     let (path, arguments) = record.command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
-    json!({
+    let mut document = json!({
         "Id": record.id,
         "Created": record.created.to_string(),
         "Path": path,
@@ -71,10 +74,14 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "ExecIDs": list_or_null(context.executions.clone()),
         "HostConfig": host_config(record, context.spec),
         "GraphDriver": graph_driver(record, context.layout),
+        "SizeRw": context.sizes.map(|sizes| sizes.own),
+        "SizeRootFs": context.sizes.map(|sizes| sizes.whole),
         "Mounts": mounts::points(&record.options.mounts, context.layout),
         "Config": config(record, context),
         "NetworkSettings": network_settings(record, context.layout),
-    })
+    });
+    leave_out_empty(&mut document, &["SizeRw", "SizeRootFs"]);
+    document
 }
 
 /// The document of one volume, with docker's keys.
@@ -478,6 +485,7 @@ mod tests {
                 health: None,
                 executions: Vec::new(),
                 hostname: None,
+                sizes: None,
             },
         )
     }

@@ -44,6 +44,7 @@ pub mod start;
 pub mod stop;
 pub mod supervise;
 pub mod terminal;
+pub mod top;
 pub mod userns;
 pub mod volumes;
 pub mod wait;

@@ -13,6 +13,13 @@ pub fn start_time(pid: i32) -> io::Result<u64> {
     parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
+/// The parent of a process: field 4.
+pub fn parent(pid: i32) -> io::Result<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let parent = fields(&stat).and_then(|mut fields| fields.nth(1)?.parse().ok());
+    parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
 /// Whether `pid` is still the process that started at `start`, and no zombie.
 pub fn is_alive(pid: i32, start: u64) -> bool {
     if pid <= 0 {
