@@ -26,6 +26,7 @@ mod pull;
 mod push;
 mod registries;
 mod run;
+mod secrets;
 mod sharing;
 mod stress;
 mod supervise;

@@ -33,7 +33,7 @@ const TYPES: &[&str] =
 pub struct Args {
     #[command(flatten)]
     output: Output,
-    /// Look only among objects of this type: container, image or volume
+    /// Look only among objects of this type: container, image, volume or secret
     #[arg(long = "type", value_name = "type")]
     kind: Option<String>,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub struct VolumeArgs {
 }
 
 #[derive(clap::Args)]
-struct Output {
+pub struct Output {
     /// Print through a Go template, or 'json' for one line each
     #[arg(long, short, value_name = "format")]
     format: Option<String>,
@@ -92,9 +92,12 @@ impl Action for Args {
             Some("container") => container,
             Some("image") => image,
             Some("volume") => volume,
+            Some("secret") => super::secret::inspect::document,
             Some(kind) if TYPES.contains(&kind) => bail!("--type {kind} is not supported yet"),
             Some(kind) => {
-                bail!("unknown type: \"{kind}\": must be one of \"container\", \"image\", \"volume\"")
+                bail!(
+                    "unknown type: \"{kind}\": must be one of \"container\", \"image\", \"volume\", \"secret\""
+                )
             }
         };
         self.output.show(&operands, session, self.sizes.size, find)
@@ -137,11 +140,16 @@ impl Action for VolumeArgs {
 }
 
 /// Looks an object up by name; the flag asks for its sizes.
-type Find = fn(&Engine, bool, &str) -> Result<Value>;
+pub type Find = fn(&Engine, bool, &str) -> Result<Value>;
 
 impl Output {
+    /// Whether `--format` was given.
+    pub fn has_format(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// Shows every object that is found, then reports those that are not, as docker does.
-    fn show(&self, operands: &[String], session: &Session, size: bool, find: Find) -> Result<ExitCode> {
+    pub fn show(&self, operands: &[String], session: &Session, size: bool, find: Find) -> Result<ExitCode> {
         let source = self.format.as_deref().filter(|format| !format.is_empty()).map(source_of);
         if let Some(source) = &source {
             check(source)?;

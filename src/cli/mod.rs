@@ -51,6 +51,7 @@ mod restart_all;
 mod rm;
 mod rmi;
 mod run;
+mod secret;
 mod start;
 mod stop;
 mod table;

@@ -101,7 +101,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--rmi", None, Kind::Missing),
     ("--sdnotify", None, Kind::Missing),
     ("--seccomp-policy", None, Kind::Missing),
-    ("--secret", None, Kind::Missing),
     ("--shm-size-systemd", None, Kind::Missing),
     ("--subgidname", None, Kind::Missing),
     ("--subuidname", None, Kind::Missing),
@@ -167,6 +166,8 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--sign-passphrase-file", None),
         ],
     ),
+    ("secret create", &[("--driver-opts", None), ("--ignore", None), ("--template-driver", None)]),
+    ("secret ls", &[("--noheading", Some('n'))]),
     (
         "rm",
         &[
@@ -294,7 +295,6 @@ const COMMANDS: &[&str] = &[
     "pod",
     "save",
     "search",
-    "secret",
     "service",
     "stack",
     "stats",

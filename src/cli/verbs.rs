@@ -8,7 +8,7 @@ use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
     healthcheck, history, images, info, inspect, kill, login, logout, logs, port, ps, pull, push, rename,
-    restart, restart_all, rm, rmi, run, start, stop, tag, top, update, version, volume, wait,
+    restart, restart_all, rm, rmi, run, secret, start, stop, tag, top, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -51,6 +51,11 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<rm::Args>(&["rm", "container rm", "container remove"]),
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),
+    Verb::of::<secret::create::Args>(&["secret create"]),
+    Verb::of::<secret::exists::Args>(&["secret exists"]),
+    Verb::of::<secret::inspect::Args>(&["secret inspect"]),
+    Verb::of::<secret::ls::Args>(&["secret ls", "secret list"]),
+    Verb::of::<secret::rm::Args>(&["secret rm", "secret remove"]),
     Verb::of::<start::Args>(&["start", "container start"]),
     Verb::of::<stop::Args>(&["stop", "container stop"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),
@@ -70,6 +75,7 @@ pub const NOUNS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
+    ("secret", "Manage secrets"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),
 ];

@@ -13,7 +13,7 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, events, files, logging, mounts, namespace, remove, sharing, shift};
+use super::{Engine, events, files, logging, mounts, namespace, remove, secrets, sharing, shift};
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
@@ -56,6 +56,7 @@ impl Draft {
         settle_network(engine, &mut options, &source)?;
         sharing::settle(engine, &mut options)?;
         mounts::settle(engine, &mut options, &image)?;
+        secrets::settle(engine, &mut options)?;
         settle_health(&mut options, &image);
         add_image_labels(&mut options, &image);
         let name = name.map(str::to_owned);

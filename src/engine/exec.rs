@@ -8,7 +8,7 @@ use oci_spec::runtime::Spec;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
-use super::{Engine, events, filesystem, namespace, terminal};
+use super::{Engine, events, filesystem, namespace, secrets, terminal};
 use crate::base::exit::ExitWith;
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
@@ -52,7 +52,8 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
     };
     filesystem::await_root(engine, &record)?;
     let spec = start::read_spec(engine, &record.id)?;
-    let mut process = plan(&spec, options)?;
+    let secrets = secrets::variables(engine, &record.options)?;
+    let mut process = plan(&spec, &secrets, options)?;
     process.console_size = terminal::size();
     let namespaces = namespaces(&spec, &record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
@@ -95,7 +96,8 @@ impl Probe {
     /// Prepares a command for a container that runs.
     pub fn new(engine: &Engine, record: &Record, command: Vec<String>) -> Result<Self> {
         let spec = start::read_spec(engine, &record.id)?;
-        let process = plan(&spec, &ExecOptions { command, ..ExecOptions::default() })?;
+        let secrets = secrets::variables(engine, &record.options)?;
+        let process = plan(&spec, &secrets, &ExecOptions { command, ..ExecOptions::default() })?;
         // The supervisor is in the container's user namespace already, and may not enter it twice.
         let namespaces = namespaces(&spec, record)?.without(Namespaces::USER);
         let filter = start::filter(&record.options)?;
@@ -127,10 +129,11 @@ impl Probe {
     }
 }
 
-/// The container's process with what differs. Nothing is made for it: a working directory that is not there
+/// The container's process with what differs; `secrets` are its variables that no file has. Nothing is made for it: a working directory that is not there
 /// is an error.
-fn plan(spec: &Spec, options: &ExecOptions) -> Result<ProcessPlan> {
+fn plan(spec: &Spec, secrets: &[String], options: &ExecOptions) -> Result<ProcessPlan> {
     let mut plan = ProcessPlan::new(spec)?;
+    plan.set_variables(secrets);
     plan.args.clone_from(&options.command);
     plan.terminal = options.tty;
     plan.init = false;
@@ -149,13 +152,7 @@ fn plan(spec: &Spec, options: &ExecOptions) -> Result<ProcessPlan> {
     if options.tty && !plan.env.iter().any(|entry| entry.starts_with("TERM=")) {
         plan.env.push("TERM=xterm".into());
     }
-    for entry in &options.env {
-        let name = entry.split('=').next().unwrap_or_default();
-        plan.env.retain(|other| other.split('=').next() != Some(name));
-        if entry.contains('=') {
-            plan.env.push(entry.clone());
-        }
-    }
+    plan.set_variables(&options.env);
     if options.privileged {
         plan.capabilities = caps::Sets::from(&caps::to_oci(CapSet::ALL));
         plan.no_new_privileges = false;

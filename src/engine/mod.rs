@@ -37,6 +37,7 @@ pub mod rename;
 pub mod restart;
 pub mod rmi;
 pub mod run;
+pub mod secrets;
 pub mod sharing;
 pub mod shift;
 pub mod spec;
@@ -58,6 +59,7 @@ use crate::config::paths::Roots;
 use crate::store::containers::Containers;
 use crate::store::images::Images;
 use crate::store::layout::Layout;
+use crate::store::secrets::Secrets;
 use crate::store::volumes::Volumes;
 
 /// One store and what runs from it, for the time of one command.
@@ -101,6 +103,10 @@ impl Engine {
 
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes::new(&self.layout)
+    }
+
+    pub fn secrets(&self) -> Secrets<'_> {
+        Secrets::new(&self.layout)
     }
 
     fn notice(&self, text: &str) {

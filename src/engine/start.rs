@@ -25,7 +25,9 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
-use super::{Engine, events, files, filesystem, logging, mounts, remove, sharing, shift, spec, terminal};
+use super::{
+    Engine, events, files, filesystem, logging, mounts, remove, secrets, sharing, shift, spec, terminal,
+};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -227,11 +229,13 @@ impl Supervisor<'_> {
         let mut plan = self.plan(&record, &spec)?;
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
+        let secrets = secrets::load(self.engine, &record.options)?;
         let (namespace, joined) = self.namespaces(&record, opening)?;
         namespace.enter()?;
         let listener = self.listen(&record)?;
         let launch = Launch {
             plan: &plan,
+            secrets: &secrets,
             filter: filter.as_ref(),
             stdin_open: record.options.stdin_open,
             joined: &joined,
@@ -247,9 +251,11 @@ impl Supervisor<'_> {
         let spec = refresh(self.engine, &record, post.max_gid)?;
         let plan = self.plan(&record, &spec)?;
         let filter = filter(&record.options)?;
+        let secrets = secrets::load(self.engine, &record.options)?;
         let joined = sharing::open(self.engine, &record)?.map(|(_, joined)| joined).unwrap_or_default();
         let launch = Launch {
             plan: &plan,
+            secrets: &secrets,
             filter: filter.as_ref(),
             stdin_open: record.options.stdin_open,
             joined: &joined,

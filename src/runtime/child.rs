@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use super::identity::{self, Equipment};
 use super::launch::Joined;
 use super::plan::Plan;
+use super::secrets::{self, Secrets};
 use super::{console, protocol, rootfs};
 use crate::sys::clone::{self, Namespaces};
 use crate::sys::path::Dir;
@@ -22,9 +23,19 @@ pub struct Stdio {
 }
 
 /// Becomes the program of a plan. A failure goes to the parent, with what was tried.
-pub fn run(plan: &Plan, stdio: Option<&Stdio>, joined: &Joined, equipment: &Equipment<'_>) -> ! {
-    let error = match prepare(plan, stdio, joined, equipment.report) {
-        Ok(()) => identity::become_program(&plan.process, equipment),
+pub fn run(
+    plan: &Plan,
+    secrets: &Secrets,
+    stdio: Option<&Stdio>,
+    joined: &Joined,
+    equipment: &Equipment<'_>,
+) -> ! {
+    let error = match prepare(plan, secrets, stdio, joined, equipment.report) {
+        Ok(()) => {
+            let mut process = plan.process.clone();
+            process.set_variables(&secrets.variables);
+            identity::become_program(&process, equipment)
+        }
         Err(error) => error,
     };
     fail(equipment.report, &error)
@@ -36,7 +47,13 @@ pub fn fail(parent: BorrowedFd<'_>, error: &anyhow::Error) -> ! {
     clone::exit_now(i32::from(protocol::Failure::of(error).code))
 }
 
-fn prepare(plan: &Plan, stdio: Option<&Stdio>, joined: &Joined, parent: BorrowedFd<'_>) -> Result<()> {
+fn prepare(
+    plan: &Plan,
+    secrets: &Secrets,
+    stdio: Option<&Stdio>,
+    joined: &Joined,
+    parent: BorrowedFd<'_>,
+) -> Result<()> {
     rustix::process::setsid().context("start a session")?;
     identity::set_oom_score(&plan.process)?;
     // Made by the mounts and devices below, not by the caller's umask.
@@ -51,6 +68,7 @@ fn prepare(plan: &Plan, stdio: Option<&Stdio>, joined: &Joined, parent: Borrowed
     }
     let memory = joined.memory.as_ref().map(|other| shared_memory(other.as_fd())).transpose()?;
     let assembled = rootfs::assemble(plan, memory.as_ref().map(AsFd::as_fd))?;
+    secrets::attach(&assembled.root, &secrets.files)?;
     match stdio {
         Some(stdio) => {
             exec::set_stdio(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())

@@ -11,6 +11,7 @@ use super::identity::{self, Equipment};
 use super::plan::Plan;
 use super::protocol::FromChild;
 use super::seccomp::Filter;
+use super::secrets::Secrets;
 use super::stragglers::Stragglers;
 use super::{guest, userns};
 use crate::base::exit::ExitWith;
@@ -21,6 +22,7 @@ use crate::sys::socket;
 /// What a start needs beside the plan.
 pub struct Launch<'a> {
     pub plan: &'a Plan,
+    pub secrets: &'a Secrets,
     pub filter: Option<&'a Filter>,
     /// `-i`: standard input is a pipe that is kept, not `/dev/null`.
     pub stdin_open: bool,
@@ -105,7 +107,8 @@ impl Launch<'_> {
                     can_set_groups: self.can_set_groups,
                     dies_with_parent: true,
                 };
-                child::run(self.plan, self.passed.or(made.as_ref()), self.joined, &equipment)
+                let stdio = self.passed.or(made.as_ref());
+                child::run(self.plan, self.secrets, stdio, self.joined, &equipment)
             }
         }
     }

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod protocol;
 pub mod rootfs;
 pub mod seccomp;
+pub mod secrets;
 pub mod stragglers;
 pub mod user;
 pub mod userns;

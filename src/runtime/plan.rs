@@ -190,6 +190,17 @@ impl ProcessPlan {
             create_cwd: true,
         })
     }
+
+    /// Sets variables, `NAME=value`, over those of the same name; a name alone takes one away.
+    pub fn set_variables(&mut self, entries: &[String]) {
+        for entry in entries {
+            let name = entry.split('=').next().unwrap_or_default();
+            self.env.retain(|other| other.split('=').next() != Some(name));
+            if entry.contains('=') {
+                self.env.push(entry.clone());
+            }
+        }
+    }
 }
 
 fn numeric_user(process: &Process) -> String {

@@ -269,7 +269,7 @@ const PROC_FILES: [&str; 9] = [
 
 /// Refuses a place on procfs, by whatever path it was reached: what is written there later must be the
 /// kernel's and nobody else's (CVE-2019-16884, CVE-2025-52881).
-fn refuse_procfs(place: BorrowedFd<'_>, target: &str) -> Result<()> {
+pub fn refuse_procfs(place: BorrowedFd<'_>, target: &str) -> Result<()> {
     /// `PROC_SUPER_MAGIC` of linux/magic.h.
     const PROCFS: i64 = 0x9fa0;
     if rustix::fs::fstatfs(place)?.f_type == PROCFS && !PROC_FILES.contains(&target) {
@@ -280,7 +280,7 @@ fn refuse_procfs(place: BorrowedFd<'_>, target: &str) -> Result<()> {
 
 /// Finds, or makes, what a mount is attached to. `strict` refuses any link on the way: `/proc`, `/sys` and
 /// `/dev` must be where programs expect them (CVE-2019-19921, CVE-2023-27561, CVE-2026-41579).
-fn place(root: &Dir, target: &str, directory: bool, strict: bool) -> Result<OwnedFd> {
+pub fn place(root: &Dir, target: &str, directory: bool, strict: bool) -> Result<OwnedFd> {
     let relative = target.trim_start_matches('/');
     if strict {
         refuse_links(root, relative)?;

@@ -88,6 +88,11 @@ impl Layout {
         self.roots.data.join("volumes")
     }
 
+    /// One document for each secret; made with the first.
+    pub fn secrets(&self) -> PathBuf {
+        self.roots.data.join("secrets")
+    }
+
     /// The log of events; see [`super::events`].
     pub fn events(&self) -> PathBuf {
         self.roots.data.join("events.log")

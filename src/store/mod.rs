@@ -8,6 +8,7 @@
 //!   containers/<id>/ container.json (the record), config.json (OCI spec), upper/ work/ rootfs/, log
 //!   names/<name>     a symbolic link to ../containers/<id>: made atomically, so a name is unique
 //!   volumes/<name>/_data
+//!   secrets/<name>.json   one document each, for its owner alone
 //!   locks/  tmp/
 //!   events.log       what has happened, one JSON object a line; events.log.1 is the part before
 //! ```
@@ -31,6 +32,7 @@ pub mod mounts;
 pub mod offstage;
 pub mod options;
 pub mod ranges;
+pub mod secrets;
 pub mod userns;
 pub mod volumes;
 

@@ -101,6 +101,8 @@ pub struct ContainerOptions {
     pub userns: UsernsOptions,
     pub log: LogOptions,
     pub attached: Attached,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretOption>,
 }
 
 impl ContainerOptions {
@@ -253,6 +255,25 @@ impl HealthOptions {
             _ => None,
         }
     }
+}
+
+/// `--secret`: which one, never what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretOption {
+    /// Its name, or as written until the container is made.
+    pub name: String,
+    #[serde(flatten)]
+    pub used: SecretUse,
+}
+
+/// How a container is shown a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum SecretUse {
+    /// A file; a relative target is beneath `/run/secrets`.
+    File { target: String, uid: u32, gid: u32, mode: u32 },
+    /// A variable of this name.
+    Variable { target: String },
 }
 
 /// `--log-driver` and `--log-opt`.

@@ -84,6 +84,12 @@ pub fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::mount::move_mount(mount, "", target, "", flags)?)
 }
 
+/// Detaches the mount whose root directory `mount` refers to, and all below it, from where it is attached.
+pub fn detach(mount: BorrowedFd<'_>) -> io::Result<()> {
+    let path = format!("/proc/self/fd/{}", mount.as_raw_fd());
+    Ok(rustix::mount::unmount(path.as_str(), UnmountFlags::DETACH)?)
+}
+
 /// What [`set_attributes`] changes; see mount_setattr(2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {

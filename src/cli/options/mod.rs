@@ -13,6 +13,7 @@ pub mod podman;
 pub mod ports;
 pub mod resources;
 pub mod restart;
+pub mod secrets;
 pub mod security;
 pub mod userns;
 pub mod variables;
@@ -28,8 +29,8 @@ use crate::config::docker::Settings;
 use crate::config::env;
 use crate::oci::platform::Platform;
 use crate::store::options::{
-    Attached, ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy, Ulimit,
-    UsernsOptions,
+    Attached, ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy,
+    SecretOption, Ulimit, UsernsOptions,
 };
 use crate::store::userns::MapFlag;
 
@@ -167,6 +168,9 @@ pub struct CreateFlags {
     /// The OCI runtime: coracle itself
     #[arg(long, value_name = "runtime")]
     runtime: Option<String>,
+    /// Show a secret: name[,type=mount|env][,target=][,uid=,gid=,mode=]; as a file it is in /run/secrets
+    #[arg(long, value_name = "secret", value_parser = secrets::secret)]
+    secret: Vec<SecretOption>,
     /// Change the isolation: seccomp=, apparmor=, no-new-privileges, mask=, unmask=, systempaths=
     #[arg(long, value_name = "option")]
     security_opt: Vec<String>,
@@ -368,6 +372,7 @@ impl CreateFlags {
             userns: userns_options,
             // What `create` says of itself, and `run` without -d or -a.
             attached: Attached { stdin: self.interactive, ..Attached::default() },
+            secrets: self.secret,
         })
     }
 
