@@ -100,9 +100,7 @@ fn layered(
     }
     let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
     let layers: Vec<String> = lower.iter().map(|layer| name(layer.as_fd())).collect();
-    // Only the older way to mount needs a place, and any will do.
-    let place = via.as_ref().map_or(work, |via| via.as_fd());
-    let made = overlay(&layers, &name(upper), &name(work), place);
+    let made = overlay(&layers, &name(upper), &name(work));
     let made = made.context("mount the layers").hint(overlay_hint)?;
     let (Some(via), Some(subpath)) = (via, &step.extra.subpath) else { return Ok(made) };
     mount::attach(made.as_fd(), via.as_fd()).context("attach the whole")?;
@@ -167,45 +165,51 @@ fn copy_subpath(source: &Path, subpath: &str, recursive: bool) -> Result<OwnedFd
     open().with_context(|| format!("cannot access path {}", source.join(subpath).display()))
 }
 
-/// The layers, lowest first, relative to the working directory: an option has room for 255 bytes. One
-/// option a layer (`lowerdir+`, Linux 6.7) has no limit on their number; the older single option is bound
-/// to a page by mount(2), which serves some sixty layers.
-pub fn overlay(lower: &[String], upper: &str, work: &str, place: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// The layers, lowest first, relative to the working directory, mounted together. An option has room for 255 bytes,
+/// so there is one option a layer (`lowerdir+`, Linux 6.7), or else the single older one with names of a few
+/// digits, which serves some eighty layers.
+pub fn overlay(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd> {
+    let one_by_one =
+        |overlay: &Filesystem| lower.iter().rev().try_for_each(|layer| overlay.set("lowerdir+", layer));
+    match overlay_with(one_by_one, upper, work) {
+        // Linux 6.5 and 6.6 refuse the option, those before only the mount.
+        Err(first) if first.kind() == io::ErrorKind::InvalidInput => {
+            let older = overlay_in_one_option(lower, upper, work);
+            let is_about_option = first.raw_os_error().is_some() || first.to_string().contains("lowerdir+");
+            older.map_err(|second| if is_about_option { second } else { first })
+        }
+        made => made,
+    }
+}
+
+fn overlay_with(
+    add_layers: impl FnOnce(&Filesystem) -> io::Result<()>,
+    upper: &str,
+    work: &str,
+) -> io::Result<OwnedFd> {
     let overlay = Filesystem::open("overlay")?;
     overlay.set("source", "overlay")?;
-    for (index, layer) in lower.iter().rev().enumerate() {
-        match overlay.set("lowerdir+", layer) {
-            Err(error) if index == 0 && error.raw_os_error().is_none_or(|code| code == libc::EINVAL) => {
-                return overlay_in_one_option(lower, upper, work, place);
-            }
-            result => result?,
-        }
-    }
+    add_layers(&overlay)?;
     overlay.set("upperdir", upper)?;
     overlay.set("workdir", work)?;
     overlay.set_flag("userxattr")?;
     overlay.mount(MountAttrFlags::empty())
 }
 
-fn overlay_in_one_option(
-    lower: &[String],
-    upper: &str,
-    work: &str,
-    place: BorrowedFd<'_>,
-) -> io::Result<OwnedFd> {
-    let layers: Vec<&str> = lower.iter().rev().map(String::as_str).collect();
-    let options = format!("lowerdir={},upperdir={upper},workdir={work},userxattr", layers.join(":"));
-    // mount(2) attaches at once.
-    let options = std::ffi::CString::new(options)?;
-    let target = format!("/proc/self/fd/{}", place.as_raw_fd());
-    rustix::mount::mount(
-        "overlay",
-        target.as_str(),
-        "overlay",
-        rustix::mount::MountFlags::empty(),
-        options.as_c_str(),
-    )?;
-    mount::copy_path(Path::new(&target), false)
+/// Names the layers by descriptors, relative to the directory of those: `9:8:7`.
+fn overlay_in_one_option(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd> {
+    let open = |path: &str| {
+        rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    };
+    let here = open(".")?;
+    let layers = lower.iter().rev().map(|layer| open(layer)).collect::<Result<Vec<_>, _>>()?;
+    let (upper, work) = (open(upper)?, open(work)?);
+    let name = |fd: &OwnedFd| fd.as_raw_fd().to_string();
+    let names = layers.iter().map(name).collect::<Vec<_>>().join(":");
+    rustix::process::chdir("/proc/self/fd")?;
+    let made = overlay_with(|overlay| overlay.set("lowerdir", &names), &name(&upper), &name(&work));
+    rustix::process::fchdir(here)?;
+    made
 }
 
 pub fn overlay_hint() -> String {

@@ -78,7 +78,7 @@ pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled
     for path in &plan.read_only_paths {
         lock(&root, path).with_context(|| format!("make {path} read-only"))?;
     }
-    mask_all(&root, &plan.masked, null.as_fd())?;
+    mask_all(&root, &plan.masked, null)?;
     Ok(Assembled { root, terminals })
 }
 
@@ -172,7 +172,7 @@ impl RootSource {
     fn mount(self) -> Result<OwnedFd> {
         let (mount, place) = match self {
             Self::Overlay { lower, upper, work, place, .. } => {
-                let mount = overlay(&lower, &upper, &work, place.as_fd());
+                let mount = overlay(&lower, &upper, &work);
                 (mount.context("mount the layers").hint(overlay_hint)?, place)
             }
             Self::Directory { mount, place } => (mount, place),
@@ -338,25 +338,45 @@ fn lock(root: &Dir, path: &str) -> Result<()> {
 
 /// Hides paths: files behind the host's `/dev/null`, directories behind one empty read-only memory
 /// filesystem, made when it is first needed.
-fn mask_all(root: &Dir, paths: &[String], null: BorrowedFd<'_>) -> Result<()> {
-    let mut empty: Option<OwnedFd> = None;
+fn mask_all(root: &Dir, paths: &[String], null: OwnedFd) -> Result<()> {
+    let mut over_files = Cover::new(null);
+    let mut over_directories = None;
     for path in paths {
         let mut hide = || -> Result<()> {
             let Some(place) = locate_if_there(root, path)? else { return Ok(()) };
             let stat = rustix::fs::statat(&place, "", AtFlags::EMPTY_PATH)?;
-            let cover = if FileType::from_raw_mode(stat.st_mode).is_dir() {
-                if empty.is_none() {
-                    empty = Some(empty_directory()?);
-                }
-                mount::copy(empty.as_ref().map(|fd| fd.as_fd()).unwrap_or(null), "", false)?
-            } else {
-                mount::copy(null, "", false)?
+            let cover = match &mut over_directories {
+                _ if !FileType::from_raw_mode(stat.st_mode).is_dir() => &mut over_files,
+                Some(cover) => cover,
+                none => none.insert(Cover::new(empty_directory()?)),
             };
-            Ok(mount::attach(cover.as_fd(), place.as_fd())?)
+            Ok(cover.lay_over(place.as_fd())?)
         };
         hide().with_context(|| format!("mask {path}"))?;
     }
     Ok(())
+}
+
+/// One mount over many places. Before Linux 6.15 only what is attached can be copied, so the first place gets the
+/// mount itself and the others get copies of it.
+struct Cover {
+    mount: OwnedFd,
+    attached: bool,
+}
+
+impl Cover {
+    fn new(mount: OwnedFd) -> Self {
+        Self { mount, attached: false }
+    }
+
+    fn lay_over(&mut self, place: BorrowedFd<'_>) -> io::Result<()> {
+        if self.attached {
+            return mount::attach(mount::copy(self.mount.as_fd(), "", false)?.as_fd(), place);
+        }
+        mount::attach(self.mount.as_fd(), place)?;
+        self.attached = true;
+        Ok(())
+    }
 }
 
 fn empty_directory() -> Result<OwnedFd> {

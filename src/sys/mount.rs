@@ -57,8 +57,12 @@ impl Filesystem {
 }
 
 /// Copies the mount at `path` beneath `base` (with all below it, if `recursive`), attached nowhere yet. An
-/// empty path copies what `base` itself refers to.
+/// empty path copies what `base` itself refers to. Before Linux 6.15 `base` must be attached in this namespace.
 pub fn copy(base: BorrowedFd<'_>, path: &str, recursive: bool) -> io::Result<OwnedFd> {
+    #[cfg(debug_assertions)]
+    if !is_attached(base) {
+        return Err(io::Error::other("older kernels copy no mount that is attached nowhere"));
+    }
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if path.is_empty() {
         flags |= OpenTreeFlags::AT_EMPTY_PATH;
@@ -67,6 +71,20 @@ pub fn copy(base: BorrowedFd<'_>, path: &str, recursive: bool) -> io::Result<Own
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
     Ok(rustix::mount::open_tree(base, path, flags)?)
+}
+
+/// Whether the mount of `fd` is one of this namespace's, so that tests on a new kernel fail where an older one would.
+/// Without a `/proc` of this process it passes.
+#[cfg(debug_assertions)]
+fn is_attached(fd: BorrowedFd<'_>) -> bool {
+    let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
+    let (Ok(info), Ok(mounts)) =
+        (std::fs::read_to_string(path), std::fs::read_to_string("/proc/self/mountinfo"))
+    else {
+        return true;
+    };
+    let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:")).map(str::trim);
+    id.is_none_or(|id| mounts.lines().any(|line| line.split(' ').next() == Some(id)))
 }
 
 /// Like [`copy`] for an absolute path in the current root, following links.
