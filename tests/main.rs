@@ -33,4 +33,5 @@ mod supervise;
 mod support;
 mod terminal;
 mod userns;
+mod volume_archives;
 mod volumes;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, stdout};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -29,14 +29,19 @@ impl Action for Args {
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
         let name = operands.first().map(String::as_str).unwrap_or_default();
-        match &self.output {
-            None if stdout().is_terminal() => {
-                bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
-            }
-            None => export::export(&engine, name, stdout().as_fd())?,
-            Some(path) => into_file(path, |file| export::export(&engine, name, file.as_fd()))?,
-        }
+        write_archive(self.output.as_deref(), |out| export::export(&engine, name, out))?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes an archive to a file, or to standard output if that is no terminal.
+pub fn write_archive(path: Option<&Path>, write: impl FnOnce(BorrowedFd<'_>) -> Result<()>) -> Result<()> {
+    match path {
+        None if stdout().is_terminal() => {
+            bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
+        }
+        None => write(stdout().as_fd()),
+        Some(path) => into_file(path, |file| write(file.as_fd())),
     }
 }
 

@@ -305,8 +305,6 @@ const COMMANDS: &[&str] = &[
     "unmount",
     "unpause",
     "unshare",
-    "volume export",
-    "volume import",
     "volume mount",
     "volume reload",
     "volume unmount",

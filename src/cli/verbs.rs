@@ -63,6 +63,8 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<update::Args>(&["update", "container update"]),
     Verb::of::<version::Args>(&["version"]),
     Verb::of::<volume::create::Args>(&["volume create"]),
+    Verb::of::<volume::export::Args>(&["volume export"]),
+    Verb::of::<volume::import::Args>(&["volume import"]),
     Verb::of::<inspect::VolumeArgs>(&["volume inspect"]),
     Verb::of::<volume::ls::Args>(&["volume ls", "volume list"]),
     Verb::of::<volume::prune::Args>(&["volume prune"]),

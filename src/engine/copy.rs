@@ -117,7 +117,7 @@ pub fn receive(engine: &Engine, input: BorrowedFd<'_>, to: &End, wishes: Wishes)
             fold_ids: true,
             max_bytes: u64::MAX,
             max_entries: u64::MAX,
-            form: Form::Files { keep_owner: wishes.archive, overwrite: wishes.overwrite },
+            form: Form::Files { keep_owner: wishes.archive, overwrite: wishes.overwrite, root: false },
         };
         let decoder = compress::decoder(&input).context("read the archive")?;
         unpack(BufReader::with_capacity(1 << 18, decoder), &directory, &options).map(drop)

@@ -47,6 +47,7 @@ pub mod supervise;
 pub mod terminal;
 pub mod top;
 pub mod userns;
+pub mod volume_archive;
 pub mod volumes;
 pub mod wait;
 pub mod watch;

@@ -50,6 +50,8 @@ pub enum Form {
         keep_owner: bool,
         /// Replace a directory by what is none, and the other way round.
         overwrite: bool,
+        /// Give the directory itself the owner, mode and time that the archive has for its root.
+        root: bool,
     },
 }
 
@@ -135,8 +137,7 @@ impl Unpacker<'_> {
         let name = Name::parse(&entry.path)?;
         let meaning = match self.options.form {
             Form::Layer => name.meaning()?,
-            // The directory that it is unpacked into stays as it is.
-            Form::Files { .. } if name.is_root() => Meaning::Nothing,
+            Form::Files { root: false, .. } if name.is_root() => Meaning::Nothing,
             Form::Files { .. } => Meaning::Entry,
         };
         match meaning {
@@ -379,13 +380,13 @@ impl Unpacker<'_> {
         rustix::fs::futimens(&handle, &times(directory.mtime)).context("set its time")
     }
 
-    /// Sets an owner other than that of everything made here.
+    /// Sets an owner other than that of everything made here; what was there before may have any.
     fn own(
         &mut self,
         owner: Owner,
         chown: impl FnOnce(Option<rustix::fs::Uid>, Option<rustix::fs::Gid>) -> Result<(), Errno>,
     ) -> Result<()> {
-        if owner != Owner::ROOT {
+        if owner != Owner::ROOT || matches!(self.options.form, Form::Files { keep_owner: true, .. }) {
             self.done.folded |= !owner.set(self.options.fold_ids, chown)?;
         }
         Ok(())

@@ -200,6 +200,16 @@ impl<'a> Volumes<'a> {
         bail!("use volume {}: it is removed again and again", wanted.name)
     }
 
+    /// Keeps a volume that is there.
+    pub fn hold_existing(&self, name: &str) -> Result<Held> {
+        if self.exists(name)
+            && let Some(directory) = self.lock(name, FlockOperation::LockShared)?
+        {
+            return Ok(Held { _directory: directory });
+        }
+        Err(NoSuchVolume(name.to_owned()).into())
+    }
+
     /// Takes a volume's name away, if `check` has nothing against it once nobody holds the volume. Returns the
     /// name of what is left in `tmp/`, for the caller to remove.
     pub fn detach(&self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<String> {

@@ -1,6 +1,8 @@
 //! `volume`: the verbs about volumes, one file each.
 
 pub mod create;
+pub mod export;
+pub mod import;
 pub mod ls;
 pub mod prune;
 pub mod rm;
