@@ -110,6 +110,8 @@ fn anonymous_volumes_go_with_their_container() {
     let pruned = sandbox.command("volume prune").input("y\n").finish();
     let text = pruned.success().out();
     assert!(text.ends_with(&format!("Deleted Volumes:\n{name}\n\nTotal reclaimed space: 6B\n")), "{text}");
+    let told = "events --since 0 --until 0s -f event=prune --format '{{.Type}} {{json .Actor}}'";
+    sandbox.run(told).success().stdout("volume {\"ID\":\"\",\"Attributes\":{\"reclaimed\":\"6\"}}\n");
     sandbox.run("volume ls -q").success().stdout("kept\n");
     sandbox.run("volume prune -f --filter label=x").success();
     sandbox.run("volume prune -f --filter all=1 --filter label!=x").success();

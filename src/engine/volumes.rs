@@ -225,6 +225,7 @@ pub fn prune(engine: &Engine, conditions: &[Condition], all: bool) -> Result<Pru
             Ok(bytes)
         })?;
     }
+    events::object(engine, "volume", "", "prune", &[("reclaimed", &pruned.bytes.to_string())]);
     Ok(pruned)
 }
 
