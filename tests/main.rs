@@ -32,6 +32,7 @@ mod stress;
 mod supervise;
 mod support;
 mod terminal;
+mod unshare;
 mod userns;
 mod volume_archives;
 mod volumes;

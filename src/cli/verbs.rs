@@ -7,8 +7,9 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
-    healthcheck, history, images, info, inspect, kill, login, logout, logs, port, ps, pull, push, rename,
-    restart, restart_all, rm, rmi, run, secret, start, stop, tag, top, update, version, volume, wait,
+    healthcheck, history, images, info, inspect, kill, login, logout, logs, mount, port, ps, pull, push,
+    rename, restart, restart_all, rm, rmi, run, secret, start, stop, tag, top, unshare, update, version,
+    volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -41,6 +42,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<login::Args>(&["login"]),
     Verb::of::<logout::Args>(&["logout"]),
     Verb::of::<logs::Args>(&["logs", "container logs"]),
+    Verb::of::<mount::Args>(&["mount", "container mount"]),
     Verb::of::<port::Args>(&["port", "container port"]),
     Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
     Verb::of::<pull::Args>(&["pull", "image pull"]),
@@ -60,6 +62,8 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<stop::Args>(&["stop", "container stop"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),
     Verb::of::<top::Args>(&["top", "container top"]),
+    Verb::of::<mount::UnmountArgs>(&["unmount", "umount", "container unmount", "container umount"]),
+    Verb::of::<unshare::Args>(&["unshare"]),
     Verb::of::<update::Args>(&["update", "container update"]),
     Verb::of::<version::Args>(&["version"]),
     Verb::of::<volume::create::Args>(&["volume create"]),

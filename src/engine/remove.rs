@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result, bail};
 
 use super::volumes::InUse;
-use super::{Engine, events, namespace, stop};
+use super::{Engine, events, mounting, namespace, stop};
 use crate::base::file::FileLock;
 use crate::store::containers::{LookupError, Record};
 use crate::store::volumes::NoSuchVolume;
@@ -41,6 +41,7 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
 
 /// Takes a container away, with the volumes that are its own if wanted.
 pub fn discard(engine: &Engine, id: &str, volumes: bool) -> Result<()> {
+    mounting::forget(engine, id)?;
     let Some(gone) = offstage::withdraw(engine.layout(), id, volumes)? else { return Ok(()) };
     let record = clear(engine, &gone.entry)?;
     if let Some(record) = record {

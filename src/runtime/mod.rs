@@ -24,7 +24,7 @@ pub mod join;
 pub mod launch;
 pub mod log;
 pub mod monitor;
-mod mounts;
+pub mod mounts;
 mod ownership;
 pub mod plan;
 pub mod protocol;

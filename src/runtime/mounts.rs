@@ -100,7 +100,7 @@ fn layered(
     }
     let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
     let layers: Vec<String> = lower.iter().map(|layer| name(layer.as_fd())).collect();
-    let made = overlay(&layers, &name(upper), &name(work));
+    let made = overlay(&layers, Some((&name(upper), &name(work))));
     let made = made.context("mount the layers").hint(overlay_hint)?;
     let (Some(via), Some(subpath)) = (via, &step.extra.subpath) else { return Ok(made) };
     mount::attach(made.as_fd(), via.as_fd()).context("attach the whole")?;
@@ -167,14 +167,14 @@ fn copy_subpath(source: &Path, subpath: &str, recursive: bool) -> Result<OwnedFd
 
 /// The layers, lowest first, relative to the working directory, mounted together. An option has room for 255 bytes,
 /// so there is one option a layer (`lowerdir+`, Linux 6.7), or else the single older one with names of a few
-/// digits, which serves some eighty layers.
-pub fn overlay(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd> {
+/// digits, which serves some eighty layers. `writable` are the upper and the work directory.
+pub fn overlay(lower: &[String], writable: Option<(&str, &str)>) -> io::Result<OwnedFd> {
     let one_by_one =
         |overlay: &Filesystem| lower.iter().rev().try_for_each(|layer| overlay.set("lowerdir+", layer));
-    match overlay_with(one_by_one, upper, work) {
+    match overlay_with(one_by_one, writable) {
         // Linux 6.5 and 6.6 refuse the option, those before only the mount.
         Err(first) if first.kind() == io::ErrorKind::InvalidInput => {
-            let older = overlay_in_one_option(lower, upper, work);
+            let older = overlay_in_one_option(lower, writable);
             let is_about_option = first.raw_os_error().is_some() || first.to_string().contains("lowerdir+");
             older.map_err(|second| if is_about_option { second } else { first })
         }
@@ -184,30 +184,36 @@ pub fn overlay(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd>
 
 fn overlay_with(
     add_layers: impl FnOnce(&Filesystem) -> io::Result<()>,
-    upper: &str,
-    work: &str,
+    writable: Option<(&str, &str)>,
 ) -> io::Result<OwnedFd> {
     let overlay = Filesystem::open("overlay")?;
     overlay.set("source", "overlay")?;
     add_layers(&overlay)?;
-    overlay.set("upperdir", upper)?;
-    overlay.set("workdir", work)?;
+    if let Some((upper, work)) = writable {
+        overlay.set("upperdir", upper)?;
+        overlay.set("workdir", work)?;
+    }
     overlay.set_flag("userxattr")?;
     overlay.mount(MountAttrFlags::empty())
 }
 
 /// Names the layers by descriptors, relative to the directory of those: `9:8:7`.
-fn overlay_in_one_option(lower: &[String], upper: &str, work: &str) -> io::Result<OwnedFd> {
+fn overlay_in_one_option(lower: &[String], writable: Option<(&str, &str)>) -> io::Result<OwnedFd> {
     let open = |path: &str| {
         rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     };
     let here = open(".")?;
     let layers = lower.iter().rev().map(|layer| open(layer)).collect::<Result<Vec<_>, _>>()?;
-    let (upper, work) = (open(upper)?, open(work)?);
+    let writable = match writable {
+        Some((upper, work)) => Some((open(upper)?, open(work)?)),
+        None => None,
+    };
     let name = |fd: &OwnedFd| fd.as_raw_fd().to_string();
     let names = layers.iter().map(name).collect::<Vec<_>>().join(":");
     rustix::process::chdir("/proc/self/fd")?;
-    let made = overlay_with(|overlay| overlay.set("lowerdir", &names), &name(&upper), &name(&work));
+    let places = writable.as_ref().map(|(upper, work)| (name(upper), name(work)));
+    let places = places.as_ref().map(|(upper, work)| (upper.as_str(), work.as_str()));
+    let made = overlay_with(|overlay| overlay.set("lowerdir", &names), places);
     rustix::process::fchdir(here)?;
     made
 }

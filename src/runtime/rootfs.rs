@@ -172,7 +172,7 @@ impl RootSource {
     fn mount(self) -> Result<OwnedFd> {
         let (mount, place) = match self {
             Self::Overlay { lower, upper, work, place, .. } => {
-                let mount = overlay(&lower, &upper, &work);
+                let mount = overlay(&lower, Some((&upper, &work)));
                 (mount.context("mount the layers").hint(overlay_hint)?, place)
             }
             Self::Directory { mount, place } => (mount, place),

@@ -72,6 +72,9 @@ impl Offered {
         if uid == 0 {
             offered.own_uids = read_own_map("/proc/self/uid_map");
             offered.own_gids = read_own_map("/proc/self/gid_map");
+            // Within a namespace the host's ranges for root are not there to be passed on.
+            offered.subuids.retain(|range| holds(&offered.own_uids, range));
+            offered.subgids.retain(|range| holds(&offered.own_gids, range));
         }
         offered
     }
@@ -140,6 +143,12 @@ fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> IdMap {
         next = end;
     }
     IdMap(map)
+}
+
+/// Whether all ids of a range exist in a namespace with this map.
+fn holds(own: &[IdRange], range: &subid::IdRange) -> bool {
+    let end = u64::from(range.start) + u64::from(range.count);
+    own.iter().any(|own| range.start >= own.inside && end <= u64::from(own.inside) + u64::from(own.count))
 }
 
 fn identity(own: &[IdRange]) -> IdMap {
@@ -419,6 +428,9 @@ mod tests {
             (&maps.maps.uids.0[..], &maps.maps.gids.0[..]),
             (&[range(0, 0, u32::MAX)][..], &[range(0, 0, 10)][..])
         );
+        let host = subid::IdRange { start: 100_000, count: 65_536 };
+        assert!(holds(&[range(0, 0, u32::MAX)], &host));
+        assert!(!holds(&[range(0, 1000, 1), range(1, 100_000, 65_536)], &host));
         let with_ranges = Offered { uid: 0, ..offered() };
         assert_eq!(UserMaps::default_for(&with_ranges).writer, Writer::Root);
     }
