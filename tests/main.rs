@@ -1,6 +1,7 @@
 //! Tests of the real binary, one file for each kind of behaviour. They run as an unprivileged user, against
 //! real registries on loopback; `tests/run.sh` prepares the machine.
 
+mod access;
 mod attach;
 mod bad_input;
 mod changes;

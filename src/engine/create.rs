@@ -13,7 +13,7 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, events, files, logging, mounts, namespace, remove, secrets, sharing, shift};
+use super::{Engine, access, events, files, logging, mounts, namespace, remove, secrets, sharing, shift};
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
@@ -30,7 +30,7 @@ use crate::store::{gc, offstage};
 pub struct Draft {
     pub id: String,
     name: Option<String>,
-    options: ContainerOptions,
+    pub options: ContainerOptions,
     source: Source,
     image: ContainerConfig,
     command: Vec<String>,
@@ -40,7 +40,9 @@ pub struct Draft {
 pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
     let draft = Draft::new(engine, options, name)?;
     let maps = namespace::maps(engine);
-    Ok(draft.write(engine, &maps, Purpose::Create)?.record)
+    let mounts = draft.options.mounts.clone();
+    let written = draft.write(engine, &maps, Purpose::Create);
+    Ok(written.map_err(|error| access::explain(engine, &mounts, error))?.record)
 }
 
 impl Draft {

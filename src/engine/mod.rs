@@ -3,6 +3,7 @@
 //! Every function takes an [`Engine`] and names of containers and images as the user wrote them. The process
 //! is single-threaded all through: what needs threads runs in a forked child ([`namespace::run_inside`]).
 
+mod access;
 pub mod attach;
 pub mod changes;
 pub mod check;

@@ -26,7 +26,8 @@ use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
 use super::{
-    Engine, events, files, filesystem, logging, mounts, remove, secrets, sharing, shift, spec, terminal,
+    Engine, access, events, files, filesystem, logging, mounts, remove, secrets, sharing, shift, spec,
+    terminal,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
@@ -42,6 +43,7 @@ use crate::runtime::protocol::{Event, Failure, Taking};
 use crate::runtime::seccomp::{self, Filter};
 use crate::runtime::userns::{self, UserMaps, UserNamespace};
 use crate::store::containers::{Record, Source, State, Status};
+use crate::store::mounts::MountOption;
 use crate::store::options::{ContainerOptions, NetworkMode, Seccomp};
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::{process, socket};
@@ -69,6 +71,13 @@ impl Work {
         match self {
             Work::New(draft) => &draft.id,
             Work::Existing(record) => &record.id,
+        }
+    }
+
+    fn mounts(&self) -> &[MountOption] {
+        match self {
+            Work::New(draft) => &draft.options.mounts,
+            Work::Existing(record) => &record.options.mounts,
         }
     }
 
@@ -117,7 +126,7 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
                     attach::tell_detached(engine, &id, outcome);
                 }
             }
-            outcome
+            outcome.map_err(|error| access::explain(engine, work.mounts(), error))
         }
         Forked::Child => {
             drop(client);
