@@ -9,8 +9,8 @@ Usage: sh packaging/install.sh [--prefix DIR]
        sh packaging/install.sh --subids USER
 
 Installs what coracle needs with the package manager of this distribution (apt, dnf, pacman, zypper or
-apk; only what is missing), builds a static release binary, installs it with its man pages and shell
-completions, makes sure that the user has subordinate ids, and runs a first container.
+apk; only what is missing), builds a static release binary, installs it with its man pages, shell
+completions and user unit, makes sure that the user has subordinate ids, and runs a first container.
 
       --prefix DIR   install under DIR (default: /usr/local as root, ~/.local otherwise)
       --subids USER  only make sure that USER has subordinate ids
@@ -222,6 +222,11 @@ install_files() {
 	put 0644 completions/coracle.bash "$prefix/share/bash-completion/completions/coracle"
 	put 0644 completions/_coracle "$prefix/share/zsh/site-functions/_coracle"
 	put 0644 completions/coracle.fish "$prefix/share/fish/vendor_completions.d/coracle.fish"
+	# systemd looks for programs in a list of its own, in which no home is.
+	unit=$(mktemp)
+	sed "s|^ExecStart=coracle|ExecStart=$prefix/bin/coracle|" packaging/systemd/coracle-restart.service >"$unit"
+	put 0644 "$unit" "$prefix/share/systemd/user/coracle-restart.service"
+	rm -f "$unit"
 }
 
 # --- Subordinate ids --------------------------------------------------------------------------------
