@@ -195,7 +195,7 @@ impl Monitor {
                     Source::Process => {
                         ended = true;
                         // What still holds the output open would be waited for.
-                        if let Some(stragglers) = &self.container.stragglers {
+                        if let Some(stragglers) = self.container.stragglers.take() {
                             stragglers.kill();
                         }
                     }

@@ -4,7 +4,7 @@
 //! A process belongs to the container if it is in its mount namespace. One that has made another of its own is
 //! not found; control groups would find it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
@@ -14,18 +14,19 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// How long to go on looking for processes that fork faster than they can be killed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The mount namespace by which a container's processes are known, as device and inode.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Stragglers((u64, u64));
+/// The mount namespace by which a container's processes are known. It is held open: the kernel gives the number
+/// of one that is gone to the next that is made, which is another container's.
+#[derive(Debug)]
+pub struct Stragglers(File);
 
 impl Stragglers {
     /// Takes the container's first process, before it can have ended.
     pub fn of(pid: i32) -> io::Result<Self> {
-        mount_namespace(pid).map(Self)
+        File::open(format!("/proc/{pid}/ns/mnt")).map(Self)
     }
 
-    /// Kills until none is left.
-    pub fn kill(&self) {
+    /// Kills until none is left, and lets the namespace go with its mounts.
+    pub fn kill(self) {
         let end = Instant::now() + PATIENCE;
         while self.kill_once() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(1));
@@ -51,11 +52,9 @@ impl Stragglers {
     }
 
     fn owns(&self, pid: i32) -> bool {
-        mount_namespace(pid).is_ok_and(|namespace| namespace == self.0)
+        let same =
+            |own: fs::Metadata, other: fs::Metadata| (own.dev(), own.ino()) == (other.dev(), other.ino());
+        let other = fs::metadata(format!("/proc/{pid}/ns/mnt"));
+        other.is_ok_and(|other| self.0.metadata().is_ok_and(|own| same(own, other)))
     }
-}
-
-fn mount_namespace(pid: i32) -> io::Result<(u64, u64)> {
-    let metadata = fs::metadata(format!("/proc/{pid}/ns/mnt"))?;
-    Ok((metadata.dev(), metadata.ino()))
 }
