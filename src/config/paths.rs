@@ -1,6 +1,7 @@
 //! Where things are kept: the XDG base directories, and what replaces them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -68,8 +69,14 @@ fn is_own_directory(path: &Path, uid: u32) -> bool {
 /// Makes a directory that only its owner may enter, with its parents; refuses one that is somebody else's.
 pub fn private_directory(path: &Path) -> Result<()> {
     let make = || fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    make().with_context(|| format!("create directory {}", path.display()))?;
-    let meta = fs::symlink_metadata(path).with_context(|| format!("inspect {}", path.display()))?;
+    let meta = loop {
+        make().with_context(|| format!("create directory {}", path.display()))?;
+        match fs::symlink_metadata(path) {
+            // Collected in that moment, as one that nobody uses.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            found => break found.with_context(|| format!("inspect {}", path.display()))?,
+        }
+    };
     let uid = rustix::process::getuid().as_raw();
     if !meta.is_dir() || meta.uid() != uid {
         bail!("use {}: it belongs to user {}, not to user {uid}", path.display(), meta.uid());
