@@ -34,28 +34,31 @@ fn the_owner_on_the_host_and_the_flag_that_helps() {
     ));
 }
 
+/// A directory of root's that no other user may enter, where the C library is Debian's.
+const CLOSED: &str = "/var/cache/ldconfig";
+
 #[test]
 fn what_is_roots_is_said_to_be_roots() {
     let sandbox = Sandbox::with_busybox();
-    let root = fs::metadata("/root").ok().filter(|root| root.mode() & 0o77 == 0 && root.uid() == 0);
-    if root.is_none() || is_root() {
-        return say_skipped("there is no directory that is closed to this user");
+    let closed = fs::metadata(CLOSED).ok().filter(|it| it.mode() & 0o7777 == 0o700 && it.uid() == 0);
+    if closed.is_none() || is_root() {
+        return say_skipped(&format!("{CLOSED} is not a directory that is closed to this user"));
     }
-    for line in ["run --rm -v /root/inner:/x busybox true", "create -v /root/inner:/x busybox true"] {
+    for verb in ["run --rm", "create"] {
         sandbox
-            .run(line)
+            .run(&format!("{verb} -v {CLOSED}/inner:/x busybox true"))
             .code(125)
-            .stderr_has("invalid mount config for type \"bind\": /root/inner: Permission denied")
-            .stderr_has(
-                "hint: /root has mode 0700 on the host and belongs to 0:0, and your user may not enter it: ",
-            )
-            .stderr_has("chmod o+x /root; see: namei -l /root/inner\n");
+            .stderr_has(&format!("invalid mount config for type \"bind\": {CLOSED}/inner: Permission denied"))
+            .stderr_has(&format!(
+                "hint: {CLOSED} has mode 0700 on the host and belongs to 0:0, and your user may not enter it: "
+            ))
+            .stderr_has(&format!("chmod o+x {CLOSED}; see: namei -l {CLOSED}/inner\n"));
     }
     sandbox
-        .run("run --rm --network none -v /root:/x -w /x busybox true")
+        .run(&format!("run --rm --network none -v {CLOSED}:/x -w /x busybox true"))
         .code(126)
-        .stderr_has(
-            "hint: /root has mode 0700 on the host and belongs to 0:0, whom the container does not have: ",
-        )
-        .stderr_has("chmod o+rX /root; see: namei -l /root\n");
+        .stderr_has(&format!(
+            "hint: {CLOSED} has mode 0700 on the host and belongs to 0:0, whom the container does not have: "
+        ))
+        .stderr_has(&format!("chmod o+rX {CLOSED}; see: namei -l {CLOSED}\n"));
 }

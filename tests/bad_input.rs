@@ -405,9 +405,9 @@ fn on_a_small_disk(sandbox: &Sandbox, megabytes: u32, command: &str) -> Output {
     let disk = sandbox.directory("disk").display().to_string();
     let setup = format!("mount -t tmpfs -o size={megabytes}m,mode=700 none {disk}");
     let report = format!(
-        "echo exit code $?; echo large files left: $(find {disk}/root/layers {disk}/root/tmp -size +100k | wc -l)"
+        "echo exit code $?; echo large files left: $(find {disk}/store/layers {disk}/store/tmp -size +100k | wc -l)"
     );
-    in_namespace(sandbox, &setup, &format!("--root {disk}/root {command} >/dev/null; {report}"))
+    in_namespace(sandbox, &setup, &format!("--root {disk}/store {command} >/dev/null; {report}"))
 }
 
 /// Runs a coracle command in user and mount namespaces that were changed before; nothing outside sees the
