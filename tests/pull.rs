@@ -8,7 +8,8 @@ use crate::skip;
 use crate::support::image::{Kind, busybox_layer, digest, host_architecture, index_of};
 use crate::support::server::not_found;
 use crate::support::{
-    Access, Body, Compression, Entry, Image, Layer, Registry, Response, Sandbox, Server, fixture, program,
+    Access, Body, Compression, Entry, Image, Layer, Registry, Response, Sandbox, Server, eventually, fixture,
+    program,
 };
 
 fn short(layer: &Layer) -> String {
@@ -490,6 +491,98 @@ fn a_killed_pull_leaves_nothing_half_done() {
     sandbox.run(&line).success();
     sandbox.run(&format!("run --rm {}/busybox true", server.host())).success();
     sandbox.assert_no_traces();
+}
+
+/// A registry that stalls in the middle of the first layer until it is told to go on, and what is killed meanwhile.
+struct Interrupted {
+    sandbox: Sandbox,
+    image: Image,
+    server: Server,
+    half: usize,
+}
+
+impl Interrupted {
+    /// Kills a pull that has the first half of the first layer and the whole second one.
+    fn new(has_ranges: bool) -> Self {
+        let sandbox = Sandbox::new();
+        let second = Layer::new(&[Entry::file("second", "layer")], Compression::Gzip);
+        let image = Image::new(vec![busybox_layer(Compression::Gzip), second]);
+        let blobs: Vec<_> = image.layers.iter().map(|layer| layer.blob.clone()).collect();
+        let half = blobs[0].len() / 2;
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let server = Server::of_image(&image, move |request| {
+            let blob = blobs.iter().find(|blob| request.path.ends_with(&digest(blob)))?;
+            if blob == &blobs[0] && first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                let body = Body::Stall { bytes: blob[..half].to_vec(), claimed: blob.len() };
+                return Some(Response::new(200).with(body));
+            }
+            has_ranges.then(|| Response::part_of(blob, request))
+        });
+        let interrupted = Self { sandbox, image, server, half };
+        let mut running = interrupted.sandbox.command(&interrupted.pull()).start();
+        let lengths = [half, interrupted.image.layers[1].blob.len()];
+        for (index, length) in lengths.into_iter().enumerate() {
+            let has_come = || {
+                let partial = fs::metadata(interrupted.partial(index)).ok()?;
+                (partial.len() == length as u64).then_some(())
+            };
+            eventually("the layer comes", has_come);
+        }
+        running.child.kill().expect("it runs");
+        running.child.wait().expect("a child");
+        eventually("the pull is gone", || interrupted.sandbox.processes().is_empty().then_some(()));
+        interrupted
+    }
+
+    fn pull(&self) -> String {
+        format!("pull {}/busybox", self.server.host())
+    }
+
+    fn partial(&self, layer: usize) -> std::path::PathBuf {
+        let digest = digest(&self.image.layers[layer].blob);
+        self.sandbox.store().join("cache/partial").join(digest.trim_start_matches("sha256:"))
+    }
+
+    /// Pulls again; returns what was asked of the first layer and how often the second was asked for.
+    fn again(&self) -> (Vec<Option<String>>, usize) {
+        let before = self.server.requests().len();
+        self.sandbox.run(&self.pull()).success();
+        self.sandbox.run(&format!("run --rm {}/busybox cat second", self.server.host())).success();
+        let left = fs::read_dir(self.sandbox.store().join("cache/partial")).expect("a directory").count();
+        assert_eq!(left, 0, "nothing is partial any more");
+        let requests = self.server.requests().split_off(before);
+        let of = |layer: usize| {
+            let path = format!("/v2/busybox/blobs/{}", digest(&self.image.layers[layer].blob));
+            requests.iter().filter(move |request| request.path == path)
+        };
+        (of(0).map(|request| request.header("range").cloned()).collect(), of(1).count())
+    }
+}
+
+#[test]
+fn a_killed_pull_goes_on_where_it_was() {
+    let interrupted = Interrupted::new(true);
+    let range = format!("bytes={}-", interrupted.half);
+    assert_eq!(interrupted.again(), (vec![Some(range)], 0));
+    interrupted.sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_killed_pull_from_a_registry_without_ranges() {
+    let interrupted = Interrupted::new(false);
+    let range = format!("bytes={}-", interrupted.half);
+    assert_eq!(interrupted.again(), (vec![Some(range)], 0));
+}
+
+#[test]
+fn what_a_killed_pull_left_is_not_believed() {
+    let interrupted = Interrupted::new(true);
+    let mut spoiled = fs::read(interrupted.partial(0)).expect("half a layer");
+    spoiled[interrupted.half / 2..].fill(0);
+    fs::write(interrupted.partial(0), spoiled).expect("written");
+    fs::write(interrupted.partial(1), "").expect("written");
+    let range = format!("bytes={}-", interrupted.half);
+    assert_eq!(interrupted.again(), (vec![Some(range), None], 1));
 }
 
 #[test]

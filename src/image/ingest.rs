@@ -113,8 +113,15 @@ impl<'a> Batch<'a> {
     /// kept, and the stream is checked all the same. A source that is shorter, longer or different from what
     /// `want` says is a [`WrongBlob`].
     pub fn add(&self, source: impl Read, want: &LayerWanted) -> Result<()> {
-        let blob = Blobs::new(self.layout).writer()?;
-        let result = Ingest::new(self, want).run(source, Sink::Blob(blob));
+        self.add_to(Blobs::new(self.layout).writer()?, source, want)
+    }
+
+    /// As [`Batch::add`], with a blob of which a part may be here: `source` yields what is missing. Where it breaks
+    /// off, what has come stays.
+    pub fn add_to(&self, blob: BlobWriter, source: impl Read, want: &LayerWanted) -> Result<()> {
+        let earlier = blob.earlier().context("open what has come earlier");
+        let result =
+            earlier.and_then(|earlier| Ingest::new(self, want).run(earlier.chain(source), Sink::Blob(blob)));
         result.map(|ready| self.keep(ready)).with_context(|| format!("layer {}", want.digest.short()))
     }
 
@@ -235,11 +242,16 @@ impl<'a> Ingest<'a> {
         pieces: SyncSender<Piece>,
         emptied: &Receiver<Buffer>,
     ) -> Result<Option<VerifiedBlob>> {
-        let mut tee = Tee { source, sink, count: 0, is_broken: false, want: self.want, meter: &self.meter };
+        let (want, meter) = (self.want, &self.meter);
+        let mut tee = Tee { source, sink, count: 0, broken: None, want, meter };
         let decoded = send_decoded(&mut tee, &pieces, emptied).and_then(|()| tee.drain());
         match decoded {
             Ok(()) => {}
-            Err(error) if error.is::<HungUp>() || tee.is_broken => return Err(error),
+            Err(error) if tee.broken == Some(Broken::Source) => {
+                tee.sink.leave();
+                return Err(error);
+            }
+            Err(error) if error.is::<HungUp>() || tee.broken.is_some() => return Err(error),
             Err(error) => {
                 if !tee.is_oversized() {
                     tee.drain()?;
@@ -361,6 +373,12 @@ impl Sink {
         }
     }
 
+    fn leave(self) {
+        if let Self::Blob(blob) = self {
+            blob.leave();
+        }
+    }
+
     fn verify(self, want: &LayerWanted) -> Result<Option<VerifiedBlob>, WrongBlob> {
         match self {
             Self::Blob(blob) => Ok(Some(blob.verify(&want.digest, want.size)?)),
@@ -372,13 +390,19 @@ impl Sink {
     }
 }
 
+/// Where an error came from, if not from the decoder behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    Source,
+    Disk,
+}
+
 /// Passes the compressed bytes on while it keeps and counts them. Never reads more than the layer may have.
 struct Tee<'a, R> {
     source: R,
     sink: Sink,
     count: u64,
-    /// Whether an error came from the source or the disk, and not from the decoder behind.
-    is_broken: bool,
+    broken: Option<Broken>,
     want: &'a LayerWanted,
     meter: &'a Meter<'a>,
 }
@@ -400,14 +424,14 @@ impl<R: Read> Read for Tee<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = match self.source.read(buffer) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                self.is_broken = true;
+                self.broken = Some(Broken::Source);
                 return Err(error);
             }
             result => result?,
         };
         self.count += n as u64;
         self.sink.take(&buffer[..n]).map_err(|error| {
-            self.is_broken = true;
+            self.broken = Some(Broken::Disk);
             io::Error::new(error.kind(), format!("write blob {}: {error}", self.want.digest.short()))
         })?;
         if self.is_oversized() {

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use bytes::{Buf, Bytes};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifest};
+use rustix::io::Errno;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,10 +29,11 @@ use crate::oci::media::Kind;
 use crate::oci::platform::Platform;
 use crate::oci::reference::{DOCKER_IO, Reference};
 use crate::registry::{Access, Document, Failure, Options, Registry};
-use crate::store::blobs::Blobs;
+use crate::store::blobs::{BlobWriter, Blobs};
 use crate::store::gc;
 use crate::store::images::Images;
 use crate::store::layout::Layout;
+use crate::store::partial;
 
 /// Layers in transfer at the same time, as docker's `max-concurrent-downloads`.
 const AT_ONCE: usize = 3;
@@ -67,6 +69,7 @@ pub fn pull(layout: &Layout, request: &PullRequest, progress: &dyn Progress) -> 
     let reference = named(&request.reference, progress)?;
     layout.create()?;
     let hold = gc::hold(layout)?;
+    partial::sweep(layout, partial::PATIENCE)?;
     let pulled = pull_from_first(layout, request, &reference, progress);
     let released = gc::release(layout, hold);
     let pulled = pulled?;
@@ -245,12 +248,26 @@ impl Pull<'_> {
             return Ok(false);
         }
         let batch = Batch::new(self.layout, IngestOptions::new(self.request.fold_ids), self.progress)?;
-        let fetched = std::thread::scope(|scope| {
+        let fetched: Result<()> = std::thread::scope(|scope| {
             let fetches = missing.iter().map(|missing| self.fetch_layer(scope, missing, &batch));
             runtime.block_on(stream::iter(fetches).buffer_unordered(AT_ONCE).try_collect::<()>())
         });
         let stored = batch.store();
-        fetched.and(stored).map(|()| true)
+        fetched.and(stored).inspect_err(|error| self.make_room(error, &missing)).map(|()| true)
+    }
+
+    /// On a full disk nothing is kept for a later pull.
+    fn make_room(&self, error: &anyhow::Error, missing: &[Missing]) {
+        let is_full = |cause: &(dyn std::error::Error + 'static)| {
+            let kind = cause.downcast_ref().map(io::Error::kind);
+            kind == Some(io::ErrorKind::StorageFull) || cause.downcast_ref() == Some(&Errno::NOSPC)
+        };
+        if error.chain().any(is_full) {
+            for missing in missing {
+                // The full disk is what the user has to hear of.
+                let _ = partial::remove(self.layout, &missing.want.digest);
+            }
+        }
     }
 
     /// Tells docker's first line of each layer, and returns those to bring, each once. Of an image that is
@@ -290,33 +307,50 @@ impl Pull<'_> {
         scope: &'scope Scope<'scope, '_>,
         missing: &Missing<'scope>,
         batch: &'scope Batch<'_>,
-    ) -> Result<()>
-    where
-        Self: 'scope,
-    {
-        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let (done, outcome) = oneshot::channel();
-        let (want, stored) = (missing.want, missing.stored);
-        let work = move || {
-            let result = match stored {
-                true => batch.unpack_stored(want),
-                false => batch.add(ChunkReader::new(chunks), want),
-            };
-            // Nobody listens any more when another layer has failed.
-            drop(done.send(result));
-        };
-        Builder::new().name("layer".to_owned()).spawn_scoped(scope, work).context("start a thread")?;
-        if !missing.stored {
-            let download = self.download(want, sender).await;
-            download.with_context(|| format!("layer {}", want.digest.short()))?;
+    ) -> Result<()> {
+        let want = missing.want;
+        if missing.stored {
+            return in_thread(scope, move || batch.unpack_stored(want))?.await?;
         }
-        outcome.await.context("unpacking ended without a result")?
+        let blobs = Blobs::new(self.layout);
+        let blob = blobs.resume(&want.digest, want.size)?;
+        let is_resumed = blob.present() > 0;
+        match self.fetch_to(blob, scope, want, batch).await {
+            // It may be what an earlier pull has left, for instance before a power cut. It is gone now.
+            Err(error) if is_resumed && error.chain().any(|cause| cause.is::<WrongBlob>()) => {
+                self.fetch_to(blobs.resume(&want.digest, want.size)?, scope, want, batch).await
+            }
+            result => result,
+        }
+    }
+
+    /// Fetches what is missing of a blob, and unpacks the whole.
+    async fn fetch_to<'scope>(
+        &self,
+        blob: BlobWriter,
+        scope: &'scope Scope<'scope, '_>,
+        want: &'scope LayerWanted,
+        batch: &'scope Batch<'_>,
+    ) -> Result<()> {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let from = blob.present();
+        let outcome = in_thread(scope, move || batch.add_to(blob, ChunkReader::new(chunks), want))?;
+        let download = self.download(want, from, sender).await;
+        download.with_context(|| format!("layer {}", want.digest.short()))?;
+        outcome.await?
     }
 
     /// Sends the bytes of a layer to its thread, and then that there are no more.
-    async fn download(&self, want: &LayerWanted, sender: mpsc::Sender<Message>) -> Result<(), Failure> {
+    async fn download(
+        &self,
+        want: &LayerWanted,
+        from: u64,
+        sender: mpsc::Sender<Message>,
+    ) -> Result<(), Failure> {
         let deliver = async |chunk| sender.send(Message::Chunk(chunk)).await.is_ok();
-        self.registry.blob(&want.digest, want.size, deliver).await?;
+        if from < want.size {
+            self.registry.blob(&want.digest, (from, want.size), deliver).await?;
+        }
         // A thread that is gone has a reason, which its result tells.
         drop(sender.send(Message::End).await);
         Ok(())
@@ -338,6 +372,20 @@ impl Pull<'_> {
         self.progress.line(&format!("Status: {status} for {}", self.reference.familiar()));
         Ok(Pulled { reference: self.reference.clone(), digest, manifest })
     }
+}
+
+/// Runs something that blocks in a thread of its own; awaits its result.
+fn in_thread<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> Result<()> + Send + 'scope,
+) -> Result<impl Future<Output = Result<Result<()>>>> {
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        // Nobody listens any more when another layer has failed.
+        drop(done.send(work()));
+    };
+    Builder::new().name("layer".to_owned()).spawn_scoped(scope, work).context("start a thread")?;
+    Ok(async { outcome.await.context("unpacking ended without a result") })
 }
 
 fn descriptor(documents: &Documents) -> Result<Descriptor> {

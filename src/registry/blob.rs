@@ -16,23 +16,29 @@ const PROGRESS: u64 = 1 << 20;
 pub type Chunk = bytes::Bytes;
 
 impl Registry {
-    /// Streams a blob of exactly `size` bytes to `deliver`, in order and without gaps, going on where a
-    /// broken connection left off. Ends early, without an error, when `deliver` returns false.
+    /// Streams a blob of exactly `size` bytes from the byte `from` on to `deliver`, in order and without gaps, going
+    /// on where a broken connection left off. Ends early, without an error, when `deliver` returns false.
     ///
+    /// A range needs no `If-Range` (RFC 9110, section 13.1.5): what a digest names never changes.
     /// The content is not hashed here: whoever stores it does that, beside decompressing it.
     pub async fn blob(
         &self,
         digest: &Digest,
-        size: u64,
+        (from, size): (u64, u64),
         mut deliver: impl AsyncFnMut(Chunk) -> bool,
     ) -> Result<(), Failure> {
-        let mut stream = Stream { tail: format!("blobs/{digest}"), size, offset: 0 };
-        let (mut attempt, mut mark) = (1, 0);
+        let mut stream = Stream { tail: format!("blobs/{digest}"), size, offset: from, ranges: true };
+        let (mut attempt, mut mark) = (1, from);
         loop {
             let failure = match self.blob_once(&mut stream, &mut deliver).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
+            // A server that makes a mess of ranges is asked for the whole.
+            if stream.is_ranged() && is_about_ranges(&failure) {
+                stream.ranges = false;
+                continue;
+            }
             if stream.offset - mark >= PROGRESS {
                 (attempt, mark) = (1, stream.offset);
             }
@@ -74,12 +80,18 @@ struct Stream {
     tail: String,
     size: u64,
     offset: u64,
+    /// Whether the server is asked for ranges.
+    ranges: bool,
 }
 
 impl Stream {
+    fn is_ranged(&self) -> bool {
+        self.ranges && self.offset > 0
+    }
+
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if self.offset > 0 {
+        if self.is_ranged() {
             let range = HeaderValue::try_from(format!("bytes={}-", self.offset));
             headers.extend(range.ok().map(|range| (RANGE, range)));
         }
@@ -97,8 +109,10 @@ impl Stream {
             };
         }
         let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-        let start = range.and_then(range_start);
-        if self.offset == 0 || start != Some(self.offset) {
+        let goes_on = range.and_then(range_of).is_some_and(|(start, whole)| {
+            start == self.offset && whole.is_none_or(|whole| whole == self.size)
+        });
+        if !self.is_ranged() || !goes_on {
             let host = authority(response.url());
             return Err(Failure::Answer(format!("{host} sent another range than the one asked for")));
         }
@@ -122,9 +136,18 @@ impl Stream {
     }
 }
 
-/// The first byte of `bytes 500-999/1000`.
-fn range_start(value: &str) -> Option<u64> {
-    value.trim().strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+/// Whether a request without a range may do better.
+fn is_about_ranges(failure: &Failure) -> bool {
+    matches!(failure, Failure::Answer(_) | Failure::Status { status: 416, .. })
+}
+
+/// The first byte and the size of the whole of `bytes 500-999/1000`; the whole may be `*`.
+fn range_of(value: &str) -> Option<(u64, Option<u64>)> {
+    let (range, whole) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    let whole = whole.trim();
+    let whole = if whole == "*" { None } else { Some(whole.parse().ok()?) };
+    Some((start.trim().parse().ok()?, whole))
 }
 
 #[cfg(test)]
@@ -134,20 +157,22 @@ mod tests {
     #[test]
     fn ranges() {
         for (value, start) in [
-            ("bytes 500-999/1000", Some(500)),
-            ("bytes 0-0/*", Some(0)),
+            ("bytes 500-999/1000", Some((500, Some(1000)))),
+            ("bytes 0-0/*", Some((0, None))),
+            ("bytes 500-999", None),
+            ("bytes 500-999/many", None),
             ("bytes */1000", None),
             ("items 5-9/10", None),
             ("", None),
             ("bytes -5", None),
         ] {
-            assert_eq!(range_start(value), start, "{value}");
+            assert_eq!(range_of(value), start, "{value}");
         }
     }
 
     #[test]
     fn exactly_its_size() {
-        let mut stream = Stream { tail: String::new(), size: 10, offset: 0 };
+        let mut stream = Stream { tail: String::new(), size: 10, offset: 0, ranges: true };
         assert!(stream.headers().is_empty());
         stream.advance(6).unwrap();
         assert_eq!(stream.headers()[RANGE], "bytes=6-");

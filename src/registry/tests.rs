@@ -53,7 +53,7 @@ fn blob(server: &Server, digest: &Digest, size: u64) -> (Vec<u8>, Result<(), Fai
         content.extend_from_slice(&chunk);
         true
     };
-    let result = wait(registry(server, options()).blob(digest, size, deliver));
+    let result = wait(registry(server, options()).blob(digest, (0, size), deliver));
     (content, result)
 }
 
@@ -178,6 +178,28 @@ fn a_blob_goes_on_where_it_broke_off() {
     assert_eq!(requests[0].header("range"), None);
     assert_eq!(requests[1].header("range"), Some("bytes=100000-"));
     assert_eq!(requests[2].header("range"), Some("bytes=300000-"));
+}
+
+#[test]
+fn a_server_that_makes_a_mess_of_ranges_is_asked_for_the_whole() {
+    let content = b"0123456789";
+    for (status, range) in
+        [(206, "bytes 2-9/10"), (206, "bytes 4-9/11"), (206, "none of your business"), (416, "bytes */10")]
+    {
+        let server = Server::start(move |request| match request.header("range") {
+            Some("bytes=4-") => Reply::new(status, &content[4..]).with("Content-Range", range),
+            Some(_) => Reply::new(400, ""),
+            None => Reply::ok(content),
+        });
+        let mut received = Vec::new();
+        let deliver = async |chunk: bytes::Bytes| {
+            received.extend_from_slice(&chunk);
+            true
+        };
+        wait(registry(&server, options()).blob(&Digest::of(b""), (4, 10), deliver)).unwrap();
+        assert_eq!(received, content[4..]);
+        assert_eq!(server.requests().len(), 2);
+    }
 }
 
 #[test]

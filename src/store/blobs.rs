@@ -1,7 +1,8 @@
 //! Content by digest: `images/blobs/sha256/<hex>`.
 //!
 //! A blob appears under its digest only after every byte has been hashed and is on the disk, so a name that exists
-//! is content that was right. Unfinished blobs are in `tmp/`, locked by their writer.
+//! is content that was right. Unfinished blobs are in `tmp/`, those that a later process can go on with in
+//! `cache/partial/` ([`partial`]), locked by their writer.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest as _, Sha256};
 
 use super::layout::Layout;
+use super::partial::{self, Partial};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::base::id;
@@ -76,8 +78,31 @@ impl<'a> Blobs<'a> {
             anyhow::Ok(file)
         };
         let file = open().with_context(|| format!("create {}", path.display()))?;
+        Ok(self.write_to(Partial { file, path, length: 0 }, false))
+    }
+
+    /// Goes on with a blob of `size` bytes that an earlier process has left, or starts it. Where another process
+    /// is writing it, this is a blob beside that one.
+    pub fn resume(&self, digest: &Digest, size: u64) -> Result<BlobWriter> {
+        match partial::open(self.layout, digest, size)? {
+            Some(partial) => Ok(self.write_to(partial, true)),
+            None => self.writer(),
+        }
+    }
+
+    fn write_to(&self, partial: Partial, can_be_resumed: bool) -> BlobWriter {
+        let Partial { file, path, length } = partial;
         let blobs = self.layout.images().join("blobs/sha256");
-        Ok(BlobWriter { file, path, blobs, hasher: Sha256::new(), size: 0, committed: false })
+        BlobWriter {
+            file,
+            path,
+            blobs,
+            present: length,
+            hasher: Sha256::new(),
+            size: 0,
+            can_be_resumed,
+            stays: false,
+        }
     }
 
     /// Forgets a blob. One that is already gone is no error.
@@ -91,16 +116,20 @@ impl<'a> Blobs<'a> {
     }
 }
 
-/// A blob in the making: hashes what is written to it. Dropped without [`BlobWriter::commit`], it leaves nothing.
+/// A blob in the making: hashes what is written to it. Dropped without [`BlobWriter::commit`] or
+/// [`BlobWriter::leave`], it leaves nothing.
 #[must_use]
 pub struct BlobWriter {
     file: File,
     path: PathBuf,
     /// The directory it is renamed into.
     blobs: PathBuf,
+    /// How many bytes were there in the beginning. They are written again to be hashed.
+    present: u64,
     hasher: Sha256,
     size: u64,
-    committed: bool,
+    can_be_resumed: bool,
+    stays: bool,
 }
 
 impl BlobWriter {
@@ -116,6 +145,21 @@ impl BlobWriter {
         Ok(VerifiedBlob { writer: self, digest: digest.clone() })
     }
 
+    /// How many bytes an earlier process has left: the blob goes on behind them.
+    pub fn present(&self) -> u64 {
+        self.present
+    }
+
+    /// Reads what an earlier process has left, which has to be written again: only so is it hashed.
+    pub fn earlier(&self) -> io::Result<impl Read + use<>> {
+        partial::read(&self.path, self.present)
+    }
+
+    /// Leaves what has been written to whoever goes on with it.
+    pub fn leave(mut self) {
+        self.stays = self.can_be_resumed && self.present.max(self.size) > 0;
+    }
+
     /// Stores what was written, whatever it is; returns its digest and size.
     pub fn keep(mut self) -> Result<(Digest, u64)> {
         let (digest, size) = (Digest::from_hasher(std::mem::take(&mut self.hasher)), self.size);
@@ -126,7 +170,11 @@ impl BlobWriter {
 
 impl Write for BlobWriter {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(buffer)?;
+        let n = match self.present.saturating_sub(self.size) {
+            0 => self.file.write(buffer)?,
+            // In range: at most the length of the buffer.
+            left => left.min(buffer.len() as u64) as usize,
+        };
         self.hasher.update(&buffer[..n]);
         self.size += n as u64;
         Ok(n)
@@ -139,7 +187,7 @@ impl Write for BlobWriter {
 
 impl Drop for BlobWriter {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.stays {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -172,7 +220,7 @@ impl VerifiedBlob {
             rename_into(&self.writer.path, &target)
         };
         attempt().with_context(|| format!("store blob {}", self.digest))?;
-        self.writer.committed = true;
+        self.writer.stays = true;
         Ok(())
     }
 }

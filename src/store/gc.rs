@@ -24,6 +24,7 @@ use super::layers::Layers;
 use super::layout::Layout;
 use super::mounts::MountKind;
 use super::offstage;
+use super::partial;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::config::paths::private_directory;
@@ -79,6 +80,7 @@ pub fn collect(layout: &Layout) -> Result<Option<Collected>> {
     }
     fs::remove_file(&wanted).with_context(|| format!("remove {}", wanted.display()))?;
     sweep_temporary(layout)?;
+    partial::sweep(layout, partial::PATIENCE)?;
     let roots = Roots::of(layout)?;
     let mut collected = Collected::default();
     sweep_blobs(layout, &roots, &mut collected)?;

@@ -103,6 +103,16 @@ impl Layout {
         self.roots.data.join("events.log.1")
     }
 
+    /// Blobs that have not come whole; see [`super::partial`]. Made with the first.
+    pub fn partials(&self) -> PathBuf {
+        self.roots.data.join("cache/partial")
+    }
+
+    /// What has come of the blob with this digest.
+    pub fn partial(&self, digest: &Digest) -> PathBuf {
+        self.partials().join(digest.hex())
+    }
+
     /// Files to lock; see [`crate::base::file::FileLock`].
     pub fn locks(&self) -> PathBuf {
         self.roots.data.join("locks")

@@ -9,6 +9,7 @@
 //!   names/<name>     a symbolic link to ../containers/<id>: made atomically, so a name is unique
 //!   volumes/<name>/_data
 //!   secrets/<name>.json   one document each, for its owner alone
+//!   cache/partial/<hex>   blobs that have not come whole; see `partial`
 //!   locks/  tmp/
 //!   events.log       what has happened, one JSON object a line; events.log.1 is the part before
 //! ```
@@ -31,6 +32,7 @@ pub mod layout;
 pub mod mounts;
 pub mod offstage;
 pub mod options;
+pub mod partial;
 pub mod ranges;
 pub mod secrets;
 pub mod userns;

@@ -92,6 +92,17 @@ impl Response {
         self
     }
 
+    /// The part of these bytes that a request asks for by `Range: bytes=N-`; the whole without.
+    pub fn part_of(bytes: &[u8], request: &Request) -> Self {
+        let start = request.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+        let Some(start) = start.and_then(|start| start.parse().ok()) else {
+            return Self::new(200).body(bytes);
+        };
+        let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
+        let rest: &[u8] = &bytes[start..];
+        Self::new(206).header("Content-Range", range).body(rest)
+    }
+
     pub fn with(mut self, body: Body) -> Self {
         self.body = body;
         self
