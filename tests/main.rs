@@ -34,6 +34,7 @@ mod supervise;
 mod support;
 mod terminal;
 mod unshare;
+mod upkeep;
 mod userns;
 mod volume_archives;
 mod volumes;

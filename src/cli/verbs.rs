@@ -7,9 +7,9 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
-    healthcheck, history, images, info, inspect, kill, login, logout, logs, mount, port, ps, pull, push,
-    rename, restart, restart_all, rm, rmi, run, secret, start, stop, tag, top, unshare, update, version,
-    volume, wait,
+    healthcheck, history, image_prune, images, info, inspect, kill, login, logout, logs, mount, port, ps,
+    pull, push, rename, restart, restart_all, rm, rmi, run, secret, start, stop, system, tag, top, unshare,
+    update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -33,6 +33,7 @@ pub static VERBS: &[Verb] = &[
     Verb::hidden::<generate::Args>(&["generate"]),
     Verb::of::<healthcheck::Args>(&["healthcheck run"]),
     Verb::of::<history::Args>(&["history", "image history"]),
+    Verb::of::<image_prune::Args>(&["image prune"]),
     Verb::of::<images::Args>(&["images", "image ls", "image list"]),
     Verb::of::<info::Args>(&["info", "system info"]),
     Verb::of::<inspect::Args>(&["inspect"]),
@@ -60,6 +61,8 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<secret::rm::Args>(&["secret rm", "secret remove"]),
     Verb::of::<start::Args>(&["start", "container start"]),
     Verb::of::<stop::Args>(&["stop", "container stop"]),
+    Verb::of::<system::df::Args>(&["system df"]),
+    Verb::of::<system::prune::Args>(&["system prune"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),
     Verb::of::<top::Args>(&["top", "container top"]),
     Verb::of::<mount::UnmountArgs>(&["unmount", "umount", "container unmount", "container umount"]),

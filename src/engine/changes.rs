@@ -17,8 +17,8 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::start::read_spec;
-use super::{Engine, namespace};
-use crate::base::walk::{self, FileId, Step, Walk};
+use super::{Engine, measure, namespace};
+use crate::base::walk::{self, Step, Walk};
 use crate::layer::whiteout;
 use crate::store::containers::{Record, Source};
 use crate::store::layers;
@@ -200,13 +200,7 @@ pub fn size(engine: &Engine, record: &Record) -> Result<u64> {
 pub fn sizes(engine: &Engine, records: &[&Record]) -> Result<Vec<Sizes>> {
     let paths: Vec<_> =
         records.iter().map(|record| engine.layout().container(&record.id).join("upper")).collect();
-    let own = match measure_all(&paths) {
-        Err(error) if is_denied(&error) => {
-            let opened = namespace::open(engine)?.finish()?;
-            namespace::run_inside(&opened, || measure_all(&paths))
-        }
-        measured => measured,
-    }?;
+    let own = measure::directories(engine, &paths)?;
     let whole = |record: &Record, own: u64| own + image_size(engine, record);
     Ok(records.iter().zip(own).map(|(record, own)| Sizes { own, whole: whole(record, own) }).collect())
 }
@@ -215,44 +209,6 @@ fn image_size(engine: &Engine, record: &Record) -> u64 {
     let Source::Image { layers, .. } = &record.source else { return 0 };
     let store = layers::Layers::new(engine.layout());
     layers.iter().filter_map(|layer| store.info(layer).ok()).map(|info| info.size).sum()
-}
-
-fn measure_all(paths: &[PathBuf]) -> Result<Vec<u64>> {
-    paths.iter().map(|path| measure(path)).collect()
-}
-
-/// The size of one upper directory: none for a root filesystem that is the host's, or a container that has just been
-/// removed.
-fn measure(path: &Path) -> Result<u64> {
-    if !path.is_dir() {
-        return Ok(0);
-    }
-    let top = Dir::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut walk = Walk::new(top.into())?;
-    let (mut bytes, mut seen) = (0, HashSet::<FileId>::new());
-    while let Some(step) = walk.next()? {
-        let Step::Entry(entry) = step else { continue };
-        let stat = match rustix::fs::statat(walk.here(), &entry.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => continue,
-            stat => stat.map_err(std::io::Error::from)?,
-        };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => match walk.enter(&entry.name) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                entered => entered?,
-            },
-            FileType::RegularFile if stat.st_nlink == 1 || seen.insert((stat.st_dev, stat.st_ino)) => {
-                bytes += stat.st_size.unsigned_abs();
-            }
-            _ => {}
-        }
-    }
-    Ok(bytes)
-}
-
-fn is_denied(error: &anyhow::Error) -> bool {
-    let cause = error.downcast_ref::<std::io::Error>();
-    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn change(kind: Kind, path: &Path) -> Change {

@@ -305,6 +305,13 @@ impl Listed {
         self.details.mounts.iter().filter_map(name).collect()
     }
 
+    /// Whether it has this volume.
+    pub fn mounts_volume(&self, wanted: &str) -> bool {
+        let is_it =
+            |mount: &MountOption| matches!(&mount.kind, MountKind::Volume { name, .. } if name == wanted);
+        self.details.mounts.iter().any(is_it)
+    }
+
     /// How many volumes it has.
     pub fn volume_count(&self) -> usize {
         let is_volume = |mount: &&MountOption| matches!(mount.kind, MountKind::Volume { .. });

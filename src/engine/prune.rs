@@ -1,12 +1,16 @@
-//! `container prune`: removes the containers that have ended, or never ran.
+//! `prune`: removes the containers that have ended, or never ran, and the images that no container is made from.
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{Engine, changes, remove};
+use super::rmi::{self, Removal};
+use super::{Engine, changes, events, images_view, remove};
 use crate::store::containers::{LookupError, Record};
+use crate::store::images::Image;
 
-/// Which containers go. Conditions of the same kind mean either, `label!` and different kinds mean both.
+/// Which containers or images go. Conditions of the same kind mean either, `label!` and different kinds mean both.
 #[derive(Debug, Default)]
 pub struct Conditions {
     /// Made before this.
@@ -47,14 +51,41 @@ pub fn containers(engine: &Engine, conditions: &Conditions) -> Result<Pruned> {
     Ok(pruned)
 }
 
+/// Takes the names of the images that no container is made from and that meet the conditions; only of those that have
+/// no tag, unless `all`. An image that comes into use meanwhile is left. [`collect`] frees the room.
+pub fn images(engine: &Engine, conditions: &Conditions, all: bool) -> Result<Vec<Removal>> {
+    let mut removals = Vec::new();
+    for image in engine.images().list()?.0 {
+        if (all || image.names.is_empty()) && conditions.meets_image(&image) {
+            removals.extend(rmi::remove_unused(engine, &image)?);
+        }
+    }
+    Ok(removals)
+}
+
+/// Frees what no image and no container refers to any more, and says how many bytes that were. Another command that is
+/// storing something frees it when it is done: then there are none to tell of.
+pub fn collect(engine: &Engine) -> Result<u64> {
+    let bytes = rmi::collect(engine)?;
+    events::object(engine, "image", "", "prune", &[("reclaimed", &bytes.to_string())]);
+    Ok(bytes)
+}
+
 impl Conditions {
     fn meets(&self, record: &Record) -> bool {
+        self.until.is_none_or(|until| record.created < until) && self.meets_labels(&record.options.labels)
+    }
+
+    /// An image that does not say when it was made is no older than anything, as docker has it.
+    fn meets_image(&self, image: &Image) -> bool {
+        let is_before = |until| images_view::created(image).is_some_and(|created| created < until);
+        self.until.is_none_or(is_before) && self.meets_labels(&image.config.config.labels)
+    }
+
+    fn meets_labels(&self, labels: &BTreeMap<String, String>) -> bool {
         let has = |(key, value): &(String, Option<String>)| {
-            let label = record.options.labels.get(key);
-            label.is_some_and(|label| value.as_ref().is_none_or(|value| value == label))
+            labels.get(key).is_some_and(|label| value.as_ref().is_none_or(|value| value == label))
         };
-        self.until.is_none_or(|until| record.created < until)
-            && self.labels.iter().all(has)
-            && !self.not_labels.iter().any(has)
+        self.labels.iter().all(has) && !self.not_labels.iter().any(has)
     }
 }

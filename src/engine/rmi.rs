@@ -67,19 +67,36 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
         }
         untag_all(&image, &mut done);
     }
-    engine.images().remove(&image)?;
-    for _ in &done {
-        events::image(engine, &image, None, "untag");
+    delete(engine, &image, done)
+}
+
+/// Takes an image that no container is made from; nothing of any other.
+pub fn remove_unused(engine: &Engine, image: &Image) -> Result<Vec<Removal>> {
+    if Users::of(engine, image)?.any().is_some() {
+        return Ok(Vec::new());
     }
-    events::image(engine, &image, None, "delete");
+    let mut done = Vec::new();
+    untag_all(image, &mut done);
+    delete(engine, image, done)
+}
+
+/// Takes an image off record, whose names are told of already.
+fn delete(engine: &Engine, image: &Image, mut done: Vec<Removal>) -> Result<Vec<Removal>> {
+    engine.images().remove(image)?;
+    for _ in &done {
+        events::image(engine, image, None, "untag");
+    }
+    events::image(engine, image, None, "delete");
     done.push(Removal::Deleted(image.id.to_string()));
     Ok(done)
 }
 
-/// Frees what no image and no container refers to any more.
-pub fn collect(engine: &Engine) -> Result<()> {
+/// Frees what no image and no container refers to any more; returns how many bytes.
+pub fn collect(engine: &Engine) -> Result<u64> {
+    engine.layout().create()?;
     let opened = namespace::open(engine)?.finish()?;
-    namespace::run_inside(&opened, || gc::collect(engine.layout()).map(drop))
+    let collected = namespace::run_inside(&opened, || gc::collect(engine.layout()))?;
+    Ok(collected.map_or(0, |collected| collected.bytes))
 }
 
 fn untag_all(image: &Image, done: &mut Vec<Removal>) {

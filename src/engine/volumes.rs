@@ -4,15 +4,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{Gid, Uid};
 
-use super::{Engine, events, namespace, remove};
+use super::{Engine, events, measure, namespace, remove};
 use crate::base::file::read_bounded;
 use crate::base::id;
 use crate::base::pattern::Regex;
@@ -230,32 +227,8 @@ pub fn prune(engine: &Engine, conditions: &[Condition], all: bool) -> Result<Pru
 }
 
 /// Bytes in the files of `name` beneath `parent`, the record of the volume left out.
-fn size(parent: &Dir, name: &OsStr) -> io::Result<u64> {
-    let data = parent.open_dir(name)?.open_dir("_data")?;
-    size_beneath(data.as_fd())
-}
-
-fn size_beneath(directory: BorrowedFd<'_>) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in rustix::fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name == "." || name == ".." {
-            continue;
-        }
-        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let child = rustix::fs::openat(directory, name, flags, Mode::empty())?;
-                bytes += size_beneath(child.as_fd())?;
-            }
-            // A file of several names is counted once, as a share for each.
-            FileType::RegularFile => bytes += stat.st_size as u64 / u64::from(stat.st_nlink as u32).max(1),
-            _ => {}
-        }
-    }
-    Ok(bytes)
+fn size(parent: &Dir, name: &OsStr) -> Result<u64> {
+    measure::tree(parent.open_dir(name)?.open_dir("_data")?)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::blobs::Blobs;
 use super::containers::{Containers, Source};
@@ -37,7 +38,7 @@ pub struct Hold {
 }
 
 /// What a collection took away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
     pub blobs: u64,
     pub layers: u64,
@@ -90,12 +91,12 @@ pub fn collect(layout: &Layout) -> Result<Option<Collected>> {
 
 /// Everything that is referred to.
 #[derive(Default)]
-struct Roots {
-    blobs: HashSet<Digest>,
+pub(super) struct Roots {
+    pub blobs: HashSet<Digest>,
     /// By diff-id.
-    layers: HashSet<Digest>,
+    pub layers: HashSet<Digest>,
     /// Manifests whose content is among the others.
-    manifests: HashSet<Digest>,
+    pub manifests: HashSet<Digest>,
 }
 
 impl Roots {
@@ -130,7 +131,7 @@ impl Roots {
     }
 
     /// A container keeps its layers, and of an image that was removed by force what is left of it.
-    fn add_containers(&mut self, layout: &Layout) -> Result<()> {
+    pub fn add_containers(&mut self, layout: &Layout) -> Result<()> {
         let (records, broken) = Containers::new(layout).list()?;
         if let Some(id) = broken.first() {
             let id = id.get(..12).unwrap_or(id);
@@ -237,7 +238,7 @@ fn is_in_use(tmp: &Dir, name: &str) -> Result<bool> {
 }
 
 /// The entries of a directory; none where it does not exist.
-fn names_in(path: &Path) -> Result<Vec<String>> {
+pub(super) fn names_in(path: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

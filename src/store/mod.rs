@@ -35,6 +35,7 @@ pub mod options;
 pub mod partial;
 pub mod ranges;
 pub mod secrets;
+pub mod usage;
 pub mod userns;
 pub mod volumes;
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::{condition, switch};
-use crate::base::size;
 use crate::cli::flags::parse_filter;
+use crate::cli::prune::{listed, total};
 use crate::cli::verb::{Action, Operands, Session};
 use crate::cli::{out, prompt};
 use crate::engine::volumes;
@@ -50,14 +50,10 @@ impl Action for Args {
         let warning =
             format!("WARNING! This will remove {which} local volumes not used by at least one container.");
         if !self.force && !prompt::confirm(&warning)? {
-            bail!("volume prune has been cancelled");
+            return Ok(ExitCode::SUCCESS);
         }
         let pruned = volumes::prune(&session.engine()?, &conditions, all)?;
-        let mut text = String::new();
-        if !pruned.names.is_empty() {
-            text = format!("Deleted Volumes:\n{}\n\n", pruned.names.join("\n"));
-        }
-        out::text(&format!("{text}Total reclaimed space: {}\n", size::human(pruned.bytes, 4)))?;
+        out::text(&(listed("Deleted Volumes", &pruned.names) + &total(pruned.bytes)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

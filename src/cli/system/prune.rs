@@ -1,0 +1,88 @@
+//! `system prune`: removes everything that nothing uses.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::cli::flags::parse_filter;
+use crate::cli::prune::{conditions, images, listed, total};
+use crate::cli::verb::{Action, Operands, Session};
+use crate::cli::{image_prune, out, prompt};
+use crate::engine::volumes::{self, Condition};
+use crate::engine::{Engine, prune};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Remove all unused images, not only those without a tag
+    #[arg(long, short)]
+    all: bool,
+    /// Remove only what meets a condition: until=24h, label=a=b, label!=a
+    #[arg(long, value_name = "key=value", value_parser = parse_filter)]
+    filter: Vec<(String, String)>,
+    /// Do not ask
+    #[arg(long, short)]
+    force: bool,
+    /// Remove volumes that were made without a name too
+    #[arg(long)]
+    volumes: bool,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Remove unused data";
+    const USAGE: &'static str = "[OPTIONS]";
+    const OPERANDS: Operands = Operands::None;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("Ended containers and images without a name", "coracle system prune"),
+        ("All that nothing uses", "coracle system prune -a --volumes -f"),
+    ];
+
+    fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let conditions = conditions(&self.filter)?;
+        if self.volumes && conditions.until.is_some() {
+            bail!("ERROR: The \"until\" filter is not supported with \"--volumes\"");
+        }
+        if !self.force && !prompt::confirm(&self.warning())? {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let engine = session.engine()?;
+        let containers = prune::containers(&engine, &conditions)?;
+        out::text(&listed("Deleted Containers", &containers.ids))?;
+        let mut bytes = containers.bytes;
+        if self.volumes {
+            bytes += self.prune_volumes(&engine)?;
+        }
+        out::text(&images(&prune::images(&engine, &conditions, self.all)?))?;
+        out::text(&total(bytes + prune::collect(&engine)?))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Args {
+    fn prune_volumes(&self, engine: &Engine) -> Result<u64> {
+        let condition = |(key, value): &(String, String)| match key.as_str() {
+            "label!" => Condition::NotLabel(value.clone()),
+            _ => Condition::Label(value.clone()),
+        };
+        let conditions: Vec<_> = self.filter.iter().map(condition).collect();
+        let pruned = volumes::prune(engine, &conditions, false)?;
+        out::text(&listed("Deleted Volumes", &pruned.names))?;
+        Ok(pruned.bytes)
+    }
+
+    /// Docker's, of what there is.
+    fn warning(&self) -> String {
+        let mut lines = vec!["all stopped containers"];
+        lines.extend(self.volumes.then_some("all anonymous volumes not used by at least one container"));
+        lines.push(image_prune::which(self.all));
+        let mut text = String::from("WARNING! This will remove:\n");
+        text.extend(lines.iter().map(|line| format!("  - {line}\n")));
+        if !self.filter.is_empty() {
+            let mut filters: Vec<_> =
+                self.filter.iter().map(|(key, value)| format!("  - {key}={value}\n")).collect();
+            filters.sort();
+            text.push_str("\n  Items to be pruned will be filtered with:\n");
+            text.extend(filters);
+        }
+        text
+    }
+}

@@ -1,0 +1,127 @@
+//! The store's upkeep: `system df`, `system prune`, `image prune`.
+
+use serde_json::json;
+
+use crate::support::{Entry, Image, Sandbox};
+
+/// A store with three images upon one base: `used` has a container, `free` none, and one has lost its name.
+fn crowded() -> Sandbox {
+    let sandbox = Sandbox::with_busybox();
+    for (name, size) in [("used", 1000), ("free", 20_000), ("moved", 300_000)] {
+        let entry = Entry::file(name, vec![b'x'; size]);
+        sandbox.add(&Image::busybox_and(&[entry]).set("Labels", json!({"name": name})), name);
+    }
+    sandbox.run("tag busybox moved").success();
+    sandbox
+        .run("run --name ended -v data:/data used sh -c 'echo 12345 >/five; echo 123 >/data/three'")
+        .success();
+    sandbox
+}
+
+fn column(sandbox: &Sandbox, kind: &str, field: &str) -> String {
+    let line = format!("system df --format '{{{{.Type}}}}={{{{.{field}}}}}'");
+    let lines = sandbox.run(&line).success().lines();
+    lines.iter().find_map(|line| line.strip_prefix(&format!("{kind}="))).expect("a line").to_owned()
+}
+
+#[test]
+fn df_says_what_prune_frees() {
+    let sandbox = crowded();
+    let lines = sandbox.run("system df").success().stderr("").lines();
+    assert_eq!(lines[0].split("  ").filter(|word| !word.is_empty()).count(), 5, "{lines:?}");
+    let starts =
+        ["TYPE", "Images          4         1", "Containers      1         0", "Local Volumes   1         1"];
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line:?}");
+    }
+    assert_eq!(lines[4], "Build Cache     0         0         0B        0B");
+    assert_eq!(column(&sandbox, "Containers", "Reclaimable"), "6B (100%)");
+    assert_eq!(column(&sandbox, "Local Volumes", "Size"), "4B");
+    let promised = column(&sandbox, "Images", "Reclaimable");
+    let pruned = sandbox.run("image prune -a -f").success().lines();
+    let freed = pruned.last().expect("a line").strip_prefix("Total reclaimed space: ").expect("a total");
+    assert_eq!(promised.split(' ').next(), Some(freed), "{promised}");
+    assert!(column(&sandbox, "Images", "Reclaimable").starts_with("0B"));
+    sandbox.run("images --format {{.Repository}}").success().stdout("used\n");
+    sandbox.run("start -a ended").success();
+}
+
+#[test]
+fn df_of_each() {
+    let sandbox = crowded();
+    let text = sandbox.run("system df -v").success().out();
+    for title in [
+        "Images space usage:\n\nREPOSITORY   TAG ",
+        "\nContainers space usage:\n\nCONTAINER ID   IMAGE ",
+        "\nLocal Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\ndata          1         4B\n",
+        "\nBuild cache usage: 0B\n",
+    ] {
+        assert!(text.contains(title), "{title:?} in {text}");
+    }
+    let row = |name: &str| -> Vec<&str> {
+        let line = text.lines().find(|line| line.starts_with(name)).expect("a row");
+        line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect()
+    };
+    // The base is shared, whatever its size is; the layer of its own is its archive and its file.
+    assert_eq!((row("used")[5], row("free")[5]), (row("<none>")[5], row("used")[5]));
+    assert_ne!(row("used")[6], row("free")[6]);
+    assert_eq!((row("used")[7], row("free")[7]), ("1", "0"));
+    sandbox.run("system df -v --format json").code(1).stderr_has("cannot combine").one_clear_line();
+}
+
+#[test]
+fn image_prune_takes_what_it_is_asked_to() {
+    let sandbox = crowded();
+    let names = || sandbox.run("images --format {{.Repository}}").success().lines();
+    let asked = sandbox.command("image prune -a").input("n\n").finish();
+    asked.success().stderr("").stdout(
+        "WARNING! This will remove all images without at least one container associated to them.\n\
+         Are you sure you want to continue? [y/N] ",
+    );
+    sandbox
+        .run("image prune -a -f --filter label=name=other")
+        .success()
+        .stdout("Total reclaimed space: 0B\n");
+    sandbox
+        .run("image prune -a -f --filter until=2023-01-01")
+        .success()
+        .stdout("Total reclaimed space: 0B\n");
+    sandbox.run("image prune -f --filter color=red").code(1).stderr("Error: invalid filter 'color'\n");
+    assert_eq!(names().len(), 5);
+    let text = sandbox.run("image prune -f").success().out();
+    assert!(text.starts_with("Deleted Images:\ndeleted: sha256:"), "{text}");
+    assert!(text.contains("\n\nTotal reclaimed space: 60"), "{text}");
+    assert_eq!(names().len(), 4);
+    let text = sandbox.run("image prune -a -f --filter label=name=free").success().out();
+    assert!(text.starts_with("Deleted Images:\nuntagged: free:latest\ndeleted: sha256:"), "{text}");
+    sandbox.run("image prune -f --filter dangling=false").success().stdout_has("untagged: busybox:latest");
+    assert_eq!(names(), ["used"]);
+}
+
+#[test]
+fn system_prune_takes_all_that_nothing_uses() {
+    let sandbox = crowded();
+    sandbox.run("volume create kept").success();
+    sandbox.run("create -v /anonymous --name second busybox true").success();
+    sandbox.run("run -d --name live --network none busybox sleep 1000").success();
+    let asked =
+        sandbox.command("system prune -a --volumes --filter label!=x --filter label=y").input("\n").finish();
+    asked.success().stdout(
+        "WARNING! This will remove:\n  - all stopped containers\n  \
+         - all anonymous volumes not used by at least one container\n  \
+         - all images without at least one container associated to them\n\n  \
+         Items to be pruned will be filtered with:\n  - label!=x\n  - label=y\n\n\
+         Are you sure you want to continue? [y/N] ",
+    );
+    sandbox.run("system prune --volumes --filter until=1h -f").code(1).one_clear_line();
+    let text = sandbox.run("system prune -a --volumes -f").success().out();
+    let parts: Vec<&str> = text.split("\n\n").map(|part| part.lines().next().unwrap_or_default()).collect();
+    assert_eq!(parts[..3], ["Deleted Containers:", "Deleted Volumes:", "Deleted Images:"], "{text}");
+    assert!(parts[3].starts_with("Total reclaimed space: "), "{text}");
+    sandbox.run("volume ls -q").success().stdout("data\nkept\n");
+    sandbox.run("ps -a --format {{.Names}}").success().stdout("live\n");
+    let mut names = sandbox.run("images --format {{.Repository}}").success().lines();
+    names.sort();
+    assert_eq!(names, ["busybox", "moved"]);
+    sandbox.run("system prune -f").success().stdout("Total reclaimed space: 0B\n");
+}
