@@ -10,8 +10,10 @@ use super::volumes::InUse;
 use super::{Engine, events, mounting, namespace, stop};
 use crate::base::file::FileLock;
 use crate::store::containers::{LookupError, Record};
+use crate::store::offstage::{self, Withdrawn};
+use crate::store::userns::UsernsMode;
 use crate::store::volumes::NoSuchVolume;
-use crate::store::{gc, offstage};
+use crate::store::{gc, ranges};
 use crate::sys::path::Dir;
 
 /// Removes a container; one that runs only with `force`, which kills it. `volumes` takes its anonymous volumes
@@ -41,18 +43,44 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
 
 /// Takes a container away, with the volumes that are its own if wanted.
 pub fn discard(engine: &Engine, id: &str, volumes: bool) -> Result<()> {
+    take_off_record(engine, id, volumes)?.map_or(Ok(()), Remains::erase)
+}
+
+/// What is left of a container that is off record: directories that nobody sees.
+#[must_use]
+pub struct Remains<'a> {
+    engine: &'a Engine,
+    places: Vec<OsString>,
+    /// Keeps others from erasing them too.
+    _withdrawn: Withdrawn,
+}
+
+impl Remains<'_> {
+    pub fn erase(self) -> Result<()> {
+        erase_as_owner(self.engine, &self.places)
+    }
+}
+
+/// Takes a container off record, and its name and run directory away: for everybody else it is gone.
+pub fn take_off_record<'a>(engine: &'a Engine, id: &str, volumes: bool) -> Result<Option<Remains<'a>>> {
     mounting::forget(engine, id)?;
-    let Some(gone) = offstage::withdraw(engine.layout(), id, volumes)? else { return Ok(()) };
-    let record = clear(engine, &gone.entry)?;
+    let Some(withdrawn) = offstage::withdraw(engine.layout(), id, volumes)? else { return Ok(None) };
+    let (record, places) = release(engine, &withdrawn.entry)?;
     if let Some(record) = record {
         events::container(engine, &record, "destroy", &[]);
     }
-    Ok(())
+    Ok(Some(Remains { engine, places, _withdrawn: withdrawn }))
 }
 
-/// Clears away a container that is out of sight: its own volumes, its name, its run directory, and last the directory
-/// that says what these are. Whoever dies over it leaves it to be done again. Returns the record, if there was one.
-pub fn clear(engine: &Engine, entry: &str) -> Result<Option<Record>> {
+/// Clears away a container that is out of sight. Whoever dies over it leaves it to be done again.
+pub fn clear(engine: &Engine, entry: &str) -> Result<()> {
+    let (_, places) = release(engine, entry)?;
+    erase_as_owner(engine, &places)
+}
+
+/// Takes away what a container that is out of sight has elsewhere: its own volumes, its name, its run directory.
+/// Returns the record, if there was one, and what of `tmp/` is to be erased, last the directory that says all this.
+fn release(engine: &Engine, entry: &str) -> Result<(Option<Record>, Vec<OsString>)> {
     let layout = engine.layout();
     let (id, volumes) = offstage::parse(entry).context("clear away what is no container")?;
     let record = engine.containers().read(&layout.tmp().join(entry)).ok();
@@ -69,10 +97,12 @@ pub fn clear(engine: &Engine, entry: &str) -> Result<Option<Record>> {
         Some(record) => engine.containers().release_name(&record.name, id),
         None => engine.containers().release_names_of(id)?,
     }
+    if record.as_ref().is_some_and(|record| matches!(record.options.userns.mode, UsernsMode::Auto { .. })) {
+        ranges::give_back(layout, id)?;
+    }
     remove_run_directory(engine, id)?;
     places.push(entry.into());
-    erase_as_owner(engine, &places)?;
-    Ok(record)
+    Ok((record, places))
 }
 
 /// Clears away what processes that were killed have left: containers half made or half removed, those that were to

@@ -25,9 +25,9 @@ use rustix::fs::{Mode, OFlags};
 use super::attach::{self, Outcome, Streams};
 use super::create::{Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
+use super::remove::{self, Remains};
 use super::{
-    Engine, access, events, files, filesystem, logging, mounts, remove, secrets, sharing, shift, spec,
-    terminal,
+    Engine, access, events, files, filesystem, logging, mounts, secrets, sharing, shift, spec, terminal,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
@@ -113,15 +113,14 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
             drop(server);
             let outcome = attach::follow_start(client, streams);
             match outcome {
-                // All it had to do is done: a moment later there is no trace of it.
-                Ok(Outcome::Exited(_)) => drop(supervisor.wait()),
                 // One that was killed has left what it was working on.
                 Err(_) => {
                     if supervisor.wait().is_ok_and(|code| code > 1) {
                         remove::collect(engine)?;
                     }
                 }
-                Ok(outcome @ (Outcome::Started | Outcome::Detached)) => {
+                // After the end it clears up what nobody sees any more.
+                Ok(outcome) => {
                     supervisor.release();
                     attach::tell_detached(engine, &id, outcome);
                 }
@@ -130,7 +129,8 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
         }
         Forked::Child => {
             drop(client);
-            Supervisor { engine, record: None, before: State::default() }.run(work, server, streams)
+            Supervisor { engine, record: None, before: State::default(), remains: None }
+                .run(work, server, streams)
         }
     }
 }
@@ -171,6 +171,8 @@ pub struct Supervisor<'a> {
     pub record: Option<Record>,
     /// The container's state before this start.
     before: State,
+    /// The files of the container, once it is off record.
+    pub remains: Option<Remains<'a>>,
 }
 
 /// A container whose program runs, with what ends with it.
@@ -216,6 +218,7 @@ impl Supervisor<'_> {
                 self.take_back(&failure);
                 let message = Event::Failed(failure).encode();
                 let _ = socket::send(client.as_fd(), &[std::io::IoSlice::new(&message)]);
+                self.erase_remains();
                 Ok(())
             }
         };

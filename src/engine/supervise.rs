@@ -61,6 +61,7 @@ impl Supervisor<'_> {
                 Next::Restart { after } => self.come_back(&mut farewell, &signals, after, &post),
             };
             let Some(up) = again else {
+                self.erase_remains();
                 // A client that never takes what is for it must not keep the container from being started again.
                 drop(post);
                 farewell.wait();
@@ -159,10 +160,17 @@ impl Supervisor<'_> {
             && self.engine.containers().stop_reason(&record.id).is_none())
     }
 
-    /// Writes a change of state, or takes the container away if it is to be removed and has ended; the record
-    /// that is left.
+    /// Erases the files of a container that was taken off record. What cannot be erased is left to a collection.
+    pub fn erase_remains(&mut self) {
+        if let Some(remains) = self.remains.take() {
+            let _ = remains.erase();
+        }
+    }
+
+    /// Writes a change of state, or takes the container off record if it is to be removed and has ended; the
+    /// record that is left. Its files are not erased yet: nobody should wait for that.
     pub fn put_away(
-        &self,
+        &mut self,
         record: &Record,
         change: impl FnOnce(&mut Record) -> Durability,
     ) -> Option<Record> {
@@ -170,7 +178,13 @@ impl Supervisor<'_> {
         let removed =
             record.options.auto_remove && containers.stop_reason(&record.id) != Some(StopReason::Restart);
         let left = if removed {
-            remove::discard(self.engine, &record.id, true).err().map(|_| record.clone())
+            match remove::take_off_record(self.engine, &record.id, true) {
+                Ok(remains) => {
+                    self.remains = remains;
+                    None
+                }
+                Err(_) => Some(record.clone()),
+            }
         } else {
             containers.change(&record.id, change).ok()
         };

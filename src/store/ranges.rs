@@ -3,6 +3,8 @@
 //! A range is taken before its container has a directory, so it is kept while either that directory or the process
 //! that took it is there; what has neither is free. Under a lock, so that no id is ever given to two.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,7 @@ const VERSION: u32 = 1;
 /// Some hundred bytes for each container.
 const LIMIT: u64 = 16 << 20;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Document {
     version: u32,
     ranges: Vec<Range>,
@@ -35,17 +37,8 @@ struct Range {
 /// Returns the first.
 pub fn take(layout: &Layout, container: &str, count: u32, last: u32) -> Result<u32> {
     layout.create()?;
-    let _lock = FileLock::acquire(&layout.locks().join("ranges"))?;
-    let path = layout.data().join("ranges.json");
-    let mut document = match path.exists() {
-        true => serde_json::from_slice(&file::read_bounded(&path, LIMIT)?)
-            .with_context(|| format!("read {}", path.display()))?,
-        false => Document::default(),
-    };
-    if document.version > VERSION {
-        bail!("read {}: version {} is newer than this coracle understands", path.display(), document.version);
-    }
-    document.version = VERSION;
+    let _lock = lock(layout)?;
+    let mut document = read(layout)?;
     document.ranges.retain(|range| {
         layout.container(&range.container).is_dir() || process::is_alive(range.pid, range.pid_start)
     });
@@ -68,8 +61,43 @@ pub fn take(layout: &Layout, container: &str, count: u32, last: u32) -> Result<u
             start
         }
     };
-    file::write_atomic(&path, &serde_json::to_vec(&document)?, Durability::Fast)?;
+    write(layout, &document)?;
     Ok(start)
+}
+
+/// Frees what a container has that is off record: its supervisor may live on a moment, and the next container is to
+/// find the layers and volumes of these ids.
+pub fn give_back(layout: &Layout, container: &str) -> Result<()> {
+    let _lock = lock(layout)?;
+    let mut document = read(layout)?;
+    document.ranges.retain(|range| range.container != container);
+    write(layout, &document)
+}
+
+fn lock(layout: &Layout) -> Result<FileLock> {
+    FileLock::acquire(&layout.locks().join("ranges"))
+}
+
+fn path(layout: &Layout) -> PathBuf {
+    layout.data().join("ranges.json")
+}
+
+fn read(layout: &Layout) -> Result<Document> {
+    let path = path(layout);
+    if !path.exists() {
+        return Ok(Document { version: VERSION, ranges: Vec::new() });
+    }
+    let mut document: Document = serde_json::from_slice(&file::read_bounded(&path, LIMIT)?)
+        .with_context(|| format!("read {}", path.display()))?;
+    if document.version > VERSION {
+        bail!("read {}: version {} is newer than this coracle understands", path.display(), document.version);
+    }
+    document.version = VERSION;
+    Ok(document)
+}
+
+fn write(layout: &Layout, document: &Document) -> Result<()> {
+    file::write_atomic(&path(layout), &serde_json::to_vec(document)?, Durability::Fast)
 }
 
 fn highest_free(ranges: &mut [Range], count: u32, last: u32) -> Option<u32> {
@@ -101,6 +129,8 @@ mod tests {
         assert_eq!(take("a", 40).unwrap(), 61);
         assert!(take("c", 21).unwrap_err().to_string().contains("not so many are free"));
         assert_eq!(take("c", 20).unwrap(), 1);
+        give_back(&scratch.layout, "c").unwrap();
+        assert_eq!(take("e", 20).unwrap(), 1);
         // Those of a dead process without a container are free.
         let path = scratch.layout.data().join("ranges.json");
         let text = std::fs::read_to_string(&path).unwrap();
