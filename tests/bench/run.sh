@@ -121,8 +121,10 @@ PATH="$PATH:/usr/sbin:/sbin"
 mkdir -p "$cache"
 # Lower case: podman makes an image's name of it.
 work=/var/tmp/coracle-bench.$$
-mkdir -m 0700 "$work" "$work/home" "$work/run" "$work/times"
-export HOME="$work/home" XDG_RUNTIME_DIR="$work/run"
+mkdir -m 0700 "$work" "$work/home" "$work/times"
+# In memory, as that of a login is.
+run=$(mktemp -d /dev/shm/coracle-bench.XXXXXX 2>/dev/null) || { run=$work/run && mkdir -m 0700 "$run"; }
+export HOME="$work/home" XDG_RUNTIME_DIR="$run"
 unset XDG_DATA_HOME XDG_CONFIG_HOME CORACLE_ROOT CORACLE_RUNROOT
 registry_pid=
 
@@ -135,13 +137,13 @@ cleanup() {
 		pause=$XDG_RUNTIME_DIR/libpod/tmp/pause.pid
 		[ ! -s "$pause" ] || kill "$(cat "$pause")" 2>/dev/null || true
 	fi
-	unshare --map-root-user --map-auto rm -rf "$work" 2>/dev/null || rm -rf "$work" 2>/dev/null || true
+	unshare --map-root-user --map-auto rm -rf "$work" "$run" 2>/dev/null || rm -rf "$work" "$run" 2>/dev/null || true
 	exit "$status"
 }
 trap cleanup EXIT INT TERM
 
 # podman of Debian 12 needs runc where version 1 of control groups is mounted beside version 2.
-podman_flags="--root $work/podman --runroot $work/podman-run --cgroup-manager cgroupfs"
+podman_flags="--root $work/podman --runroot $run/podman --cgroup-manager cgroupfs"
 [ -e /sys/fs/cgroup/cgroup.controllers ] || podman_flags="$podman_flags --runtime runc"
 podman_() {
 	# shellcheck disable=SC2086 # a list of flags
