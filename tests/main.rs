@@ -2,6 +2,7 @@
 //! real registries on loopback; `tests/run.sh` prepares the machine.
 
 mod access;
+mod archives;
 mod attach;
 mod bad_input;
 mod changes;

@@ -338,7 +338,7 @@ fn archives_of_docker_and_podman() {
 }
 
 /// podman leaves a process behind that keeps its user namespace.
-fn end_pause_process(sandbox: &Sandbox) {
+pub fn end_pause_process(sandbox: &Sandbox) {
     let file = sandbox.path().join("run/libpod/tmp/pause.pid");
     let pid = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {

@@ -29,6 +29,33 @@ pub enum Target {
     Error,
 }
 
+/// Shows the steps of a load: each image as it is stored, and bars of the layers on a terminal alone, as docker does.
+pub struct LoadDisplay {
+    display: Display,
+    bars: bool,
+}
+
+impl LoadDisplay {
+    /// Shows on standard output; `quiet` shows no bars.
+    pub fn new(quiet: bool) -> io::Result<Self> {
+        Ok(Self { display: Display::new(Target::Output)?, bars: !quiet && io::stdout().is_terminal() })
+    }
+}
+
+impl Progress for LoadDisplay {
+    fn line(&self, text: &str) {
+        self.display.line(text);
+    }
+
+    fn layer(&self, id: &str, state: LayerState) {
+        if let LayerState::Downloading { current, total } = state
+            && self.bars
+        {
+            self.display.layer(id, LayerState::Loading { current, total });
+        }
+    }
+}
+
 /// Shows the steps of a pull or a push.
 pub struct Display(Mutex<Screen<File>>);
 
@@ -143,6 +170,7 @@ fn words(state: &LayerState) -> Cow<'static, str> {
         LayerState::PullingFsLayer => "Pulling fs layer",
         LayerState::Waiting => "Waiting",
         LayerState::Downloading { .. } => "Downloading",
+        LayerState::Loading { .. } => "Loading layer",
         LayerState::VerifyingChecksum => "Verifying Checksum",
         LayerState::DownloadComplete => "Download complete",
         LayerState::Extracting { .. } => "Extracting",
@@ -159,6 +187,7 @@ fn words(state: &LayerState) -> Cow<'static, str> {
 fn fraction(state: &LayerState) -> Option<(u64, u64)> {
     match state {
         LayerState::Downloading { current, total }
+        | LayerState::Loading { current, total }
         | LayerState::Extracting { current, total }
         | LayerState::Pushing { current, total } => Some((*current, *total)),
         _ => None,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::acquire;
 use super::out;
@@ -35,9 +35,7 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let platform = self.platform.as_deref().filter(|text| !text.is_empty());
-        let platform: Option<Platform> =
-            platform.map(str::parse).transpose().map_err(|error| anyhow!("{error}"))?;
+        let platform = Platform::asked(self.platform.as_deref())?;
         let request = PullRequest {
             reference: operands.into_iter().next().unwrap_or_default(),
             platform,

@@ -7,9 +7,9 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
-    healthcheck, history, image_prune, images, info, inspect, kill, login, logout, logs, mount, port, ps,
-    pull, push, rename, restart, restart_all, rm, rmi, run, secret, start, stop, system, tag, top, unshare,
-    update, version, volume, wait,
+    healthcheck, history, image_prune, images, info, inspect, kill, load, login, logout, logs, mount, port,
+    ps, pull, push, rename, restart, restart_all, rm, rmi, run, save, secret, start, stop, system, tag, top,
+    unshare, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -40,6 +40,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<inspect::ContainerArgs>(&["container inspect"]),
     Verb::of::<inspect::ImageArgs>(&["image inspect"]),
     Verb::of::<kill::Args>(&["kill", "container kill"]),
+    Verb::of::<load::Args>(&["load", "image load"]),
     Verb::of::<login::Args>(&["login"]),
     Verb::of::<logout::Args>(&["logout"]),
     Verb::of::<logs::Args>(&["logs", "container logs"]),
@@ -54,6 +55,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<rm::Args>(&["rm", "container rm", "container remove"]),
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),
+    Verb::of::<save::Args>(&["save", "image save"]),
     Verb::of::<secret::create::Args>(&["secret create"]),
     Verb::of::<secret::exists::Args>(&["secret exists"]),
     Verb::of::<secret::inspect::Args>(&["secret inspect"]),

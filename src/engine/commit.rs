@@ -23,7 +23,7 @@ use crate::image::progress::Silent;
 use crate::layer::compress;
 use crate::layer::pack::{self, Form};
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
-use crate::oci::media::OCI_MANIFEST;
+use crate::oci::media::{Family, OCI_MANIFEST};
 use crate::oci::reference::Reference;
 use crate::store::blobs::Blobs;
 use crate::store::containers::{Record, Source};
@@ -148,7 +148,7 @@ fn store_image(
     let mut layers: Vec<serde_json::Value> = Vec::new();
     for descriptor in below {
         layers.push(json!({
-            "mediaType": oci_media_type(descriptor.media_type().as_ref()),
+            "mediaType": Family::Oci.name_of(descriptor.media_type().as_ref()),
             "digest": descriptor.digest().to_string(),
             "size": descriptor.size(),
         }));
@@ -175,18 +175,6 @@ fn store_image(
         .context("describe the manifest")?;
     engine.images().add(name, &descriptor, None)?;
     Ok(id)
-}
-
-/// An OCI manifest has the OCI's names for the layers that docker's have others for.
-fn oci_media_type(docker: &str) -> String {
-    match docker {
-        "application/vnd.docker.image.rootfs.diff.tar.gzip" => LAYER.to_owned(),
-        "application/vnd.docker.image.rootfs.diff.tar" => "application/vnd.oci.image.layer.v1.tar".to_owned(),
-        "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
-            "application/vnd.oci.image.layer.v1.tar+zstd".to_owned()
-        }
-        other => other.to_owned(),
-    }
 }
 
 /// The configuration with the new layer and what made it.

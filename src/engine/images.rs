@@ -1,6 +1,7 @@
 //! `pull`: in a child that has entered the user namespace, where layers can be given their owners.
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, events, namespace};
@@ -29,15 +30,10 @@ where
     P: Progress,
     F: FnOnce() -> P,
 {
-    engine.layout().create()?;
-    let opening = namespace::open(engine)?;
-    request.fold_ids = opening.maps.is_single();
-    let opened = opening.finish()?;
     let archive = is_archive(&request.reference);
-    let pulled = namespace::run_inside(&opened, || {
+    let pulled = storing(engine, |fold_ids| {
         let layout = engine.layout();
-        // What a killed pull had begun.
-        gc::sweep_temporary(layout)?;
+        request.fold_ids = fold_ids;
         if is_builtin(&request.reference) {
             builtin::install(layout, &request.reference, request.fold_ids)?;
             let image = engine.images().lookup(&request.reference)?;
@@ -45,7 +41,7 @@ where
             return Ok(Pulled { name, digest: image.manifest.clone(), manifest: image.manifest });
         }
         if let Some(source) = ArchiveSource::parse(&request.reference) {
-            let wanted = LoadRequest { platform: request.platform, fold_ids: request.fold_ids };
+            let wanted = LoadRequest { platform: request.platform, fold_ids, announce: false };
             let loaded = archive::load(layout, &source, &wanted, &progress())?;
             let first = loaded.into_iter().next();
             let image = first.with_context(|| format!("pull {}: it holds no image", request.reference))?;
@@ -55,13 +51,30 @@ where
         let pulled = pull::pull(layout, &request, &progress())?;
         Ok(Pulled { name: pulled.reference.to_string(), digest: pulled.digest, manifest: pulled.manifest })
     });
-    if pulled.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
-        namespace::run_inside(&opened, || gc::sweep_temporary(engine.layout()))?;
-    }
     if let Ok(pulled) = &pulled {
         tell(engine, &pulled.name, archive);
     }
     pulled
+}
+
+/// Does work that stores layers, in a child where they can be given their owners; it is told whether all have to be
+/// one. What a killed command had begun goes first, and what this one had, if it is interrupted.
+pub fn storing<T>(engine: &Engine, work: impl FnOnce(bool) -> Result<T>) -> Result<T>
+where
+    T: Serialize + DeserializeOwned,
+{
+    engine.layout().create()?;
+    let opening = namespace::open(engine)?;
+    let fold_ids = opening.maps.is_single();
+    let opened = opening.finish()?;
+    let done = namespace::run_inside(&opened, || {
+        gc::sweep_temporary(engine.layout())?;
+        work(fold_ids)
+    });
+    if done.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        namespace::run_inside(&opened, || gc::sweep_temporary(engine.layout()))?;
+    }
+    done
 }
 
 /// Writes down that an image has come: from a registry or out of this binary, or from an archive.

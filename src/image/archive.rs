@@ -1,4 +1,5 @@
-//! Images from files: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`.
+//! Images from files: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`, and for `load` also
+//! what `dir:` means to podman and skopeo.
 //!
 //! Source: OCI image-spec v1.1 `image-layout.md`; docker image spec v1.3 ("Combined Image JSON + Filesystem
 //! Changeset Format") as `docker save` writes it, before and since it is an OCI layout too; containers-transports(5).
@@ -35,9 +36,9 @@ use crate::store::layout::Layout;
 use crate::sys::path::Dir;
 
 /// An image's name in an OCI layout: whole, or only a tag.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The whole name, where the other is only a tag.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// An index may point at another index; nobody needs more of them in a row.
 const MAX_INDEXES: usize = 3;
 
@@ -55,6 +56,8 @@ enum Format {
     OciDirectory,
     OciArchive,
     DockerArchive,
+    /// Whatever it turns out to be.
+    Any,
 }
 
 /// How images are taken.
@@ -64,6 +67,8 @@ pub struct LoadRequest {
     pub platform: Option<Platform>,
     /// The user namespace has a single id.
     pub fold_ids: bool,
+    /// Each image is told of as soon as it is stored, in docker's words.
+    pub announce: bool,
 }
 
 /// An image that was stored.
@@ -93,6 +98,11 @@ impl ArchiveSource {
         };
         (!path.is_empty()).then(|| Self { format, path: path.into(), name })
     }
+
+    /// All images of an archive or a directory of any kind.
+    pub fn any(path: &Path) -> Self {
+        Self { format: Format::Any, path: path.to_owned(), name: None }
+    }
 }
 
 /// Stores the images of a source. Runs in the user namespace that owns the store's files, as its uid 0.
@@ -102,17 +112,40 @@ pub fn load(
     request: &LoadRequest,
     progress: &dyn Progress,
 ) -> Result<Vec<Loaded>> {
+    let open = || Content::open(layout, source);
+    load_content(layout, source, open, request, progress)
+        .with_context(|| format!("load {}", source.path.display()))
+}
+
+/// Stores the images of an archive that is open already, such as a pipe.
+pub fn load_stream(
+    layout: &Layout,
+    stream: File,
+    request: &LoadRequest,
+    progress: &dyn Progress,
+) -> Result<Vec<Loaded>> {
+    let source = ArchiveSource::any(Path::new("-"));
+    let open = || Ok(Content::Archive(Members::open(plain_file(layout, stream)?)?));
+    load_content(layout, &source, open, request, progress).context("load from standard input")
+}
+
+fn load_content(
+    layout: &Layout,
+    source: &ArchiveSource,
+    open: impl FnOnce() -> Result<Content>,
+    request: &LoadRequest,
+    progress: &dyn Progress,
+) -> Result<Vec<Loaded>> {
     layout.create()?;
     let hold = gc::hold(layout)?;
-    let load = || {
-        let content = Content::open(layout, source)?;
+    let loaded = open().and_then(|content| {
         let loader = Loader { layout, source, request, progress, content };
         match source.format {
             Format::OciDirectory | Format::OciArchive => loader.oci(),
             Format::DockerArchive => loader.docker(),
+            Format::Any => loader.any(),
         }
-    };
-    let loaded = load().with_context(|| format!("load {}", source.path.display()));
+    });
     let released = gc::release(layout, hold);
     let loaded = loaded?;
     released?;
@@ -122,13 +155,17 @@ pub fn load(
 /// The files of a source.
 enum Content {
     Directory(Dir),
+    /// A `dir:`: one image, each of its files named by the digits of the digest.
+    Flat(Dir),
     Archive(Members),
 }
 
 impl Content {
     fn open(layout: &Layout, source: &ArchiveSource) -> Result<Self> {
-        if source.format == Format::OciDirectory {
-            return Ok(Self::Directory(Dir::open(&source.path)?));
+        if source.format == Format::OciDirectory || source.format == Format::Any && source.path.is_dir() {
+            let directory = Dir::open(&source.path)?;
+            let is_flat = source.format == Format::Any && source.path.join("version").is_file();
+            return Ok(if is_flat { Self::Flat(directory) } else { Self::Directory(directory) });
         }
         let file = File::open(&source.path)?;
         ensure!(!file.metadata()?.is_dir(), "it is a directory");
@@ -142,7 +179,7 @@ impl Content {
                 let (section, size) = members.get(name).with_context(|| format!("{name:?} is not in it"))?;
                 Ok((Box::new(section), size))
             }
-            Self::Directory(directory) => {
+            Self::Directory(directory) | Self::Flat(directory) => {
                 // Without waiting: it could be a pipe.
                 let flags = OFlags::RDONLY | OFlags::NONBLOCK;
                 let file = directory.open_file(name, flags, Mode::empty());
@@ -152,6 +189,14 @@ impl Content {
                 Ok((Box::new(file), meta.len()))
             }
         }
+    }
+
+    fn blob_name(&self, digest: &Digest) -> String {
+        if matches!(self, Self::Flat(_)) { digest.hex() } else { blob_name(digest) }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.file(name).is_ok()
     }
 
     /// Reads one document.
@@ -165,15 +210,21 @@ impl Content {
 
     /// Reads one document by its digest, and checks it.
     fn blob(&self, digest: &Digest, size: u64, limit: u64) -> Result<Vec<u8>> {
-        let content = self.document(&blob_name(digest), limit)?;
+        let content = self.document(&self.blob_name(digest), limit)?;
         blobs::check(digest, size, &Digest::of(&content), content.len() as u64)
             .with_context(|| format!("blob {}", digest.short()))?;
         Ok(content)
     }
 }
 
-fn blob_name(digest: &Digest) -> String {
+/// Where an OCI layout has a blob.
+pub fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
+}
+
+/// The digest that a name in an OCI layout claims.
+fn blob_digest(name: &str) -> Option<Digest> {
+    format!("sha256:{}", name.strip_prefix("blobs/sha256/")?).parse().ok()
 }
 
 /// Makes sure that an archive can be read at any place and is not compressed as a whole.
@@ -234,6 +285,32 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
+    /// What docker has written since version 25 is both: the layout has the digests of the manifests too.
+    fn any(&self) -> Result<Vec<Loaded>> {
+        if matches!(self.content, Content::Flat(_)) {
+            return self.flat();
+        }
+        if self.content.has("oci-layout") && self.content.has("index.json") {
+            return self.oci();
+        }
+        if self.content.has("manifest.json") {
+            return self.docker();
+        }
+        Err(anyhow!("invalid archive: it has neither a manifest.json nor an index.json"))
+            .hint(|| "the files of a root filesystem become an image with: coracle import")
+    }
+
+    /// The one image of a `dir:`, which has no name.
+    fn flat(&self) -> Result<Vec<Loaded>> {
+        let bytes = self.content.document("manifest.json", MANIFEST_LIMIT)?;
+        let Kind::Manifest = Kind::of_document(None, &bytes)? else {
+            bail!("it holds an index of several images, which is not supported yet");
+        };
+        let own = resolve::manifest(&bytes)?.media_type().clone();
+        let descriptor = describe(own.unwrap_or(MediaType::ImageManifest), &bytes)?;
+        Ok(vec![self.manifest(Vec::new(), descriptor, &bytes)?])
+    }
+
     fn oci(&self) -> Result<Vec<Loaded>> {
         let text = self.content.document("index.json", MANIFEST_LIMIT);
         let text =
@@ -241,11 +318,12 @@ impl Loader<'_> {
         let index: ImageIndex = serde_json::from_slice(&text).context("parse index.json")?;
         let groups = group_by_name(index.manifests());
         let chosen = self.choose(&groups, |(name, _)| name.as_deref())?;
-        let load = |(name, entries): &&Group| {
-            let loaded = self.oci_image(name.as_deref(), entries);
-            loaded.with_context(|| format!("image {:?}", name.as_deref().unwrap_or("without a name")))
-        };
-        chosen.iter().map(load).collect()
+        let mut loaded = Vec::new();
+        for (name, entries) in chosen {
+            let shown = || format!("image {:?}", name.as_deref().unwrap_or("without a name"));
+            merge(&mut loaded, self.oci_image(name.as_deref(), entries).with_context(shown)?);
+        }
+        Ok(loaded)
     }
 
     /// Picks the image that the source names, or all.
@@ -265,15 +343,19 @@ impl Loader<'_> {
 
     fn oci_image(&self, name: Option<&str>, entries: &[Descriptor]) -> Result<Loaded> {
         let (descriptor, bytes) = self.descend(entries)?;
-        let manifest = resolve::manifest(&bytes)?;
+        let names = name.and_then(|name| self.full_name(name)).into_iter().collect();
+        self.manifest(names, descriptor, &bytes)
+    }
+
+    /// Stores the image of a manifest, whose blobs are named by their digests.
+    fn manifest(&self, names: Vec<Reference>, descriptor: Descriptor, bytes: &[u8]) -> Result<Loaded> {
+        let manifest = resolve::manifest(bytes)?;
         let id = resolve::digest(manifest.config())?;
         let config = self.content.blob(&id, manifest.config().size(), CONFIG_LIMIT)?;
         let parsed = resolve::config(&config, self.request.platform.as_ref())?;
         let layers = resolve::layers(&manifest, &parsed)?;
-        let files =
-            layers.into_iter().map(|want| LayerFile { name: blob_name(&want.digest), want }).collect();
-        let names = name.and_then(|name| self.full_name(name)).into_iter().collect();
-        self.store(names, descriptor, &bytes, &id, &config, files)
+        let file = |want: LayerWanted| LayerFile { name: self.content.blob_name(&want.digest), want };
+        self.store(names, descriptor, bytes, &id, &config, layers.into_iter().map(file).collect())
     }
 
     /// Follows indexes down to the manifest of one image for the wanted platform.
@@ -311,10 +393,7 @@ impl Loader<'_> {
         for (name, image) in chosen {
             let shown = || format!("image {:?}", name.as_deref().unwrap_or("without a name"));
             let next = self.docker_image(name.as_deref(), image).with_context(shown)?;
-            match loaded.iter_mut().find(|other| other.id == next.id) {
-                Some(other) => other.names.extend(next.names),
-                None => loaded.push(next),
-            }
+            merge(&mut loaded, next);
         }
         Ok(loaded)
     }
@@ -347,9 +426,7 @@ impl Loader<'_> {
             "layers": descriptors,
         });
         let bytes = serde_json::to_vec(&manifest).context("encode the manifest")?;
-        let digest: oci_spec::image::Digest = Digest::of(&bytes).to_string().parse()?;
-        let builder = DescriptorBuilder::default().media_type(MediaType::ImageManifest);
-        let descriptor = builder.digest(digest).size(bytes.len() as u64).build()?;
+        let descriptor = describe(MediaType::ImageManifest, &bytes)?;
         let names = names.map(Reference::with_default_tag).into_iter().collect();
         self.store(names, descriptor, &bytes, &id, &config, files)
     }
@@ -359,9 +436,14 @@ impl Loader<'_> {
         let (mut file, size) = self.content.file(name)?;
         let mut start = Vec::new();
         file.by_ref().take(4).read_to_end(&mut start)?;
+        let digest = || match blob_digest(name) {
+            // It is checked when the layer is read.
+            Some(claimed) => Ok(claimed),
+            None => self.digest_of(name),
+        };
         let (digest, media_type) = match start[..] {
-            [0x1f, 0x8b, ..] => (self.digest_of(name)?, MediaType::ImageLayerGzip),
-            _ if compress::is_compressed(&start) => (self.digest_of(name)?, MediaType::ImageLayerZstd),
+            [0x1f, 0x8b, ..] => (digest()?, MediaType::ImageLayerGzip),
+            _ if compress::is_compressed(&start) => (digest()?, MediaType::ImageLayerZstd),
             _ => (diff_id.clone(), MediaType::ImageLayer),
         };
         let descriptor =
@@ -397,7 +479,19 @@ impl Loader<'_> {
         if names.is_empty() {
             images.add(None, &descriptor, None)?;
         }
+        if self.request.announce {
+            self.announce(&names, id);
+        }
         Ok(Loaded { names, id: id.clone(), manifest: digest })
+    }
+
+    fn announce(&self, names: &[Reference], id: &Digest) {
+        for name in names {
+            self.progress.line(&format!("Loaded image: {}", name.familiar()));
+        }
+        if names.is_empty() {
+            self.progress.line(&format!("Loaded image ID: {id}"));
+        }
     }
 
     /// Says, in docker's words, that another image loses this name.
@@ -464,6 +558,14 @@ impl Loader<'_> {
     }
 }
 
+/// Adds an image, or its names where it is there already.
+fn merge(loaded: &mut Vec<Loaded>, next: Loaded) {
+    match loaded.iter_mut().find(|other| other.manifest == next.manifest) {
+        Some(other) => other.names.extend(next.names),
+        None => loaded.push(next),
+    }
+}
+
 /// A repository called as a file is, without what marks it as an archive.
 fn repository(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
@@ -493,6 +595,12 @@ fn group_by_name(entries: &[Descriptor]) -> Vec<Group> {
     groups
 }
 
+fn describe(media_type: MediaType, document: &[u8]) -> Result<Descriptor> {
+    let digest: oci_spec::image::Digest = Digest::of(document).to_string().parse()?;
+    let builder = DescriptorBuilder::default().media_type(media_type).digest(digest);
+    Ok(builder.size(document.len() as u64).build()?)
+}
+
 /// An index of these entries, to choose from.
 fn index_of(entries: &[Descriptor]) -> Result<Vec<u8>> {
     let index = json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": entries });
@@ -500,301 +608,4 @@ fn index_of(entries: &[Descriptor]) -> Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::image::progress::Silent;
-    use crate::store::tests::Scratch;
-    use std::fs;
-    use std::io::Write;
-    use std::process::Command;
-
-    fn request() -> LoadRequest {
-        LoadRequest { platform: None, fold_ids: true }
-    }
-
-    fn load_text(scratch: &Scratch, text: &str) -> Result<Vec<Loaded>> {
-        load(&scratch.layout, &ArchiveSource::parse(text).unwrap(), &request(), &Silent)
-    }
-
-    fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut builder = tar::Builder::new(Vec::new());
-        for (name, content) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_mode(0o644);
-            header.set_size(content.len() as u64);
-            builder.append_data(&mut header, name, *content).unwrap();
-        }
-        builder.into_inner().unwrap()
-    }
-
-    fn gzip(content: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn config(architecture: &str, layers: &[&[u8]]) -> Vec<u8> {
-        let diff_ids: Vec<_> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
-        let rootfs = json!({ "type": "layers", "diff_ids": diff_ids });
-        serde_json::to_vec(&json!({ "os": "linux", "architecture": architecture, "rootfs": rootfs })).unwrap()
-    }
-
-    /// An OCI layout as a list of files.
-    #[derive(Default)]
-    struct Files(Vec<(String, Vec<u8>)>);
-
-    impl Files {
-        fn blob(&mut self, media_type: &str, content: &[u8]) -> serde_json::Value {
-            let digest = Digest::of(content);
-            self.0.push((blob_name(&digest), content.to_vec()));
-            json!({ "mediaType": media_type, "digest": digest.to_string(), "size": content.len() })
-        }
-
-        fn image(&mut self, architecture: &str, layers: &[&[u8]]) -> serde_json::Value {
-            let config = self.blob(MediaType::ImageConfig.as_ref(), &config(architecture, layers));
-            let gzip_type = MediaType::ImageLayerGzip.to_string();
-            let layers: Vec<_> = layers.iter().map(|layer| self.blob(&gzip_type, &gzip(layer))).collect();
-            let manifest = json!({ "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": config, "layers": layers });
-            let mut entry = self.blob(media::OCI_MANIFEST, manifest.to_string().as_bytes());
-            entry["platform"] = json!({ "os": "linux", "architecture": architecture });
-            entry
-        }
-
-        fn index(mut self, entries: &[serde_json::Value]) -> Self {
-            let index = json!({ "schemaVersion": 2, "manifests": entries });
-            self.0.push(("index.json".to_owned(), index.to_string().into_bytes()));
-            self.0.push(("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()));
-            self
-        }
-
-        fn write(&self, directory: &Path) {
-            for (name, content) in &self.0 {
-                let path = directory.join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, content).unwrap();
-            }
-        }
-
-        fn archive(&self) -> Vec<u8> {
-            let files: Vec<_> = self.0.iter().map(|(name, content)| (name.as_str(), &content[..])).collect();
-            tar(&files)
-        }
-    }
-
-    fn named(mut entry: serde_json::Value, name: &str) -> serde_json::Value {
-        entry["annotations"] = json!({ REF_NAME: name });
-        entry
-    }
-
-    fn host() -> String {
-        Platform::host().architecture
-    }
-
-    fn shown(loaded: &[Loaded]) -> Vec<String> {
-        loaded.iter().flat_map(|image| &image.names).map(Reference::to_string).collect()
-    }
-
-    #[test]
-    fn sources() {
-        let source = |format, path: &str, name: Option<&str>| {
-            Some(ArchiveSource { format, path: path.into(), name: name.map(str::to_owned) })
-        };
-        for (text, parsed) in [
-            ("oci:/a/b", source(Format::OciDirectory, "/a/b", None)),
-            ("oci:dir:latest", source(Format::OciDirectory, "dir", Some("latest"))),
-            ("oci:dir:", source(Format::OciDirectory, "dir", None)),
-            ("oci-archive:a.tar:host:5000/x:1", source(Format::OciArchive, "a.tar", Some("host:5000/x:1"))),
-            ("docker-archive:a.tar", source(Format::DockerArchive, "a.tar", None)),
-            ("oci:", None),
-            ("oci", None),
-            ("alpine:latest", None),
-            ("docker://alpine", None),
-        ] {
-            assert_eq!(ArchiveSource::parse(text), parsed, "{text}");
-        }
-    }
-
-    #[test]
-    fn layouts_and_their_archives() {
-        let mut files = Files::default();
-        let (base, top) = (tar(&[("base", b"1")]), tar(&[("top", b"2")]));
-        let whole = named(files.image(&host(), &[&base, &top]), "docker.io/library/app:1");
-        let bare = named(files.image(&host(), &[&base]), "edge");
-        let files = files.index(&[whole, bare]);
-        let scratch = Scratch::new();
-        let place = scratch.directory.path().join("Box");
-        files.write(&place);
-        let path = |name: &str| scratch.directory.path().join(name).to_str().unwrap().to_owned();
-        fs::write(path("box.tar"), files.archive()).unwrap();
-        fs::write(path("box.tar.gz"), gzip(&files.archive())).unwrap();
-        for (text, names) in [
-            (format!("oci:{}", path("Box")), &["docker.io/library/app:1", "localhost/box:edge"][..]),
-            (format!("oci:{}:app:1", path("Box")), &["docker.io/library/app:1"]),
-            (format!("oci:{}:1", path("Box")), &["docker.io/library/app:1"]),
-            (format!("oci:{}:edge", path("Box")), &["localhost/box:edge"]),
-            (format!("oci-archive:{}", path("box.tar")), &["docker.io/library/app:1", "localhost/box:edge"]),
-            (format!("oci-archive:{}:edge", path("box.tar.gz")), &["localhost/box:edge"]),
-        ] {
-            let loaded = load_text(&scratch, &text).unwrap_or_else(|error| panic!("{text}: {error:#}"));
-            assert_eq!(shown(&loaded), names, "{text}");
-        }
-        let image = Images::new(&scratch.layout).lookup("app:1").unwrap();
-        assert_eq!(image.layers.len(), 2);
-        assert!(scratch.layout.layer(&image.config.rootfs.diff_ids[1]).join("top").exists());
-        assert_eq!(fs::read_dir(scratch.layout.tmp()).unwrap().count(), 0);
-        let error = load_text(&scratch, &format!("oci:{}:other", path("Box"))).unwrap_err();
-        assert!(format!("{error:#}").contains("there is no image \"other\" in it"), "{error:#}");
-    }
-
-    #[test]
-    fn of_several_platforms_the_host_s() {
-        let mut files = Files::default();
-        let (ours, theirs) = (tar(&[("ours", b"1")]), tar(&[("theirs", b"2")]));
-        let entries = [files.image("s390x", &[&theirs]), files.image(&host(), &[&ours])];
-        let nested = json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": entries });
-        let nested = files.blob(media::OCI_INDEX, nested.to_string().as_bytes());
-        let flat = entries.map(|entry| named(entry, "flat/app:1"));
-        let files = files.index(&[named(nested, "nested/app:1"), flat[0].clone(), flat[1].clone()]);
-        let scratch = Scratch::new();
-        files.write(&scratch.directory.path().join("box"));
-        let loaded = load_text(&scratch, &format!("oci:{}/box", scratch.directory.path().display())).unwrap();
-        assert_eq!(shown(&loaded), ["docker.io/nested/app:1", "docker.io/flat/app:1"]);
-        assert_eq!(loaded[0].manifest, loaded[1].manifest);
-        assert_eq!(Images::new(&scratch.layout).lookup("flat/app:1").unwrap().config.architecture, host());
-    }
-
-    #[test]
-    fn docker_archives() {
-        let (base, top) = (tar(&[("base", b"1")]), tar(&[("top", b"2")]));
-        let config = config(&host(), &[&base, &top, &top]);
-        let manifest = |tags: &str| {
-            format!(r#"[{{"Config":"c.json","RepoTags":{tags},"Layers":["a/layer.tar","b.gz","b.gz"]}}]"#)
-        };
-        let scratch = Scratch::new();
-        let path = scratch.directory.path().join("saved.tar").to_str().unwrap().to_owned();
-        let save = |tags: &str| {
-            let (manifest, top) = (manifest(tags), gzip(&top));
-            let files: [(&str, &[u8]); 4] = [
-                ("manifest.json", manifest.as_bytes()),
-                ("c.json", &config),
-                ("a/layer.tar", &base),
-                ("b.gz", &top),
-            ];
-            fs::write(&path, tar(&files)).unwrap();
-        };
-        save("null");
-        let loaded = load_text(&scratch, &format!("docker-archive:{path}")).unwrap();
-        assert_eq!((loaded.len(), shown(&loaded).len()), (1, 0));
-        save(r#"["app:1","quay.io/a/app"]"#);
-        let loaded = load_text(&scratch, &format!("docker-archive:{path}")).unwrap();
-        assert_eq!(shown(&loaded), ["docker.io/library/app:1", "quay.io/a/app:latest"]);
-        assert_eq!(loaded[0].id, Digest::of(&config));
-        let (images, _) = Images::new(&scratch.layout).list().unwrap();
-        assert_eq!((images.len(), images[0].names.len()), (1, 2));
-        save(r#"["../etc:1"]"#);
-        let error = format!("{:#}", load_text(&scratch, &format!("docker-archive:{path}")).unwrap_err());
-        assert!(error.ends_with("invalid reference format"), "{error}");
-        let error = load_text(&scratch, &format!("oci-archive:{path}")).unwrap_err();
-        assert!(crate::base::hint::find(&error).unwrap().contains("docker-archive:FILE"), "{error:#}");
-    }
-
-    #[test]
-    fn what_lies_leaves_nothing() {
-        let layer = tar(&[("file", b"1")]);
-        let damage = |name: fn(&str) -> bool, content: &[u8]| {
-            let mut files = Files::default();
-            let entry = named(files.image(&host(), &[&layer]), "app:1");
-            let mut files = files.index(&[entry]);
-            let manifest = Digest::of(&files.0[2].1).hex();
-            let victim =
-                files.0.iter().position(|(path, _)| name(&path.replace(&manifest, "manifest"))).unwrap();
-            files.0[victim].1 = content.to_vec();
-            files
-        };
-        let endless = vec![b' '; MANIFEST_LIMIT as usize + 1];
-        for (what, files, error) in [
-            ("index", damage(|path| path == "index.json", b"{"), "parse index.json"),
-            ("an endless index", damage(|path| path == "index.json", &endless), "larger than"),
-            (
-                "no images",
-                damage(|path| path == "index.json", br#"{"schemaVersion":2,"manifests":[]}"#),
-                "no image in it",
-            ),
-            ("manifest", damage(|path| path.ends_with("manifest"), b"{}"), "size is 2"),
-            (
-                "an empty layer",
-                damage(|path| path.starts_with("blobs") && !path.ends_with("manifest"), b""),
-                "size is 0",
-            ),
-        ] {
-            let scratch = Scratch::new();
-            files.write(&scratch.directory.path().join("box"));
-            let text = format!("oci:{}/box", scratch.directory.path().display());
-            let shown = format!("{:#}", load_text(&scratch, &text).expect_err(what));
-            assert!(shown.contains(error), "{what}: {shown}");
-            assert!(!scratch.layout.images().join("index.json").exists(), "{what}");
-            assert_eq!(fs::read_dir(scratch.layout.tmp()).unwrap().count(), 0, "{what}");
-        }
-    }
-
-    #[test]
-    fn links_in_a_layout_lead_nowhere() {
-        let layer = tar(&[("file", b"1")]);
-        let mut files = Files::default();
-        let entry = named(files.image(&host(), &[&layer]), "app:1");
-        let files = files.index(&[entry]);
-        let scratch = Scratch::new();
-        let (place, secret) = (scratch.directory.path().join("box"), scratch.directory.path().join("index"));
-        files.write(&place);
-        fs::rename(place.join("index.json"), &secret).unwrap();
-        std::os::unix::fs::symlink("../index", place.join("index.json")).unwrap();
-        assert!(load_text(&scratch, &format!("oci:{}", place.display())).is_err());
-    }
-
-    /// What we write is what others read, and the other way round.
-    #[test]
-    fn skopeo_and_umoci_are_witnesses() {
-        let skopeo = |arguments: &[&str]| {
-            let output = Command::new("skopeo").args(arguments).output().ok()?;
-            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-            Some(String::from_utf8(output.stdout).unwrap())
-        };
-        if skopeo(&["--version"]).is_none() {
-            eprintln!("skipped: skopeo is not installed");
-            return;
-        }
-        let layer = tar(&[("file", b"1")]);
-        let mut files = Files::default();
-        let entry = named(files.image(&host(), &[&layer]), "docker.io/library/app:1");
-        let files = files.index(&[entry]);
-        let scratch = Scratch::new();
-        let path = |name: &str| format!("{}/{name}", scratch.directory.path().display());
-        files.write(Path::new(&path("box")));
-        let id = load_text(&scratch, &format!("oci:{}", path("box"))).unwrap().remove(0).id;
-        let ours = format!("oci:{}:docker.io/library/app:1", scratch.layout.images().display());
-        assert!(skopeo(&["inspect", &ours]).unwrap().contains("\"Layers\""));
-        let images = scratch.layout.images();
-        match Command::new("umoci").args(["ls", "--layout"]).arg(&images).output() {
-            Ok(listed) => assert_eq!(listed.stdout, b"docker.io/library/app:1\n"),
-            Err(_) => eprintln!("skipped in part: umoci is not installed"),
-        }
-        for (target, source) in [
-            (
-                format!("docker-archive:{}:app:2", path("saved.tar")),
-                format!("docker-archive:{}", path("saved.tar")),
-            ),
-            (format!("oci-archive:{}:app:3", path("oci.tar")), format!("oci-archive:{}", path("oci.tar"))),
-        ] {
-            skopeo(&["--insecure-policy", "copy", "-q", &ours, &target]).unwrap();
-            let loaded = load_text(&scratch, &source).unwrap();
-            assert_eq!(loaded[0].id, id, "{source}");
-        }
-        let (images, broken) = Images::new(&scratch.layout).list().unwrap();
-        assert!(broken.is_empty());
-        let names: Vec<_> = images.iter().flat_map(|image| &image.names).map(Reference::familiar).collect();
-        for name in ["app:1", "app:2", "app:3"] {
-            assert!(names.iter().any(|other| other == name), "{name} in {names:?}");
-        }
-    }
-}
+mod tests;

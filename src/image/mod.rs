@@ -1,4 +1,4 @@
-//! Joins registry, layers and store: resolve a name, pull, push, read archives.
+//! Joins registry, layers and store: resolve a name, pull, push, read and write archives.
 
 pub mod archive;
 pub mod builtin;
@@ -7,4 +7,5 @@ pub mod progress;
 pub mod pull;
 pub mod push;
 pub mod resolve;
+pub mod save;
 pub mod seal;

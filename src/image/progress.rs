@@ -21,6 +21,11 @@ pub enum LayerState {
         current: u64,
         total: u64,
     },
+    /// The same out of an archive.
+    Loading {
+        current: u64,
+        total: u64,
+    },
     VerifyingChecksum,
     DownloadComplete,
     Extracting {

@@ -6,6 +6,8 @@ pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
@@ -130,6 +132,38 @@ pub fn compressed(media_type: &str) -> Option<&'static str> {
     }
 }
 
+/// The two families of names for the same documents, as (OCI, docker).
+const PAIRS: &[(&str, &str)] = &[
+    (OCI_MANIFEST, DOCKER_MANIFEST),
+    (OCI_INDEX, DOCKER_LIST),
+    (OCI_CONFIG, DOCKER_CONFIG),
+    ("application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"),
+    ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip"),
+    ("application/vnd.oci.image.layer.v1.tar+zstd", "application/vnd.docker.image.rootfs.diff.tar.zstd"),
+    (
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    ),
+];
+
+/// Who names the types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    Oci,
+    Docker,
+}
+
+impl Family {
+    /// This family's name for what `media_type` names; a type that both share, or neither has, stays as it is.
+    pub fn name_of(self, media_type: &str) -> &str {
+        let pair = PAIRS.iter().find(|(oci, docker)| *oci == media_type || *docker == media_type);
+        pair.map_or(media_type, |(oci, docker)| match self {
+            Self::Oci => oci,
+            Self::Docker => docker,
+        })
+    }
+}
+
 /// Whether a registry is not to be given a layer: its maker only lets it be had from his own.
 pub fn is_foreign(media_type: &str) -> bool {
     media_type.contains(".nondistributable.") || media_type.contains(".foreign.")
@@ -137,12 +171,7 @@ pub fn is_foreign(media_type: &str) -> bool {
 
 /// Whether a type is that of an image's configuration; some old registries say only that it is bytes.
 pub fn is_config(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/vnd.oci.image.config.v1+json"
-            | "application/vnd.docker.container.image.v1+json"
-            | "application/octet-stream"
-    )
+    matches!(media_type, OCI_CONFIG | DOCKER_CONFIG | "application/octet-stream")
 }
 
 #[cfg(test)]
@@ -201,6 +230,15 @@ mod tests {
         for text in ["", "nonsense", "[]x", "{", r#"{"schemaVersion":"2"}"#] {
             assert!(matches!(kind(None, text), Err(KindError::Json(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn families() {
+        for (oci, docker) in PAIRS {
+            assert_eq!((Family::Oci.name_of(docker), Family::Docker.name_of(docker)), (*oci, *docker));
+            assert_eq!((Family::Oci.name_of(oci), Family::Docker.name_of(oci)), (*oci, *docker));
+        }
+        assert_eq!(Family::Oci.name_of("application/octet-stream"), "application/octet-stream");
     }
 
     #[test]

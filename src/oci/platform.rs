@@ -69,6 +69,11 @@ impl Platform {
         Self { os, architecture: architecture.to_owned(), variant }
     }
 
+    /// What `--platform` asks for; nothing where it is not given or empty.
+    pub fn asked(text: Option<&str>) -> Result<Option<Self>, PlatformError> {
+        text.filter(|text| !text.is_empty()).map(str::parse).transpose()
+    }
+
     /// How well an image for `offered` runs where `self` is wanted: lower is better, `None` is not at all.
     ///
     /// Only the same architecture counts, since another one needs an emulator that may not be there.
