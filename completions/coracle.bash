@@ -675,7 +675,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__attach)
-            opts="--detach-keys --no-stdin --sig-proxy --help"
+            opts="-l --detach-keys --latest --no-stdin --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -763,7 +763,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__attach)
-            opts="--detach-keys --no-stdin --sig-proxy --help"
+            opts="-l --detach-keys --latest --no-stdin --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -837,7 +837,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1131,6 +1131,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --requires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1179,7 +1183,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__diff)
-            opts="--help"
+            opts="-l --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1193,7 +1197,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__exec)
-            opts="-d -e -i -t -u -w --detach --detach-keys --env --env-file --interactive --privileged --tty --user --workdir --help"
+            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --privileged --tty --user --workdir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1275,7 +1279,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__inspect)
-            opts="-f -s --format --size --help"
+            opts="-l -f -s --latest --format --size --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1297,12 +1301,16 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__kill)
-            opts="-s --signal --help"
+            opts="-a -l -s --all --cidfile --latest --signal --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1319,7 +1327,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__logs)
-            opts="-f -n -t --details --follow --since --tail --timestamps --until --help"
+            opts="-f -l -n -t --details --follow --latest --since --tail --timestamps --until --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1397,7 +1405,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__port)
-            opts="--help"
+            opts="-l --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1443,12 +1451,24 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__restart)
-            opts="-s -t --signal --timeout --help"
+            opts="-a -f -l -s -t --all --cidfile --filter --latest --running --signal --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1473,12 +1493,28 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__rm)
-            opts="-f -v --force --volumes --help"
+            opts="-a -f -i -t -v --all --cidfile --depend --filter --force --ignore --latest --time --volumes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1487,7 +1523,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1778,6 +1814,10 @@ _coracle() {
                     return 0
                     ;;
                 --pidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --requires)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1829,13 +1869,21 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__start)
-            opts="-a -i --attach --detach-keys --interactive --help"
+            opts="-a -f -i -l --all --attach --detach-keys --filter --interactive --latest --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --detach-keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1847,12 +1895,24 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__stop)
-            opts="-s -t --signal --timeout --help"
+            opts="-a -f -i -l -s -t --all --cidfile --filter --ignore --latest --signal --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1877,7 +1937,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__top)
-            opts="--help"
+            opts="-l --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1923,13 +1983,21 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__wait)
-            opts="--condition --help"
+            opts="-i -l --condition --ignore --interval --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --condition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1955,7 +2023,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2249,6 +2317,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --requires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2297,7 +2369,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__diff)
-            opts="--help"
+            opts="-l --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2345,7 +2417,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__exec)
-            opts="-d -e -i -t -u -w --detach --detach-keys --env --env-file --interactive --privileged --tty --user --workdir --help"
+            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --privileged --tty --user --workdir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4197,7 +4269,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__inspect)
-            opts="-f -s --format --type --size --help"
+            opts="-l -f -s --latest --format --type --size --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4223,12 +4295,16 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__kill)
-            opts="-s --signal --help"
+            opts="-a -l -s --all --cidfile --latest --signal --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4335,7 +4411,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__logs)
-            opts="-f -n -t --details --follow --since --tail --timestamps --until --help"
+            opts="-f -l -n -t --details --follow --latest --since --tail --timestamps --until --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4379,7 +4455,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__port)
-            opts="--help"
+            opts="-l --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4521,12 +4597,24 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__restart)
-            opts="-s -t --signal --timeout --help"
+            opts="-a -f -l -s -t --all --cidfile --filter --latest --running --signal --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4551,12 +4639,28 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__rm)
-            opts="-f -v --force --volumes --help"
+            opts="-a -f -i -t -v --all --cidfile --depend --filter --force --ignore --latest --time --volumes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4579,7 +4683,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --mac-address --mount --name --net --network --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --sysctl --timeout --tls-verify --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --arch --cgroups --conmon-pidfile --env-host --env-merge --http-proxy --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4873,6 +4977,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --requires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tz)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5071,13 +5179,21 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__start)
-            opts="-a -i --attach --detach-keys --interactive --help"
+            opts="-a -f -i -l --all --attach --detach-keys --filter --interactive --latest --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --detach-keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5089,12 +5205,24 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__stop)
-            opts="-s -t --signal --timeout --help"
+            opts="-a -f -i -l -s -t --all --cidfile --filter --ignore --latest --signal --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5253,7 +5381,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__top)
-            opts="--help"
+            opts="-l --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5517,13 +5645,21 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__wait)
-            opts="--condition --help"
+            opts="-i -l --condition --ignore --interval --latest --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --condition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -73,6 +73,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "system" -d 'Manage 
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "volume" -d 'Manage volumes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l detach-keys -d 'The keys that detach from the container\'s terminal' -r
+complete -c coracle -n "__fish_coracle_using_subcommand attach" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l no-stdin -d 'Do not attach to standard input'
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l sig-proxy -d 'Pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l help -d 'Print usage'
@@ -152,6 +153,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l conmon-pidfil
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l requires -d 'Start another container before this one whenever it is started' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv -d 'Take a variable of the image away' -r
@@ -181,6 +183,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l read-only-tmp
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l replace -d 'Remove a container that has the name'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv-all -d 'Take every variable of the image away'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand diff" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand diff" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand events" -s f -l filter -d 'Show only events that meet a condition: type=container, event=die, container=web, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand events" -l format -d 'Print in another form: \'json\' or a Go template' -r
@@ -194,6 +197,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand exec" -s u -l user -d 'T
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s d -l detach -d 'Run in the background'
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s i -l interactive -d 'Keep standard input open'
+complete -c coracle -n "__fish_coracle_using_subcommand exec" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -l privileged -d 'Give the program every privilege that the user has'
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s t -l tty -d 'Give the program a terminal'
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -l help -d 'Print usage'
@@ -215,9 +219,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand info" -s f -l format -d 
 complete -c coracle -n "__fish_coracle_using_subcommand info" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -s f -l format -d 'Print through a Go template, or \'json\' for one line each' -r
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -l type -d 'Look only among objects of this type: container, image, volume or secret' -r
+complete -c coracle -n "__fish_coracle_using_subcommand inspect" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -s s -l size -d 'Show how much room a container takes: SizeRw its own files, SizeRootFs those and its image\'s'
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand kill" -l cidfile -d 'Take the container whose id is in this file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand kill" -s s -l signal -d 'The signal, by name or number' -r
+complete -c coracle -n "__fish_coracle_using_subcommand kill" -s a -l all -d 'Signal every container that runs'
+complete -c coracle -n "__fish_coracle_using_subcommand kill" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand kill" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand load" -s i -l input -d 'Read from a file or a directory instead of standard input' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand load" -l platform -d 'Of images for several platforms the one for this: os[/architecture[/variant]]' -r
@@ -242,11 +250,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand logs" -s n -l tail -d 'S
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l until -d 'Show only what was written before a time, or before a duration ago' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l details -d 'Show the labels and variables that the log driver was told to note'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s f -l follow -d 'Go on showing what is written'
+complete -c coracle -n "__fish_coracle_using_subcommand logs" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s t -l timestamps -d 'Show when each line was written'
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand mount" -s a -l all -d 'Mount every container'
 complete -c coracle -n "__fish_coracle_using_subcommand mount" -l no-trunc -d 'Show ids in full'
 complete -c coracle -n "__fish_coracle_using_subcommand mount" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand port" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand port" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand ps" -s f -l filter -d 'Show only containers that meet a condition: name=web, status=exited, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand ps" -l format -d 'Print in another form: \'table TEMPLATE\', \'json\', or a Go template' -r
@@ -266,8 +276,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand pull" -l retry-delay -d 
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -s q -l quiet -d 'Print only the image\'s name in full'
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand pull" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand restart" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand restart" -s f -l filter -d 'Restart the containers that meet a condition, as of ps: name=web, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand restart" -s s -l signal -d 'The signal to ask with' -r
 complete -c coracle -n "__fish_coracle_using_subcommand restart" -s t -l timeout -d 'Seconds to wait before the container is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand restart" -s a -l all -d 'Restart every container, whatever its state'
+complete -c coracle -n "__fish_coracle_using_subcommand restart" -s l -l latest -d 'Take the container that was created last'
+complete -c coracle -n "__fish_coracle_using_subcommand restart" -l running -d 'Restart every container that runs'
 complete -c coracle -n "__fish_coracle_using_subcommand restart" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l digestfile -d 'Write the digest of the pushed image to this file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l platform -d 'Refuse to push an image for another platform: os[/architecture[/variant]]' -r
@@ -281,7 +296,14 @@ complete -c coracle -n "__fish_coracle_using_subcommand push" -s q -l quiet -d '
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand rename" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -l filter -d 'Remove the containers that meet a condition, as of ps: name=web, status=exited' -r
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -s t -l time -d 'With --force, seconds to wait after the stop signal before it is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -s a -l all -d 'Remove every container'
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -l depend -d 'Remove the containers too that share its namespaces or require it'
 complete -c coracle -n "__fish_coracle_using_subcommand rm" -s f -l force -d 'Kill it first if it runs; one that is not there is no failure'
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -s i -l ignore -d 'One that is not there is no failure, and is not told'
+complete -c coracle -n "__fish_coracle_using_subcommand rm" -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand rm" -s v -l volumes -d 'Remove its anonymous volumes too'
 complete -c coracle -n "__fish_coracle_using_subcommand rm" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand rmi" -s f -l force -d 'Remove an image that ended containers refer to; one that is not there is no failure'
@@ -349,6 +371,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l conmon-pidfile -
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l requires -d 'Start another container before this one whenever it is started' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv -d 'Take a variable of the image away' -r
@@ -388,13 +411,23 @@ complete -c coracle -n "__fish_coracle_using_subcommand save" -s m -l multi-imag
 complete -c coracle -n "__fish_coracle_using_subcommand save" -s q -l quiet -d 'Say nothing, as is always done'
 complete -c coracle -n "__fish_coracle_using_subcommand save" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand start" -l detach-keys -d 'The keys that detach from the container\'s terminal' -r
+complete -c coracle -n "__fish_coracle_using_subcommand start" -s f -l filter -d 'Start the containers that meet a condition, as of ps: name=web, label=a=b' -r
+complete -c coracle -n "__fish_coracle_using_subcommand start" -l all -d 'Start every container, whatever its state'
 complete -c coracle -n "__fish_coracle_using_subcommand start" -s a -l attach -d 'Attach to standard output and error, and pass signals on'
 complete -c coracle -n "__fish_coracle_using_subcommand start" -s i -l interactive -d 'Attach to standard input too'
+complete -c coracle -n "__fish_coracle_using_subcommand start" -s l -l latest -d 'Take the container that was created last'
+complete -c coracle -n "__fish_coracle_using_subcommand start" -l sig-proxy -d 'Attached, pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand start" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand stop" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand stop" -s f -l filter -d 'Stop the containers that meet a condition, as of ps: name=web, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand stop" -s s -l signal -d 'The signal to ask with' -r
 complete -c coracle -n "__fish_coracle_using_subcommand stop" -s t -l timeout -d 'Seconds to wait before the container is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand stop" -s a -l all -d 'Stop every container that runs'
+complete -c coracle -n "__fish_coracle_using_subcommand stop" -s i -l ignore -d 'A container that is not there is no failure'
+complete -c coracle -n "__fish_coracle_using_subcommand stop" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand stop" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand tag" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand top" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand top" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand unmount" -s a -l all -d 'Unmount every container that is mounted'
 complete -c coracle -n "__fish_coracle_using_subcommand unmount" -l help -d 'Print usage'
@@ -404,6 +437,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand update" -l help -d 'Prin
 complete -c coracle -n "__fish_coracle_using_subcommand version" -s f -l format -d 'Print through a Go template, or \'json\'' -r
 complete -c coracle -n "__fish_coracle_using_subcommand version" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l condition -d 'Wait for this: not-running, next-exit, removed, a state or a health' -r
+complete -c coracle -n "__fish_coracle_using_subcommand wait" -s i -l interval -d 'How often to look, for podman\'s scripts: the end is heard of at once' -r
+complete -c coracle -n "__fish_coracle_using_subcommand wait" -l ignore -d 'One that is not there is no failure, and shows -1'
+complete -c coracle -n "__fish_coracle_using_subcommand wait" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand wait" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit prune cp create diff exec exists export inspect kill logs mount port ls list ps restart rename rm remove run start stop top unmount umount update wait" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit prune cp create diff exec exists export inspect kill logs mount port ls list ps restart rename rm remove run start stop top unmount umount update wait" -f -a "commit" -d 'Create a new image from a container\'s changes'
@@ -435,6 +471,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fis
 complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit prune cp create diff exec exists export inspect kill logs mount port ls list ps restart rename rm remove run start stop top unmount umount update wait" -f -a "update" -d 'Update configuration of one or more containers'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit prune cp create diff exec exists export inspect kill logs mount port ls list ps restart rename rm remove run start stop top unmount umount update wait" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l detach-keys -d 'The keys that detach from the container\'s terminal' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l no-stdin -d 'Do not attach to standard input'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l sig-proxy -d 'Pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l help -d 'Print usage'
@@ -516,6 +553,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l requires -d 'Start another container before this one whenever it is started' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv -d 'Take a variable of the image away' -r
@@ -545,6 +583,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l replace -d 'Remove a container that has the name'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv-all -d 'Take every variable of the image away'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from diff" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from diff" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l detach-keys -d 'The keys that detach from the program\'s terminal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
@@ -553,6 +592,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s d -l detach -d 'Run in the background'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s i -l interactive -d 'Keep standard input open'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l privileged -d 'Give the program every privilege that the user has'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s t -l tty -d 'Give the program a terminal'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l help -d 'Print usage'
@@ -560,20 +600,26 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from export" -s o -l output -d 'Write to a file instead of standard output' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from export" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Print through a Go template, or \'json\' for one line each' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Show how much room a container takes: SizeRw its own files, SizeRootFs those and its image\'s'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from kill" -l cidfile -d 'Take the container whose id is in this file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from kill" -s s -l signal -d 'The signal, by name or number' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from kill" -s a -l all -d 'Signal every container that runs'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from kill" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from kill" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l since -d 'Show only what was written since a time, or since a duration ago' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s n -l tail -d 'Show only so many lines from the end' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l until -d 'Show only what was written before a time, or before a duration ago' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l details -d 'Show the labels and variables that the log driver was told to note'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on showing what is written'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show when each line was written'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from logs" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from mount" -s a -l all -d 'Mount every container'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from mount" -l no-trunc -d 'Show ids in full'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from mount" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from port" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from port" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Show only containers that meet a condition: name=web, status=exited, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from ls" -l format -d 'Print in another form: \'table TEMPLATE\', \'json\', or a Go template' -r
@@ -602,14 +648,33 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from ps" -s q -l quiet -d 'Print ids only'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from ps" -s s -l size -d 'Show how much room each container\'s own files take, and those with its image'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from ps" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -s f -l filter -d 'Restart the containers that meet a condition, as of ps: name=web, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -s s -l signal -d 'The signal to ask with' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -s t -l timeout -d 'Seconds to wait before the container is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -s a -l all -d 'Restart every container, whatever its state'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -s l -l latest -d 'Take the container that was created last'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -l running -d 'Restart every container that runs'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from restart" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rename" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -l filter -d 'Remove the containers that meet a condition, as of ps: name=web, status=exited' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -s t -l time -d 'With --force, seconds to wait after the stop signal before it is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -s a -l all -d 'Remove every container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -l depend -d 'Remove the containers too that share its namespaces or require it'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -s f -l force -d 'Kill it first if it runs; one that is not there is no failure'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -s i -l ignore -d 'One that is not there is no failure, and is not told'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -s v -l volumes -d 'Remove its anonymous volumes too'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -l filter -d 'Remove the containers that meet a condition, as of ps: name=web, status=exited' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -s t -l time -d 'With --force, seconds to wait after the stop signal before it is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -s a -l all -d 'Remove every container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -l depend -d 'Remove the containers too that share its namespaces or require it'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -s f -l force -d 'Kill it first if it runs; one that is not there is no failure'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -s i -l ignore -d 'One that is not there is no failure, and is not told'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -s v -l volumes -d 'Remove its anonymous volumes too'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a line to /etc/hosts: name:address, or name:host-gateway' -r
@@ -675,6 +740,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l requires -d 'Start another container before this one whenever it is started' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv -d 'Take a variable of the image away' -r
@@ -707,12 +773,22 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -l detach-keys -d 'The keys that detach from the container\'s terminal' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -s f -l filter -d 'Start the containers that meet a condition, as of ps: name=web, label=a=b' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -l all -d 'Start every container, whatever its state'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -s a -l attach -d 'Attach to standard output and error, and pass signals on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -s i -l interactive -d 'Attach to standard input too'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -s l -l latest -d 'Take the container that was created last'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -l sig-proxy -d 'Attached, pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -l cidfile -d 'Take the container whose id is in this file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s f -l filter -d 'Stop the containers that meet a condition, as of ps: name=web, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s s -l signal -d 'The signal to ask with' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s t -l timeout -d 'Seconds to wait before the container is killed; -1 waits for ever' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s a -l all -d 'Stop every container that runs'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s i -l ignore -d 'A container that is not there is no failure'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from top" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from top" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unmount" -s a -l all -d 'Unmount every container that is mounted'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unmount" -l help -d 'Print usage'
@@ -721,6 +797,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l restart -d 'What follows when the container ends: no, on-failure[:retries], always or unless-stopped' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l condition -d 'Wait for this: not-running, next-exit, removed, a state or a health' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s i -l interval -d 'How often to look, for podman\'s scripts: the end is heard of at once' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l ignore -d 'One that is not there is no failure, and shows -1'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s l -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and not __fish_seen_subcommand_from run" -f -a "run" -d 'Check the health of a container now'
 complete -c coracle -n "__fish_coracle_using_subcommand healthcheck; and __fish_seen_subcommand_from run" -l help -d 'Print usage'

@@ -6,6 +6,7 @@ mod archives;
 mod attach;
 mod bad_input;
 mod changes;
+mod choice;
 mod cli;
 mod commit;
 mod copy;

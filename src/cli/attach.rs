@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::choice::LatestFlag;
 use super::detach;
 use super::exec::left_is_failed;
 use super::run::check_terminal;
@@ -15,6 +16,8 @@ pub struct Args {
     /// The keys that detach from the container's terminal
     #[arg(long, value_name = "keys")]
     detach_keys: Option<String>,
+    #[command(flatten)]
+    latest: LatestFlag,
     /// Do not attach to standard input
     #[arg(long)]
     no_stdin: bool,
@@ -28,6 +31,7 @@ impl Action for Args {
         "Attach local standard input, output, and error streams to a running container";
     const USAGE: &'static str = "[OPTIONS] CONTAINER";
     const OPERANDS: Operands = Operands::Exactly(1);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("Join a shell", "coracle attach box"),
         ("Watch without typing", "coracle attach --no-stdin --sig-proxy=false web"),
@@ -35,6 +39,7 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
+        let operands = self.latest.before(engine.containers(), operands)?;
         let id = engine.containers().resolve(operands.first().map_or("", String::as_str))?;
         let options = engine.containers().load(&id)?.options;
         let keys = self.detach_keys.or(options.detach_keys);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use super::choice::LatestFlag;
 use super::detach;
 use super::options::variables;
 use super::run::{check_terminal, exit_code};
@@ -30,6 +31,8 @@ pub struct Args {
     /// Keep standard input open
     #[arg(long, short)]
     interactive: bool,
+    #[command(flatten)]
+    latest: LatestFlag,
     /// Give the program every privilege that the user has
     #[arg(long)]
     privileged: bool,
@@ -49,13 +52,15 @@ impl Action for Args {
     const USAGE: &'static str = "[OPTIONS] CONTAINER COMMAND [ARG...]";
     const OPERANDS: Operands = Operands::AtLeast(2);
     const FLAGS_FIRST: bool = true;
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("A shell in a container", "coracle exec -it web sh"),
         ("A program of another user", "coracle exec -u postgres db psql -c 'select 1'"),
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let mut operands = operands.into_iter();
+        let engine = session.engine()?;
+        let mut operands = self.latest.before(engine.containers(), operands)?.into_iter();
         let name = operands.next().unwrap_or_default();
         let streams = self.streams()?;
         let options = ExecOptions {
@@ -67,7 +72,6 @@ impl Action for Args {
             stdin_open: self.interactive,
             privileged: self.privileged,
         };
-        let engine = session.engine()?;
         left_is_failed(exec::exec(&engine, &name, &options, streams)?)
     }
 }

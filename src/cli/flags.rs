@@ -9,6 +9,7 @@ use std::ffi::OsString;
 
 use anyhow::{Result, anyhow, bail};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
 
@@ -50,7 +51,9 @@ pub fn parse(verb: &Verb, path: &str, arguments: &[String]) -> Result<(Option<Ar
         return Ok((None, Vec::new()));
     }
     let operands: Vec<String> = matches.remove_many(OPERANDS).map(Iterator::collect).unwrap_or_default();
-    check_operands(verb, path, operands.len())?;
+    let is_given = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let stand_in = verb.choosers.iter().find(is_given).is_some();
+    check_operands(verb, path, operands.len() + usize::from(stand_in))?;
     Ok((Some(matches), operands))
 }
 
@@ -116,6 +119,7 @@ pub fn parse_moment(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>>
     })
 }
 
+/// Checks the number of operands, of which a flag that stands for one is one.
 fn check_operands(verb: &Verb, path: &str, count: usize) -> Result<()> {
     let (fits, words) = match verb.operands {
         Operands::None => (count == 0, "accepts no arguments".to_owned()),

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
+use super::choice::LatestFlag;
 use super::out;
 use super::report::{self, Reported, UsageError};
 use super::template::{self, Fill, KeyOrder};
 use super::verb::{Action, Operands, Session};
 use crate::base::file;
 use crate::engine::{Engine, changes, images_view, inspect, inspect_image};
-use crate::store::containers::{LookupError, Source};
+use crate::store::containers::{Containers, LookupError, Source};
 use crate::store::executions;
 use crate::store::health;
 use crate::store::images::ImageLookup;
@@ -32,6 +33,8 @@ const TYPES: &[&str] =
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
+    latest: LatestFlag,
+    #[command(flatten)]
     output: Output,
     /// Look only among objects of this type: container, image, volume or secret
     #[arg(long = "type", value_name = "type")]
@@ -42,6 +45,8 @@ pub struct Args {
 
 #[derive(clap::Args)]
 pub struct ContainerArgs {
+    #[command(flatten)]
+    latest: LatestFlag,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -84,6 +89,7 @@ impl Action for Args {
     const SUMMARY: &'static str = "Return low-level information on containers, images and volumes";
     const USAGE: &'static str = "[OPTIONS] NAME|ID [NAME|ID...]";
     const OPERANDS: Operands = Operands::AtLeast(1);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = EXAMPLES;
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
@@ -100,6 +106,7 @@ impl Action for Args {
                 )
             }
         };
+        let operands = self.latest.before(Containers::new(&session.layout()?), operands)?;
         self.output.show(&operands, session, self.sizes.size, find)
     }
 }
@@ -108,9 +115,11 @@ impl Action for ContainerArgs {
     const SUMMARY: &'static str = "Display detailed information on one or more containers";
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
     const OPERANDS: Operands = Operands::AtLeast(1);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = EXAMPLES;
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let operands = self.latest.before(Containers::new(&session.layout()?), operands)?;
         self.output.show(&operands, session, self.sizes.size, container)
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::choice::LatestFlag;
 use super::flags::{parse_integer, parse_moment};
 use super::verb::{Action, Operands, Session};
 use crate::engine::logs::{self, LogOptions};
@@ -16,6 +17,8 @@ pub struct Args {
     /// Go on showing what is written
     #[arg(long, short)]
     follow: bool,
+    #[command(flatten)]
+    latest: LatestFlag,
     /// Show only what was written since a time, or since a duration ago
     #[arg(long, value_name = "time")]
     since: Option<String>,
@@ -46,6 +49,7 @@ impl Action for Args {
     const SUMMARY: &'static str = "Fetch the logs of a container";
     const USAGE: &'static str = "[OPTIONS] CONTAINER";
     const OPERANDS: Operands = Operands::Exactly(1);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("The last ten lines, and what follows", "coracle logs -f -n 10 web"),
         ("The last five minutes", "coracle logs --since 5m -t web"),
@@ -61,6 +65,7 @@ impl Action for Args {
             details: self.details,
         };
         let engine = session.engine()?;
+        let operands = self.latest.before(engine.containers(), operands)?;
         let name = operands.first().map_or("", String::as_str);
         logs::logs(&engine, name, &options, rustix::stdio::stdout(), rustix::stdio::stderr())?;
         Ok(ExitCode::SUCCESS)

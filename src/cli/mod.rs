@@ -9,6 +9,7 @@
 
 mod acquire;
 mod attach;
+mod choice;
 mod commit;
 mod completion;
 mod container_prune;

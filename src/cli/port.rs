@@ -5,29 +5,35 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use super::choice::LatestFlag;
 use super::out;
 use super::verb::{Action, Operands, Session};
 use crate::base::port::PortMapping;
 use crate::store::containers::Containers;
 
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    latest: LatestFlag,
+}
 
 impl Action for Args {
     const SUMMARY: &'static str = "List port mappings or a specific mapping for the container";
-    const USAGE: &'static str = "CONTAINER [PRIVATE_PORT[/PROTO]]";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [PRIVATE_PORT[/PROTO]]";
     const OPERANDS: Operands = Operands::AtLeast(1);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] =
         &[("All of them", "coracle port web"), ("Where one is", "coracle port web 80/tcp")];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let layout = session.layout()?;
+        let containers = Containers::new(&layout);
+        let operands = self.latest.before(containers, operands)?;
         let (name, wanted) = match &operands[..] {
             [name] => (name, None),
             [name, port] => (name, Some(parse(port)?)),
             _ => bail!("port requires at least 1 and at most 2 arguments"),
         };
-        let layout = session.layout()?;
-        let containers = Containers::new(&layout);
         let record = containers.load(&containers.resolve(name)?)?;
         // A port is only published while the container runs.
         let mut ports = if record.state.is_running() { record.ports } else { Vec::new() };

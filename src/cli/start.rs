@@ -4,30 +4,45 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use super::choice::{Choice, LatestFlag};
+use super::flags::parse_filter;
 use super::report::{self, Reported};
 use super::run::{check_terminal, exit_code};
 use super::verb::{Action, Operands, Session};
 use super::{detach, out};
 use crate::engine::attach::Streams;
+use crate::engine::choose::Scope;
 use crate::engine::{Engine, start};
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// Start every container, whatever its state
+    #[arg(long)]
+    all: bool,
     /// Attach to standard output and error, and pass signals on
     #[arg(long, short)]
     attach: bool,
     /// The keys that detach from the container's terminal
     #[arg(long, value_name = "keys")]
     detach_keys: Option<String>,
+    /// Start the containers that meet a condition, as of ps: name=web, label=a=b
+    #[arg(long, short, value_name = "key=value", value_parser = parse_filter)]
+    filter: Vec<(String, String)>,
     /// Attach to standard input too
     #[arg(long, short)]
     interactive: bool,
+    #[command(flatten)]
+    latest: LatestFlag,
+    /// Attached, pass signals on to the program (default true)
+    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
+    sig_proxy: bool,
 }
 
 impl Action for Args {
     const SUMMARY: &'static str = "Start one or more stopped containers";
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
     const OPERANDS: Operands = Operands::AtLeast(1);
+    const CHOOSERS: &'static [&'static str] = &["all", "filter", "latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("In the background", "coracle start web db"),
         ("Back to a shell that was left", "coracle start -ai box"),
@@ -35,6 +50,13 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
+        let choice = Choice {
+            all: self.all.then_some(Scope::All),
+            latest: self.latest.is_set(),
+            filters: &self.filter,
+            ..Choice::default()
+        };
+        let operands = choice.names(&engine, operands)?;
         if !self.attach && !self.interactive {
             return start_all(&engine, &operands, &session.path);
         }
@@ -50,7 +72,7 @@ impl Action for Args {
             stderr: true,
             tty: options.tty,
             detach_keys: detach::chosen(keys.as_deref())?,
-            sig_proxy: true,
+            sig_proxy: self.sig_proxy,
         };
         check_terminal(&streams)?;
         Ok(exit_code(start::start(&engine, &id, Some(streams))?))

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::choice::LatestFlag;
 use super::escape::printable;
 use super::verb::{Action, Operands, Session};
 use super::{out, table};
@@ -13,12 +14,16 @@ use crate::engine::top;
 const MIN_WIDTH: usize = 20;
 
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    latest: LatestFlag,
+}
 
 impl Action for Args {
     const SUMMARY: &'static str = "Display the running processes of a container";
-    const USAGE: &'static str = "CONTAINER [ps OPTIONS]";
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [ps OPTIONS]";
     const OPERANDS: Operands = Operands::AtLeast(1);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const FLAGS_FIRST: bool = true;
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("Processes, with the host's numbers", "coracle top web"),
@@ -26,8 +31,10 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        let operands = self.latest.before(engine.containers(), operands)?;
         let (name, options) = operands.split_first().map_or(("", &[][..]), |(name, rest)| (name, rest));
-        let shown = top::top(&session.engine()?, name, options)?;
+        let shown = top::top(&engine, name, options)?;
         let mut text = shown.titles.join("\t");
         for row in &shown.rows {
             let row: Vec<_> = row.iter().map(|field| printable(field)).collect();

@@ -95,7 +95,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--preserve-fd", None, Kind::Missing),
     ("--preserve-fds", None, Kind::Missing),
     ("--rdt-class", None, Kind::Missing),
-    ("--requires", None, Kind::Missing),
     ("--retry", None, Kind::Missing),
     ("--retry-delay", None, Kind::Missing),
     ("--rmi", None, Kind::Missing),
@@ -113,19 +112,12 @@ type Names = (&'static str, Option<char>);
 
 /// The other verbs, by their short name.
 const OTHERS: &[(&str, &[Names])] = &[
-    ("attach", &[("--latest", Some('l'))]),
-    (
-        "exec",
-        &[("--cidfile", None), ("--latest", Some('l')), ("--preserve-fd", None), ("--preserve-fds", None)],
-    ),
+    ("exec", &[("--cidfile", None), ("--preserve-fd", None), ("--preserve-fds", None)]),
     ("history", &[("--platform", None)]),
     ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
-    ("inspect", &[("--latest", Some('l'))]),
-    ("container inspect", &[("--latest", Some('l'))]),
     ("image inspect", &[("--platform", None)]),
-    ("kill", &[("--all", Some('a')), ("--cidfile", None), ("--latest", Some('l'))]),
     ("login", &[("--secret", None)]),
-    ("logs", &[("--color", None), ("--latest", Some('l')), ("--names", None)]),
+    ("logs", &[("--color", None), ("--names", None)]),
     (
         "ps",
         &[
@@ -169,40 +161,9 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("save", &[("--uncompressed", None)]),
     ("secret create", &[("--driver-opts", None), ("--ignore", None), ("--template-driver", None)]),
     ("secret ls", &[("--noheading", Some('n'))]),
-    (
-        "rm",
-        &[
-            ("--all", Some('a')),
-            ("--cidfile", None),
-            ("--depend", None),
-            ("--filter", None),
-            ("--ignore", Some('i')),
-            ("--latest", None),
-            ("--link", Some('l')),
-            ("--time", Some('t')),
-        ],
-    ),
+    ("rm", &[("--link", Some('l'))]),
     ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None), ("--platform", None)]),
-    (
-        "start",
-        &[
-            ("--all", None),
-            ("--checkpoint", None),
-            ("--checkpoint-dir", None),
-            ("--filter", Some('f')),
-            ("--latest", Some('l')),
-        ],
-    ),
-    (
-        "stop",
-        &[
-            ("--all", Some('a')),
-            ("--cidfile", None),
-            ("--filter", Some('f')),
-            ("--ignore", Some('i')),
-            ("--latest", Some('l')),
-        ],
-    ),
+    ("start", &[("--checkpoint", None), ("--checkpoint-dir", None)]),
     (
         "update",
         &[
@@ -221,7 +182,6 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--pids-limit", None),
         ],
     ),
-    ("wait", &[("--ignore", None), ("--interval", Some('i')), ("--latest", Some('l'))]),
 ];
 
 /// Options before the verb.

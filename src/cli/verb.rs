@@ -22,6 +22,8 @@ pub trait Action: clap::Args {
     const OPERANDS: Operands;
     /// Whether everything after the first operand is an operand: `run IMAGE ls -l`.
     const FLAGS_FIRST: bool = false;
+    /// Flags that stand for an operand: with `--latest` no container is named.
+    const CHOOSERS: &'static [&'static str] = &[];
     /// For the manual: what it is for, and the command.
     const EXAMPLES: &'static [(&'static str, &'static str)];
 
@@ -46,6 +48,7 @@ pub struct Verb {
     pub usage: &'static str,
     pub operands: Operands,
     pub flags_first: bool,
+    pub choosers: &'static [&'static str],
     pub examples: &'static [(&'static str, &'static str)],
     /// Left out of help, manuals and completions.
     pub hidden: bool,
@@ -62,6 +65,7 @@ impl Verb {
             usage: A::USAGE,
             operands: A::OPERANDS,
             flags_first: A::FLAGS_FIRST,
+            choosers: A::CHOOSERS,
             examples: A::EXAMPLES,
             hidden: false,
             augment: A::augment_args,

@@ -13,7 +13,9 @@ use oci_spec::runtime::Spec;
 
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
-use super::{Engine, access, events, files, logging, mounts, namespace, remove, secrets, sharing, shift};
+use super::{
+    Engine, access, events, files, logging, mounts, namespace, remove, requires, secrets, sharing, shift,
+};
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
@@ -57,17 +59,13 @@ impl Draft {
         add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
         sharing::settle(engine, &mut options)?;
+        requires::settle(engine, &mut options)?;
         mounts::settle(engine, &mut options, &image)?;
         secrets::settle(engine, &mut options)?;
         settle_health(&mut options, &image);
         add_image_labels(&mut options, &image);
         let name = name.map(str::to_owned);
         Ok(Self { id: id::container_id(), name, options, source, image, command })
-    }
-
-    /// What it was asked to be.
-    pub fn options(&self) -> &ContainerOptions {
-        &self.options
     }
 
     /// Makes the image's layers for the ids that the container is to have.

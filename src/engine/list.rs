@@ -78,6 +78,15 @@ const READERS: usize = 4;
 /// Reads every record; `details` says whether to fill [`Listed::details`]. Of many records threads read a
 /// share each, so this is for commands that start nothing afterwards.
 pub fn list(layout: &Layout, details: bool) -> Result<Listing> {
+    list_with(layout, details, READERS)
+}
+
+/// The same without threads, for commands that fork afterwards.
+pub fn list_alone(layout: &Layout, details: bool) -> Result<Listing> {
+    list_with(layout, details, 1)
+}
+
+fn list_with(layout: &Layout, details: bool, readers: usize) -> Result<Listing> {
     let path = layout.containers();
     let directory = match rustix::fs::open(&path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
         Ok(directory) => directory,
@@ -86,7 +95,7 @@ pub fn list(layout: &Layout, details: bool) -> Result<Listing> {
     };
     let boot = process::boot_id().unwrap_or_default();
     let ids = ids(directory.as_fd()).with_context(|| format!("list {}", path.display()))?;
-    let share = ids.len().div_ceil(ids.len().div_ceil(SHARE).clamp(1, READERS)).max(1);
+    let share = ids.len().div_ceil(ids.len().div_ceil(SHARE).clamp(1, readers)).max(1);
     let mut listing = Listing::default();
     thread::scope(|scope| {
         let (first, rest) = ids.split_at(share.min(ids.len()));

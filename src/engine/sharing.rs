@@ -59,7 +59,7 @@ pub fn open(engine: &Engine, record: &Record) -> Result<Option<(UserNamespace, J
     let mut joined = Joined::default();
     let modes = &record.options.namespaces;
     if let NetworkMode::Container { id } = &record.options.network {
-        let owner = engine.containers().load(id)?;
+        let owner = engine.containers().load(id).context("joining network namespace of container")?;
         if !owner.state.is_running() {
             bail!("cannot join network of a non running container: {id}");
         }

@@ -27,7 +27,8 @@ use super::create::{Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
 use super::{
-    Engine, access, events, files, filesystem, logging, mounts, secrets, sharing, shift, spec, terminal,
+    Engine, access, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift, spec,
+    terminal,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
@@ -43,7 +44,6 @@ use crate::runtime::protocol::{Event, Failure, Taking};
 use crate::runtime::seccomp::{self, Filter};
 use crate::runtime::userns::{self, UserMaps, UserNamespace};
 use crate::store::containers::{Record, Source, State, Status};
-use crate::store::mounts::MountOption;
 use crate::store::options::{ContainerOptions, NetworkMode, Seccomp};
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::{process, socket};
@@ -74,10 +74,10 @@ impl Work {
         }
     }
 
-    fn mounts(&self) -> &[MountOption] {
+    fn options(&self) -> &ContainerOptions {
         match self {
-            Work::New(draft) => &draft.options.mounts,
-            Work::Existing(record) => &record.options.mounts,
+            Work::New(draft) => &draft.options,
+            Work::Existing(record) => &record.options,
         }
     }
 
@@ -106,6 +106,7 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
 /// Forks the supervisor and, with `streams`, stays attached until the container ends.
 pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<Outcome> {
     let id = work.id().to_owned();
+    requires::start(engine, work.options())?;
     work.prepare_layers(engine)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
@@ -125,7 +126,7 @@ pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<O
                     attach::tell_detached(engine, &id, outcome);
                 }
             }
-            outcome.map_err(|error| access::explain(engine, work.mounts(), error))
+            outcome.map_err(|error| access::explain(engine, &work.options().mounts, error))
         }
         Forked::Child => {
             drop(client);
@@ -228,10 +229,7 @@ impl Supervisor<'_> {
     fn bring_up(&mut self, work: Work, client: BorrowedFd<'_>) -> Result<(Up, OwnedFd, Post)> {
         // While the caller's terminal is still ours.
         let console_size = terminal::size();
-        let passed = match &work {
-            Work::New(draft) => logging::passed_streams(draft.options())?,
-            Work::Existing(record) => logging::passed_streams(&record.options)?,
-        };
+        let passed = logging::passed_streams(work.options())?;
         // The helpers that map ids work while the container is put on disk.
         let opening = namespace::open(self.engine)?;
         leave_the_terminal().context("leave the terminal")?;

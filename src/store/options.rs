@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use super::mounts::{MountKind, MountOption};
+use super::userns::UsernsMode;
 pub use super::userns::UsernsOptions;
 pub use crate::base::port::{PortMapping, Protocol};
 
@@ -103,6 +104,9 @@ pub struct ContainerOptions {
     pub attached: Attached,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretOption>,
+    /// `--requires`: the ids of containers that are started before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
 }
 
 impl ContainerOptions {
@@ -116,6 +120,24 @@ impl ContainerOptions {
             NamespaceMode::Container { id } => Some(id.as_str()),
             _ => None,
         })
+    }
+
+    /// The ids of the containers that this one cannot be without, as often as it needs each.
+    pub fn needed(&self) -> Vec<&str> {
+        let modes = [&self.namespaces.pid, &self.namespaces.ipc, &self.namespaces.uts];
+        let shared = modes.into_iter().filter_map(|mode| match mode {
+            NamespaceMode::Container { id } => Some(id.as_str()),
+            _ => None,
+        });
+        let network = match &self.network {
+            NetworkMode::Container { id } => Some(id.as_str()),
+            _ => None,
+        };
+        let users = match &self.userns.mode {
+            UsernsMode::Container { id } => Some(id.as_str()),
+            _ => None,
+        };
+        shared.chain(network).chain(users).chain(self.requires.iter().map(String::as_str)).collect()
     }
 
     /// The names of the volumes that belong to this container alone.

@@ -373,6 +373,7 @@ impl CreateFlags {
             // What `create` says of itself, and `run` without -d or -a.
             attached: Attached { stdin: self.interactive, ..Attached::default() },
             secrets: self.secret,
+            requires: self.podman.requires,
         })
     }
 

@@ -52,6 +52,9 @@ pub struct PodmanFlags {
     /// Remove a container that has the name
     #[arg(long)]
     pub replace: bool,
+    /// Start another container before this one whenever it is started
+    #[arg(long, value_name = "container", value_delimiter = ',')]
+    pub requires: Vec<String>,
     /// The time zone: a name such as Europe/Vienna, or 'local' for the host's
     #[arg(long, value_name = "zone")]
     tz: Option<String>,

@@ -1,0 +1,99 @@
+//! Containers that a verb acts on without their names: podman's `--all`, `--cidfile`, `--filter` and `--latest`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::engine::Engine;
+use crate::engine::choose::{self, Scope};
+use crate::engine::filter::Filters;
+use crate::store::containers::{Containers, LookupError};
+
+/// `--latest`, of verbs about one container or many.
+#[derive(clap::Args)]
+pub struct LatestFlag {
+    /// Take the container that was created last
+    #[arg(long, short)]
+    latest: bool,
+}
+
+impl LatestFlag {
+    /// Puts the id of the container that is meant before what was named.
+    pub fn before(&self, containers: Containers<'_>, mut operands: Vec<String>) -> Result<Vec<String>> {
+        if self.latest {
+            operands.insert(0, choose::newest(containers)?);
+        }
+        Ok(operands)
+    }
+
+    /// Whether it was given.
+    pub fn is_set(&self) -> bool {
+        self.latest
+    }
+}
+
+/// `--cidfile`.
+#[derive(clap::Args)]
+pub struct CidfileFlag {
+    /// Take the container whose id is in this file
+    #[arg(long, value_name = "file")]
+    pub cidfile: Vec<PathBuf>,
+}
+
+/// What the flags of one command choose.
+#[derive(Default)]
+pub struct Choice<'a> {
+    /// `--all`, and what the verb means by it.
+    pub all: Option<Scope>,
+    pub latest: bool,
+    pub cidfiles: &'a [PathBuf],
+    pub filters: &'a [(String, String)],
+    /// `--ignore`: a file that is not there names nothing.
+    pub ignore: bool,
+}
+
+impl Choice<'_> {
+    /// The containers that are meant, as podman reads these flags together: what was named, or what was chosen.
+    pub fn names(&self, engine: &Engine, named: Vec<String>) -> Result<Vec<String>> {
+        if !self.filters.is_empty() {
+            if !named.is_empty() {
+                bail!("--filter takes no arguments");
+            }
+            return choose::ids(engine, self.all.unwrap_or(Scope::All), &Filters::new(self.filters)?);
+        }
+        if !self.cidfiles.is_empty() && (self.all.is_some() || self.latest) {
+            bail!("--all, --latest, and --cidfile cannot be used together");
+        }
+        match (self.all, self.latest) {
+            (Some(_), true) => bail!("--all and --latest cannot be used together"),
+            (Some(_), false) if !named.is_empty() => bail!("no arguments are needed with --all"),
+            (None, true) if !named.is_empty() => bail!("--latest and containers cannot be used together"),
+            (Some(scope), false) => choose::ids(engine, scope, &Filters::default()),
+            (None, true) => Ok(vec![choose::newest(engine.containers())?]),
+            (None, false) => {
+                let mut names = named;
+                for path in self.cidfiles {
+                    match fs::read_to_string(path) {
+                        Ok(text) => names.push(text.lines().next().unwrap_or_default().trim().to_owned()),
+                        Err(_) if self.ignore && !path.exists() => {}
+                        Err(error) => {
+                            return Err(error)
+                                .context("error reading CIDFile")
+                                .with_context(|| path.display().to_string());
+                        }
+                    }
+                }
+                Ok(names)
+            }
+        }
+    }
+}
+
+/// The outcome for one container, where with `--ignore` one that is not there is no failure; whether it was there.
+pub fn ignoring(ignore: bool, done: Result<()>) -> Result<bool> {
+    match done {
+        Err(error) if ignore && matches!(error.downcast_ref(), Some(LookupError::NotFound(_))) => Ok(false),
+        done => done.map(|()| true),
+    }
+}
