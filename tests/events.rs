@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Sandbox, eventually};
+use crate::support::{Pty, Sandbox, eventually};
 
 /// The actions so far, each with its type: `container die`.
 fn actions(sandbox: &Sandbox, filters: &str) -> Vec<String> {
@@ -208,4 +208,50 @@ fn the_log_is_bounded() {
     assert!(!sandbox.store().join("events.log").exists());
     sandbox.run("tag busybox b").success();
     assert_eq!(actions(&sandbox, "-f type=image"), ["image tag", "image tag"]);
+}
+
+/// The attributes of the last event of this action.
+fn attributes(sandbox: &Sandbox, action: &str) -> Value {
+    let events = sandbox
+        .run(&format!("events --since 0 --until 0s -f event={action} --format json"))
+        .success()
+        .lines();
+    let last = events.last().unwrap_or_else(|| panic!("no event {action}"));
+    serde_json::from_str::<Value>(last).expect("an event")["Actor"]["Attributes"].clone()
+}
+
+#[test]
+fn a_supervisor_tells_of_its_container_by_the_new_name() {
+    let sandbox = Sandbox::with_busybox();
+    let check = "--health-cmd 'test -e /well' --health-interval 1h --health-retries 1";
+    sandbox.run(&format!("run -d --name old {check} --network none busybox sleep 1000")).success();
+    sandbox.run("rename old new").success();
+    sandbox.run("healthcheck run new").code(1);
+    assert_eq!(attributes(&sandbox, "health_status")["name"], "new");
+    sandbox.run("kill new").success();
+    sandbox.run("wait new").success().stdout("137\n");
+    assert_eq!(attributes(&sandbox, "die")["name"], "new");
+    sandbox.run("container prune -f").success();
+    let pruned = attributes(&sandbox, "prune");
+    assert!(pruned["reclaimed"].as_str().is_some_and(|bytes| bytes.parse::<u64>().is_ok()), "{pruned}");
+}
+
+#[test]
+fn terminals_that_change_and_are_left_are_written_down() {
+    let sandbox = Sandbox::with_busybox();
+    let mut terminal = Pty::coracle(&sandbox, "run -it --name box --network none busybox sh");
+    terminal.expect("/ # ");
+    terminal.resize(99, 33);
+    eventually("the new size", || {
+        let events = actions(&sandbox, "-f event=resize");
+        let size = (!events.is_empty()).then(|| attributes(&sandbox, "resize"))?;
+        (size["height"] == "33" && size["width"] == "99" && size["name"] == "box").then_some(())
+    });
+    let mut entered = Pty::coracle(&sandbox, "exec -it box sh");
+    entered.expect("/ # ");
+    entered.type_in("\x10\x11");
+    assert_eq!(entered.exit_code(), 1);
+    assert_eq!(attributes(&sandbox, "exec_detach")["execID"], attributes(&sandbox, "exec_start")["execID"]);
+    terminal.type_in("exit\n");
+    terminal.exit_code();
 }

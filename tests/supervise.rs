@@ -226,7 +226,9 @@ fn what_ran_comes_back_after_a_reboot() {
 #[test]
 fn a_supervisor_told_to_end_starts_nothing_again() {
     let sandbox = Sandbox::with_busybox();
-    sandbox.run("run -d --name boat --init --restart always busybox sleep 1000").success();
+    let script = "trap 'exit 5' USR1; trap 'exit 6' TERM; while :; do sleep 0.05; done";
+    let create = ["run", "-d", "--name", "boat", "--stop-signal", "USR1", "--restart", "always"];
+    sandbox.run_words(&[&create[..], &["busybox", "sh", "-c", script]].concat()).success();
     let id = sandbox.inspect("boat", "Id").as_str().expect("an id").to_owned();
     let path = sandbox.container_directory(&id).join("container.json");
     let record: Value = serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("JSON");
@@ -237,7 +239,8 @@ fn a_supervisor_told_to_end_starts_nothing_again() {
     sandbox.run("exec boat true").success();
     rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
     eventually("it is down", || (status(&sandbox, "boat") == "exited").then_some(()));
-    assert_eq!(sandbox.inspect("boat", "State.ExitCode"), 143);
+    // By the signal that stops it.
+    assert_eq!(sandbox.inspect("boat", "State.ExitCode"), 5);
     // Nobody has stopped it: it comes back.
     sandbox.run("system restart-all").success().stdout("boat\n");
 }
@@ -285,4 +288,16 @@ fn waiting_for_more_than_an_end() {
     sandbox.run(&format!("run -d --name well {check} busybox sleep 1000")).success();
     sandbox.run("wait --condition healthy well").success().stdout("-1\n");
     sandbox.run("wait --condition nonsense well").code(125).stderr_has("invalid condition: \"nonsense\"");
+}
+
+#[test]
+fn starts_at_the_same_moment_all_succeed() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("create --name boat busybox sleep 1000").success();
+    let starts: Vec<_> = (0..6).map(|_| sandbox.command("start boat").start()).collect();
+    for start in starts {
+        start.finish().success().stdout("boat\n");
+    }
+    let lines = sandbox.run("events --since 0 --until 0s -f event=start").success().lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }

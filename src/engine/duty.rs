@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::health::Checks;
-use super::{Engine, stop};
+use super::{Engine, events, stop};
 use crate::base::file::Durability;
 use crate::runtime::monitor::Chore;
 use crate::store::containers::{Record, StopReason};
@@ -60,14 +60,6 @@ impl<'a> Duties<'a> {
             }
         }
     }
-
-    /// As `stop` does, without waiting.
-    fn ask_to_end(&mut self, container: BorrowedFd<'_>) {
-        let (number, patience) = stop::manners(self.engine, &self.record).unwrap_or((libc::SIGKILL, None));
-        send(container, number);
-        let end = patience.and_then(|patience| Instant::now().checked_add(patience));
-        self.limit = self.limit.into_iter().chain(end).min();
-    }
 }
 
 impl Chore for Duties<'_> {
@@ -96,6 +88,20 @@ impl Chore for Duties<'_> {
         if let Some(checks) = &mut self.checks {
             checks.hurry();
         }
+    }
+
+    /// As `stop` does, without waiting.
+    fn ask_to_end(&mut self, container: BorrowedFd<'_>) {
+        let (number, patience) = stop::manners(self.engine, &self.record).unwrap_or((libc::SIGKILL, None));
+        send(container, number);
+        let end = patience.and_then(|patience| Instant::now().checked_add(patience));
+        self.limit = self.limit.into_iter().chain(end).min();
+    }
+
+    fn resized(&mut self, rows: u16, columns: u16) {
+        self.engine.containers().refresh_name(&mut self.record);
+        let (height, width) = (rows.to_string(), columns.to_string());
+        events::container(self.engine, &self.record, "resize", &[("height", &height), ("width", &width)]);
     }
 }
 

@@ -64,7 +64,11 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
         Forked::Parent(supervisor) => {
             drop(server);
             supervisor.release();
-            attach::follow_start(client, streams)
+            let outcome = attach::follow_start(client, streams)?;
+            if outcome == Outcome::Detached {
+                events::container(engine, &record, "exec_detach", &[("execID", &journal.id)]);
+            }
+            Ok(outcome)
         }
         Forked::Child => {
             drop(client);

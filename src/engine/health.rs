@@ -178,6 +178,7 @@ impl<'a> Checks<'a> {
         let status = self.health.status;
         if status != before {
             let action = format!("health_status: {}", status.as_str());
+            self.engine.containers().refresh_name(&mut self.record);
             events::container(self.engine, &self.record, &action, &[]);
         }
         let pause = self.schedule.pause(self.begun.elapsed(), status);

@@ -48,6 +48,8 @@ pub fn containers(engine: &Engine, conditions: &Conditions) -> Result<Pruned> {
             Err(error) => return Err(error),
         }
     }
+    remove::collect(engine)?;
+    events::object(engine, "container", "", "prune", &[("reclaimed", &pruned.bytes.to_string())]);
     Ok(pruned)
 }
 

@@ -51,8 +51,8 @@ use crate::sys::{process, socket};
 /// A `config.json` is small; one beyond this is not ours.
 const SPEC_LIMIT: u64 = 16 << 20;
 
-/// How long a start waits for the supervisor before to be gone.
-const LOCK_ATTEMPTS: u32 = 400;
+/// How long a start waits for the supervisor before to be gone, or for another start to be complete.
+const LOCK_ATTEMPTS: u32 = 2000;
 const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The socket of a supervisor, in the container's run directory.
@@ -94,13 +94,19 @@ impl Work {
 /// caller is attached either way.
 pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outcome> {
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
+    let id = record.id.clone();
+    let join = |streams| match streams {
+        Some(streams) => attach::attach(engine, &id, streams),
+        None => Ok(Outcome::Started),
+    };
     if record.state.is_up() {
-        return match streams {
-            Some(streams) => attach::attach(engine, &record.id, streams),
-            None => Ok(Outcome::Started),
-        };
+        return join(streams);
     }
-    launch(engine, Work::Existing(record), streams)
+    match launch(engine, Work::Existing(record), streams.clone()) {
+        // Another command has started it meanwhile.
+        Err(_) if engine.containers().load(&id).is_ok_and(|now| now.state.is_up()) => join(streams),
+        launched => launched,
+    }
 }
 
 /// Forks the supervisor and, with `streams`, stays attached until the container ends.
@@ -387,6 +393,9 @@ impl Supervisor<'_> {
         for _ in 0..LOCK_ATTEMPTS {
             if let Some(own) = FileLock::try_directory(&directory)? {
                 return Ok(Locks { _own: own, _files: filesystem::lock(self.engine, record)? });
+            }
+            if self.engine.containers().load(&record.id)?.state.is_up() {
+                bail!("container {} is running", &record.id[..12]);
             }
             // A supervisor that has just told everybody of the end is gone a moment later.
             std::thread::sleep(LOCK_INTERVAL);

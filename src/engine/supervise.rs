@@ -83,6 +83,7 @@ impl Supervisor<'_> {
     ) -> Next {
         let Some(mut record) = self.record.take() else { return Next::End };
         (record.state.exit_code, record.state.finished_at) = (ended.code, Some(Timestamp::now()));
+        self.engine.containers().refresh_name(&mut record);
         // Before anybody can see the end and write down what comes after it.
         events::died(self.engine, &record);
         let is_final = ended.told_to_end || self.engine.containers().stop_reason(&record.id).is_some();

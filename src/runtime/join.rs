@@ -43,7 +43,10 @@ impl Join<'_> {
         let single_threaded = SingleThreaded::check().context("fork")?;
         namespace::join_process(self.pidfd, self.namespaces).context("join the container's namespaces")?;
         match clone::clone_checked(Namespaces::default(), &single_threaded).context("fork")? {
-            Forked::Parent(child) => Ok(Starting { child, channel: parent, pipes: ours, stragglers: None }),
+            Forked::Parent(child) => {
+                let program = self.process.args[0].clone();
+                Ok(Starting { child, channel: parent, pipes: ours, stragglers: None, program })
+            }
             Forked::Child => {
                 drop((parent, ours));
                 let equipment = Equipment {

@@ -65,6 +65,8 @@ pub struct Starting {
     pub(super) channel: OwnedFd,
     pub(super) pipes: Option<Streams>,
     pub(super) stragglers: Option<Stragglers>,
+    /// What it is to execute, for messages.
+    pub(super) program: String,
 }
 
 /// A container that runs.
@@ -96,7 +98,8 @@ impl Launch<'_> {
                 let shares_processes = !self.plan.namespaces.contains(Namespaces::PID);
                 let stragglers = shares_processes.then(|| Stragglers::of(child.pid())).transpose();
                 let stragglers = stragglers.context("find the container's mount namespace")?;
-                Ok(Starting { child, channel: parent, pipes: ours, stragglers })
+                let program = self.plan.process.args[0].clone();
+                Ok(Starting { child, channel: parent, pipes: ours, stragglers, program })
             }
             Forked::Child => {
                 drop((parent, ours));
@@ -121,7 +124,7 @@ impl Starting {
 
     /// Lets the process execute its program, and returns once it does.
     pub fn go(self) -> Result<Started> {
-        let Self { child, channel, pipes, stragglers } = self;
+        let Self { child, channel, pipes, stragglers, program } = self;
         // One that has failed already has closed its end; its message says why.
         match socket::send(channel.as_fd(), &[IoSlice::new(b"G")]) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -135,7 +138,7 @@ impl Starting {
                 (FromChild::Terminal, Some(master)) => terminal = Some(Streams::Terminal(master)),
                 (FromChild::Terminal, None) => return Err(anyhow!("the container sent no terminal")),
                 (FromChild::Failed(failure), _) => return Err(failure.into_error()),
-                (FromChild::NotExecuted(errno), _) => return Err(not_executed(errno)),
+                (FromChild::NotExecuted(errno), _) => return Err(not_executed(&program, errno)),
                 (FromChild::Closed, _) => break,
             }
         }
@@ -154,10 +157,10 @@ pub fn receive(channel: BorrowedFd<'_>) -> Result<(FromChild, Option<OwnedFd>)> 
 }
 
 /// The exit codes of a shell: 127 for what is not there, 126 for what cannot be invoked.
-pub fn not_executed(errno: i32) -> anyhow::Error {
+fn not_executed(program: &str, errno: i32) -> anyhow::Error {
     let error = io::Error::from_raw_os_error(errno);
     let code = if errno == libc::ENOENT { 127 } else { 126 };
-    ExitWith::new(code, anyhow!("exec: {}", identity::describe(&error))).into()
+    ExitWith::new(code, anyhow!("exec: {program:?}: {}", identity::describe(&error))).into()
 }
 
 /// The parent's and the container's ends of the streams; a terminal is made later, in the container.

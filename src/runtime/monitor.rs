@@ -50,6 +50,8 @@ pub struct Monitor {
     told_to_end: bool,
     /// Whether a client asks for a check of the container's health.
     check_wanted: bool,
+    /// The size that a client has given the terminal: rows and columns.
+    resized: Option<(u16, u16)>,
 }
 
 /// Other work of a supervisor, done between what happens in its container. The container is the descriptor of its
@@ -64,6 +66,10 @@ pub trait Chore {
     fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool>;
     /// Asks for a check of the container's health.
     fn ask_for_check(&mut self);
+    /// Asks the container to end.
+    fn ask_to_end(&mut self, container: BorrowedFd<'_>);
+    /// Hears that the container's terminal has another size now.
+    fn resized(&mut self, rows: u16, columns: u16);
 }
 
 /// A supervisor that only watches.
@@ -81,6 +87,12 @@ impl Chore for () {
     }
 
     fn ask_for_check(&mut self) {}
+
+    fn ask_to_end(&mut self, container: BorrowedFd<'_>) {
+        let _ = process::send_signal(container, libc::SIGTERM);
+    }
+
+    fn resized(&mut self, _: u16, _: u16) {}
 }
 
 /// How a run of the container ended.
@@ -144,6 +156,7 @@ impl Monitor {
             trimmed: false,
             told_to_end: false,
             check_wanted: false,
+            resized: None,
         })
     }
 
@@ -199,7 +212,7 @@ impl Monitor {
                             stragglers.kill();
                         }
                     }
-                    Source::Signals => self.pass_on(signals),
+                    Source::Signals => self.pass_on(signals, chore),
                     Source::Listener => self.accept()?,
                     Source::Stdout => open[0] = self.read_output(Stream::Stdout),
                     Source::Stderr => open[1] = self.read_output(Stream::Stderr),
@@ -233,6 +246,9 @@ impl Monitor {
     fn do_chore(&mut self, chore: &mut dyn Chore) {
         if std::mem::take(&mut self.check_wanted) {
             chore.ask_for_check();
+        }
+        if let Some((rows, columns)) = self.resized.take() {
+            chore.resized(rows, columns);
         }
         if let Some(succeeded) = chore.work(self.container.child.pidfd()) {
             // What a check needed is given back again once all is quiet.
@@ -269,7 +285,9 @@ impl Monitor {
             Streams::Pipes { stdin, stdout, stderr } => (Some(stdout), Some(stderr), stdin.as_ref()),
             Streams::Passed => (None, None, None),
         };
-        if !self.clients.iter().any(Client::is_stuck) {
+        // What an ended container has left in its pipes is little: it has room in memory, and its end on record
+        // does not wait for a client.
+        if ended || !self.clients.iter().any(Client::is_stuck) {
             if let Some(stdout) = stdout.filter(|_| open[0]) {
                 add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
             }
@@ -431,6 +449,7 @@ impl Monitor {
                 if let Streams::Terminal(master) = &self.container.streams {
                     let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
                     let _ = rustix::termios::tcsetwinsize(master, size);
+                    self.resized = Some((rows, columns));
                 }
             }
             Request::Signal(number) => {
@@ -447,11 +466,11 @@ impl Monitor {
     }
 
     /// A supervisor that is told to end asks its container to; other signals are for terminals.
-    fn pass_on(&mut self, signals: &Signals) {
+    fn pass_on(&mut self, signals: &Signals, chore: &mut dyn Chore) {
         while let Ok(Some(number)) = signals.next() {
             if number == libc::SIGTERM {
                 self.told_to_end = true;
-                let _ = process::send_signal(self.container.child.pidfd(), libc::SIGTERM);
+                chore.ask_to_end(self.container.child.pidfd());
             }
         }
     }

@@ -368,6 +368,16 @@ impl<'a> Containers<'a> {
         Ok(())
     }
 
+    /// Gives a record that was read before the name that its container has now: others may have renamed it. Costs
+    /// one readlink(2) where nobody has.
+    pub fn refresh_name(&self, record: &mut Record) {
+        if self.named_by(&record.name).as_deref() != Some(&record.id)
+            && let Ok(now) = self.load(&record.id)
+        {
+            record.name = now.name;
+        }
+    }
+
     /// The container of a name, if it is still there.
     fn owner_of(&self, name: &str) -> Option<String> {
         self.named_by(name).filter(|id| self.layout.container(id).is_dir())
