@@ -216,8 +216,8 @@ put() {
 install_files() {
 	say "installing into $prefix"
 	put 0755 "$binary" "$prefix/bin/coracle"
-	for page in man/*.1; do
-		put 0644 "$page" "$prefix/share/man/man1/$(basename "$page")"
+	for page in man/*.[15]; do
+		put 0644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
 	done
 	put 0644 completions/coracle.bash "$prefix/share/bash-completion/completions/coracle"
 	put 0644 completions/_coracle "$prefix/share/zsh/site-functions/_coracle"

@@ -296,3 +296,41 @@ fn groups_of_the_caller_are_kept() {
     let both = sandbox.run("run --rm --group-add keep-groups --group-add 5 busybox true");
     both.code(125).stderr_has("not allowed with any other").one_clear_line();
 }
+
+#[test]
+fn defaults_of_a_file() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    let file = sandbox.home().join(".config/coracle/coracle.toml");
+    std::fs::create_dir_all(file.parent().expect("a parent")).expect("make the directory");
+    let write = |text: &str| std::fs::write(&file, text).expect("write the file");
+    write(
+        "[containers]\nuserns = \"keep-id\"\nnetns = \"none\"\nenv = [\"A=file\", \"B=file\"]\numask = \"0027\"\n\
+         log_driver = \"k8s-file\"\n[engine]\nstop_timeout = 7\n",
+    );
+    let show = "sh -c 'id -u; echo $A $B; umask; ls /sys/class/net'";
+    let output = sandbox.run(&format!("run --name kept -e B=flag busybox {show}"));
+    output.success().stdout(&format!("{}\nfile flag\n0027\nlo\n", uid()));
+    let format = "{{.HostConfig.UsernsMode}} {{.HostConfig.LogConfig.Type}} {{.Config.StopTimeout}}";
+    let shown = sandbox.run(&format!("inspect --format '{format}' kept"));
+    shown.success().stdout("keep-id k8s-file 7\n");
+    sandbox.run("run --rm --userns host busybox id -u").success().stdout("0\n");
+
+    // Who shares a namespace has its owner's ids, whatever is usual.
+    sandbox.run("run -d --name plain --userns host busybox sleep 1000").success();
+    sandbox.run("run --rm --network container:plain busybox id -u").success().stdout("0\n");
+
+    write("[containers]\n\nusrens = \"keep-id\"\n");
+    let output = sandbox.run("run --rm busybox true");
+    output
+        .code(125)
+        .one_clear_line()
+        .stderr_has(&format!("read {}: line 3: unknown field `usrens`", file.display()));
+    write("[containers]\nlog_driver = \"tape\"\n");
+    let output = sandbox.run("create busybox");
+    output.stderr_has(&format!("use {}: log_driver: ", file.display()));
+    assert_ne!(output.exit_code(), 0);
+    write("");
+    sandbox.run("rm -f kept plain").success();
+    sandbox.assert_no_traces();
+}

@@ -33,9 +33,10 @@ impl Action for Args {
     )];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let acquire = Acquire::new(&self.create)?;
-        let (name, cidfile) = (self.create.name.clone(), self.create.cidfile.clone());
-        let options = self.create.into_options(operands)?;
+        let create = self.create.with_defaults()?;
+        let acquire = Acquire::new(&create)?;
+        let (name, cidfile) = (create.name.clone(), create.cidfile.clone());
+        let options = create.into_options(operands)?;
         check_cidfile(cidfile.as_deref())?;
         let engine = session.engine()?;
         let record = acquire

@@ -2,16 +2,26 @@
 
 use anyhow::{Result, anyhow};
 
-use crate::config::docker::Settings;
+use crate::config::docker;
+use crate::config::settings::Settings;
 
 /// Ctrl-P, Ctrl-Q: docker's default.
 const DEFAULT: [u8; 2] = [16, 17];
 
-/// What the user said, else docker's settings, else docker's default.
+/// What the user said, else `coracle.toml`, else docker's settings, else docker's default.
 pub fn chosen(text: Option<&str>) -> Result<Vec<u8>> {
+    if text.is_some_and(|text| !text.is_empty()) {
+        return keys(text);
+    }
+    let mut files = Settings::read()?.into_iter();
+    after_files(files.find_map(|settings| settings.engine.detach_keys).as_deref())
+}
+
+/// The same where `text` is what `coracle.toml` says unless the user said otherwise.
+pub fn after_files(text: Option<&str>) -> Result<Vec<u8>> {
     match text.filter(|text| !text.is_empty()) {
         Some(text) => keys(Some(text)),
-        None => keys(Some(&Settings::read()?.detach_keys)),
+        None => keys(Some(&docker::Settings::read()?.detach_keys)),
     }
 }
 

@@ -15,6 +15,7 @@ use super::completion;
 use super::help;
 use super::verb::{Action, Operands, Session, Verb};
 use super::verbs::{NOUNS, VERBS};
+use crate::config::settings;
 
 #[derive(clap::Args)]
 pub struct Args {}
@@ -35,6 +36,7 @@ impl Action for Args {
         for (name, page) in pages()? {
             write(&base.join("man").join(format!("{name}.1")), &page)?;
         }
+        write(&base.join("man/coracle.toml.5"), &settings_page()?)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -104,6 +106,45 @@ fn root_page() -> Result<Vec<u8>> {
         roff.text([bold(name)]);
         roff.text([roman(meaning)]);
     }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([bold("coracle.toml"), roman("(5), the defaults of new containers")]);
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// The manual of the file with defaults.
+fn settings_page() -> Result<Vec<u8>> {
+    let mut page = header_of("coracle.toml", "5", "defaults of new containers")?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.text([roman(
+        "What a new container is given where no flag of coracle run or coracle create says so. Of two files the \
+         user's counts more, and a flag more than both. Of environment variables, annotations and limits each name \
+         counts by itself. A key that is not listed here is an error.",
+    )]);
+    roff.control("PP", []);
+    roff.text([roman(
+        "The keys are those that podman's containers.conf(5) has for the same; log_opts is docker's log-opts. \
+         PODMAN_USERNS in the environment counts more than userns, and userns is not used for a container that \
+         shares a namespace of another one, whose user namespace it then has.",
+    )]);
+    roff.control("SH", ["FILES"]);
+    entry(
+        &mut roff,
+        "$XDG_CONFIG_HOME/coracle/coracle.toml",
+        "the user's, in ~/.config where that is not set",
+    );
+    entry(&mut roff, "/etc/coracle/coracle.toml", "the host's");
+    for (table, about) in [("containers", "What containers have"), ("engine", "What is done with containers")]
+    {
+        roff.control("SH", [format!("[{table}]").as_str()]);
+        roff.text([roman(format!("{about}, each with an example:"))]);
+        for key in settings::KEYS.iter().filter(|key| key.table == table) {
+            entry(&mut roff, &format!("{} = {}", key.name, key.example), &format!("as {}", key.flag));
+        }
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([bold("coracle-run"), roman("(1), "), bold("coracle-create"), roman("(1)")]);
     roff.to_writer(&mut page)?;
     Ok(page)
 }
@@ -153,10 +194,14 @@ fn verb_page(verb: &Verb) -> Result<Vec<u8>> {
 
 /// The title and the section NAME.
 fn header(name: &str, about: &str) -> Result<Vec<u8>> {
+    header_of(name, "1", about)
+}
+
+fn header_of(name: &str, section: &str, about: &str) -> Result<Vec<u8>> {
     let mut page = Vec::new();
     let mut roff = Roff::new();
     let source = format!("coracle {}", env!("CARGO_PKG_VERSION"));
-    roff.control("TH", [name.to_uppercase().as_str(), "1", "", &source, "Coracle Manual"]);
+    roff.control("TH", [name.to_uppercase().as_str(), section, "", &source, "Coracle Manual"]);
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{name} - {about}"))]);
     roff.to_writer(&mut page)?;

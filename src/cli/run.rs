@@ -60,10 +60,11 @@ impl Action for Args {
         ("A program on the files of this directory", "coracle run --rm -v .:/src -w /src golang go build"),
     ];
 
-    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+    fn run(mut self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         if self.detach && !self.attach.is_empty() {
             bail!("conflicting options: cannot specify both --attach and --detach");
         }
+        self.create = self.create.with_defaults()?;
         let acquire = Acquire::new(&self.create)?;
         let streams = self.streams()?;
         let passed = streams.is_some() && self.create.passes_streams();
@@ -125,7 +126,7 @@ impl Args {
             stdout: all || wants(Stream::Stdout),
             stderr: all || wants(Stream::Stderr),
             tty,
-            detach_keys: detach::chosen(self.create.detach_keys())?,
+            detach_keys: detach::after_files(self.create.detach_keys())?,
             sig_proxy: self.sig_proxy,
         };
         check_terminal(&streams)?;

@@ -6,4 +6,5 @@ pub mod env;
 pub mod linger;
 pub mod paths;
 pub mod registries;
+pub mod settings;
 pub mod subid;

@@ -3,6 +3,7 @@
 //! What docker checks while it reads a flag is a `value_parser` here; what it checks afterwards is in
 //! [`CreateFlags::into_options`]. Messages are docker's.
 
+mod defaults;
 pub mod health;
 pub mod logging;
 pub mod mount;
@@ -496,12 +497,16 @@ mod tests {
     use super::*;
     use clap::{Args, Command, FromArgMatches};
 
-    fn options(flags: &str, operands: &[&str]) -> Result<ContainerOptions> {
+    pub fn flags(line: &str) -> Result<CreateFlags> {
         let command =
             CreateFlags::augment_args(Command::new("run").disable_help_flag(true).no_binary_name(true));
-        let matches = command.try_get_matches_from(flags.split_whitespace())?;
+        let matches = command.try_get_matches_from(line.split_whitespace())?;
+        Ok(CreateFlags::from_arg_matches(&matches)?)
+    }
+
+    fn options(line: &str, operands: &[&str]) -> Result<ContainerOptions> {
         let operands = operands.iter().map(|operand| (*operand).to_owned()).collect();
-        CreateFlags::from_arg_matches(&matches)?.into_options(operands)
+        flags(line)?.into_options(operands)
     }
 
     #[test]

@@ -6,16 +6,16 @@ use crate::store::options::{NamespaceMode, NamespaceModes};
 pub struct NamespaceFlags {
     /// The control groups that the container sees as its own: private or host
     #[arg(long, value_name = "mode", value_parser = cgroupns)]
-    cgroupns: Option<NamespaceMode>,
+    pub(super) cgroupns: Option<NamespaceMode>,
     /// Shared memory and message queues: private, shareable, none, host or container:NAME
     #[arg(long, value_name = "mode", value_parser = ipc)]
-    ipc: Option<NamespaceMode>,
+    pub(super) ipc: Option<NamespaceMode>,
     /// The processes that the container sees: private, host or container:NAME
     #[arg(long, value_name = "mode", value_parser = pid)]
-    pid: Option<NamespaceMode>,
+    pub(super) pid: Option<NamespaceMode>,
     /// The host and domain name: private, host or container:NAME
     #[arg(long, value_name = "mode", value_parser = uts)]
-    uts: Option<NamespaceMode>,
+    pub(super) uts: Option<NamespaceMode>,
 }
 
 impl NamespaceFlags {
@@ -42,15 +42,15 @@ fn common(text: &str) -> Option<NamespaceMode> {
     })
 }
 
-fn pid(text: &str) -> Result<NamespaceMode, String> {
+pub(super) fn pid(text: &str) -> Result<NamespaceMode, String> {
     common(text).ok_or_else(|| "--pid: invalid PID mode".to_owned())
 }
 
-fn uts(text: &str) -> Result<NamespaceMode, String> {
+pub(super) fn uts(text: &str) -> Result<NamespaceMode, String> {
     common(text).ok_or_else(|| "--uts: invalid UTS mode".to_owned())
 }
 
-fn ipc(text: &str) -> Result<NamespaceMode, String> {
+pub(super) fn ipc(text: &str) -> Result<NamespaceMode, String> {
     match text {
         "shareable" => Ok(NamespaceMode::Shareable),
         "none" => Ok(NamespaceMode::None),
@@ -58,7 +58,7 @@ fn ipc(text: &str) -> Result<NamespaceMode, String> {
     }
 }
 
-fn cgroupns(text: &str) -> Result<NamespaceMode, String> {
+pub(super) fn cgroupns(text: &str) -> Result<NamespaceMode, String> {
     let mode = common(text).filter(|mode| !matches!(mode, NamespaceMode::Container { .. }));
     mode.ok_or_else(|| "--cgroupns: invalid CGROUP mode".to_owned())
 }

@@ -57,10 +57,10 @@ pub struct PodmanFlags {
     pub requires: Vec<String>,
     /// The time zone: a name such as Europe/Vienna, or 'local' for the host's
     #[arg(long, value_name = "zone")]
-    tz: Option<String>,
+    pub(super) tz: Option<String>,
     /// The file mode creation mask of the container's processes, in octal
     #[arg(long, value_name = "mask")]
-    umask: Option<String>,
+    pub(super) umask: Option<String>,
     /// Take a variable of the image away
     #[arg(long, value_name = "name")]
     unsetenv: Vec<String>,
