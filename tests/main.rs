@@ -24,6 +24,7 @@ mod login;
 mod logs;
 mod network;
 mod options;
+mod policy;
 mod ps;
 mod pull;
 mod push;

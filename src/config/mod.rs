@@ -5,6 +5,7 @@ pub mod docker;
 pub mod env;
 pub mod linger;
 pub mod paths;
+pub mod policy;
 pub mod registries;
 pub mod settings;
 pub mod subid;

@@ -4,6 +4,7 @@
 //! `NAME.cert` with `NAME.key` is the client's own certificate. The first directory that exists for a
 //! registry is the only one read.
 
+mod attachments;
 mod conf;
 
 use std::fs;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use attachments::signatures_are_attached;
 pub use conf::{endpoints, target};
 
 use super::env;

@@ -18,6 +18,7 @@ use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::admission;
 use super::ingest::{self, Batch, IngestOptions, LayerWanted, Presence};
 use super::progress::{LayerState, Progress};
 use super::resolve;
@@ -140,6 +141,7 @@ fn load_content(
     let hold = gc::hold(layout)?;
     let loaded = open().and_then(|content| {
         let loader = Loader { layout, source, request, progress, content };
+        admission::admit_file(loader.transport(), &source.path)?;
         match source.format {
             Format::OciDirectory | Format::OciArchive => loader.oci(),
             Format::DockerArchive => loader.docker(),
@@ -285,6 +287,19 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
+    /// By which transport a policy knows such a source. What is both is docker's, as for podman, which tries that first.
+    fn transport(&self) -> &'static str {
+        match (self.source.format, &self.content) {
+            (Format::OciDirectory, _) => "oci",
+            (Format::OciArchive, _) => "oci-archive",
+            (Format::DockerArchive, _) => "docker-archive",
+            (Format::Any, Content::Flat(_)) => "dir",
+            (Format::Any, content) if content.has("manifest.json") => "docker-archive",
+            (Format::Any, Content::Directory(_)) => "oci",
+            (Format::Any, Content::Archive(_)) => "oci-archive",
+        }
+    }
+
     /// What docker has written since version 25 is both: the layout has the digests of the manifests too.
     fn any(&self) -> Result<Vec<Loaded>> {
         if matches!(self.content, Content::Flat(_)) {

@@ -1,5 +1,6 @@
 //! Joins registry, layers and store: resolve a name, pull, push, read and write archives.
 
+mod admission;
 pub mod archive;
 pub mod builtin;
 pub mod ingest;
@@ -9,3 +10,4 @@ pub mod push;
 pub mod resolve;
 pub mod save;
 pub mod seal;
+mod signature;

@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::admission;
 use super::ingest::{Batch, IngestOptions, LayerWanted, Presence, WrongBlob, presence};
 use super::progress::{LayerState, Progress};
 use super::resolve;
@@ -179,6 +180,7 @@ impl Pull<'_> {
         self.progress.line(&format!("{shown}: Pulling from {}", self.reference.path()));
         let named = top.digest.clone();
         let manifest = self.descend(top).await?;
+        admission::admit(&self.registry, &self.reference, &manifest.digest).await?;
         let parsed = resolve::manifest(&manifest.bytes)?;
         let (config_digest, config) = self.config(parsed.config()).await?;
         let image = resolve::config(&config, self.request.platform.as_ref())?;
