@@ -653,7 +653,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-v --root --runroot --version attach commit completion cp create diff events exec export history images info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save start stop tag top unmount unshare update version wait container healthcheck image secret system volume help"
+            opts="-v --root --runroot --storage-driver --version attach commit completion cp create diff events exec export history images info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save start stop tag top unmount unshare update version wait container healthcheck image secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -664,6 +664,10 @@ _coracle() {
                     return 0
                     ;;
                 --runroot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --storage-driver)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

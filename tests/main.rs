@@ -10,6 +10,7 @@ mod choice;
 mod cli;
 mod commit;
 mod copy;
+mod drivers;
 mod events;
 mod exec;
 mod faults;

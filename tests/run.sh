@@ -2,6 +2,7 @@
 # Runs every test, as an unprivileged user. Run by root it first installs what the tests need and makes
 # that user; run by an ordinary user it tests as that user. Arguments go to the test programs:
 #     sh tests/run.sh pull::            only the tests of pull.rs
+#     CORACLE_STORAGE_DRIVER=vfs sh tests/run.sh run::    with containers made by that driver
 set -eu
 
 user=${CORACLE_TEST_USER:-coracle-test}

@@ -12,6 +12,7 @@ use super::unsupported;
 pub struct Globals {
     pub root: Option<PathBuf>,
     pub runroot: Option<PathBuf>,
+    pub storage_driver: Option<String>,
     pub wish: Wish,
 }
 
@@ -33,6 +34,9 @@ pub struct Flags {
     /// Keep sockets and locks of running containers beneath this directory
     #[arg(long, value_name = "dir")]
     runroot: Option<PathBuf>,
+    /// Make containers with the storage driver overlay or vfs (default: what this host takes)
+    #[arg(long, value_name = "driver")]
+    storage_driver: Option<String>,
     /// Print version information and quit
     #[arg(long, short)]
     version: bool,
@@ -51,8 +55,9 @@ pub fn parse(arguments: &[String]) -> Result<(Globals, &[String])> {
         match (name, value) {
             ("--help" | "-h", None) => globals.wish = Wish::Help,
             ("--version" | "-v", None) => globals.wish = Wish::Version,
-            ("--root", _) => globals.root = Some(directory(name, value, &mut rest)?),
-            ("--runroot", _) => globals.runroot = Some(directory(name, value, &mut rest)?),
+            ("--root", _) => globals.root = Some(self::value(name, value, &mut rest)?.into()),
+            ("--runroot", _) => globals.runroot = Some(self::value(name, value, &mut rest)?.into()),
+            ("--storage-driver", _) => globals.storage_driver = Some(self::value(name, value, &mut rest)?),
             _ if first.len() > 1 && first.starts_with('-') => return Err(refuse(name, first)),
             _ => return Ok((globals, &arguments[arguments.len() - tail.len() - 1..])),
         }
@@ -60,14 +65,14 @@ pub fn parse(arguments: &[String]) -> Result<(Globals, &[String])> {
     Ok((globals, rest))
 }
 
-fn directory(name: &str, value: Option<&str>, rest: &mut &[String]) -> Result<PathBuf> {
+fn value(name: &str, value: Option<&str>, rest: &mut &[String]) -> Result<String> {
     if let Some(value) = value {
-        return Ok(PathBuf::from(value));
+        return Ok(value.to_owned());
     }
     let (value, tail) =
         rest.split_first().ok_or_else(|| flags::root_error(format!("flag needs an argument: {name}")))?;
     *rest = tail;
-    Ok(PathBuf::from(value))
+    Ok(value.clone())
 }
 
 fn refuse(name: &str, whole: &str) -> anyhow::Error {
@@ -92,10 +97,11 @@ mod tests {
 
     #[test]
     fn options_end_at_the_verb() {
-        let arguments = words("--root /a --runroot=/b run --root /c");
+        let arguments = words("--root /a --runroot=/b --storage-driver vfs run --root /c");
         let (globals, rest) = parse(&arguments).unwrap();
         assert_eq!(globals.root, Some(PathBuf::from("/a")));
         assert_eq!(globals.runroot, Some(PathBuf::from("/b")));
+        assert_eq!(globals.storage_driver.as_deref(), Some("vfs"));
         assert_eq!(rest, words("run --root /c"));
     }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::escape::printable;
 use super::inspect::show_one;
 use super::out;
 use super::verb::{Action, Operands, Session};
@@ -28,11 +29,12 @@ impl Action for Args {
         &[("Where everything is kept", "coracle info -f '{{.DockerRootDir}}'")];
 
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let layout = session.layout()?;
-        let info = info::gather(&layout)?;
+        let engine = session.engine()?;
+        let layout = engine.layout();
+        let info = info::gather(&engine)?;
         match self.format.as_deref().filter(|format| !format.is_empty()) {
-            Some(format) => out::line(&show_one(&document(&info, &layout), format)?)?,
-            None => out::text(&text(&info, &layout))?,
+            Some(format) => out::line(&show_one(&document(&info, layout), format)?)?,
+            None => out::text(&text(&info, layout))?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -60,7 +62,8 @@ fn text(info: &Info, layout: &Layout) -> String {
         format!("  Stopped: {}", info.stopped),
         format!(" Images: {}", info.images),
         format!(" Server Version: {VERSION}"),
-        format!(" Storage Driver: {}", info::STORAGE_DRIVER),
+        format!(" Storage Driver: {}", info.driver.driver),
+        format!("  Reason: {}", printable(&info.driver.reason)),
         format!(" Cgroup Driver: {CGROUP_DRIVER}"),
         format!(" Cgroup Version: {cgroups}"),
         format!("  Delegated: {delegated}"),
@@ -108,7 +111,8 @@ fn document(info: &Info, layout: &Layout) -> Value {
         "ContainersPaused": 0,
         "ContainersStopped": info.stopped,
         "Images": info.images,
-        "Driver": info::STORAGE_DRIVER,
+        "Driver": info.driver.driver.as_str(),
+        "DriverStatus": [["Reason", info.driver.reason]],
         "CgroupDriver": CGROUP_DRIVER,
         "CgroupVersion": info.cgroup_version.map_or_else(String::new, |version| version.to_string()),
         "KernelVersion": info.kernel,

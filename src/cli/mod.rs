@@ -96,13 +96,14 @@ pub fn main() -> ExitCode {
 /// Finds and runs the verb. `session` is filled on the way, so that an error knows where it came from.
 fn run(arguments: Vec<OsString>, session: &mut Session) -> Result<ExitCode> {
     let arguments = flags::utf8(arguments)?;
-    let (Globals { root, runroot, mut wish }, mut rest) = globals::parse(&arguments)?;
+    let (Globals { root, runroot, storage_driver, mut wish }, mut rest) = globals::parse(&arguments)?;
     if let Some((_, tail)) = rest.split_first().filter(|(first, _)| *first == "help") {
         // `help run` is `run --help`.
         (wish, rest) = (Wish::Help, tail);
     }
     session.root = root;
     session.runroot = runroot;
+    session.storage_driver = storage_driver;
     match (wish, verbs::find(rest)?) {
         (Wish::Version, _) => out::line(&format!("coracle version {}", env!("CARGO_PKG_VERSION"))),
         (_, verbs::Found::Root) => out::text(&help::root()),

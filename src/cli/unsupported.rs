@@ -207,7 +207,6 @@ const GLOBAL: &[Names] = &[
     ("--runtime", None),
     ("--runtime-flag", None),
     ("--ssh", None),
-    ("--storage-driver", None),
     ("--storage-opt", None),
     ("--syslog", None),
     ("--tls", None),

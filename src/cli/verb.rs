@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
 
 use super::flags;
 use super::out;
+use crate::config::env;
 use crate::config::paths::Roots;
 use crate::engine::Engine;
+use crate::store::driver::Driver;
 use crate::store::layout::Layout;
 
 /// The flags of one verb, and what it does with them. One file per verb implements this.
@@ -102,6 +104,8 @@ fn act<A: Action>(matches: &ArgMatches, operands: Vec<String>, session: &Session
 pub struct Session {
     pub root: Option<PathBuf>,
     pub runroot: Option<PathBuf>,
+    /// `--storage-driver`, as written.
+    pub storage_driver: Option<String>,
     /// The command as docker would name it: `run`, `container ls`. Empty until it is known.
     pub path: String,
 }
@@ -112,10 +116,22 @@ impl Session {
         Ok(Layout::new(Roots::choose(self.root.as_deref(), self.runroot.as_deref())?))
     }
 
+    /// The storage driver that the user wants: the flag, then `CORACLE_STORAGE_DRIVER`.
+    fn driver(&self) -> Result<Option<Driver>> {
+        let (text, place) = match &self.storage_driver {
+            Some(text) => (text.clone(), "--storage-driver"),
+            None => match env::value(env::CORACLE_STORAGE_DRIVER) {
+                Some(text) => (text, env::CORACLE_STORAGE_DRIVER),
+                None => return Ok(None),
+            },
+        };
+        text.parse().map(Some).context(place)
+    }
+
     /// The engine, whose notices become warnings.
     pub fn engine(&self) -> Result<Engine> {
         let engine = Engine::open(self.root.as_deref(), self.runroot.as_deref())?;
         let warn = |text: &str| out::error_line(&format!("WARNING: {text}"));
-        Ok(engine.with_notice(warn).with_status(out::status))
+        Ok(engine.with_driver(self.driver()?).with_notice(warn).with_status(out::status))
     }
 }

@@ -10,6 +10,9 @@ pub const CORACLE_ROOT: &str = "CORACLE_ROOT";
 /// `CORACLE_RUNROOT`: where sockets and locks of running containers are kept, like `--runroot`.
 pub const CORACLE_RUNROOT: &str = "CORACLE_RUNROOT";
 
+/// `CORACLE_STORAGE_DRIVER`: what containers are made with, like `--storage-driver`.
+pub const CORACLE_STORAGE_DRIVER: &str = "CORACLE_STORAGE_DRIVER";
+
 /// `CORACLE_REGISTRY_TIMEOUT`: seconds without a byte after which a registry is given up.
 pub const CORACLE_REGISTRY_TIMEOUT: &str = "CORACLE_REGISTRY_TIMEOUT";
 

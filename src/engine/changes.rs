@@ -1,11 +1,15 @@
 //! What a container has changed: `diff`, what `commit` packs, and how much room it takes.
 //!
 //! Read from the overlay's upper directory alone, whose entries are the changes; the layers below are only asked
-//! whether they have a name. The places that were made for mounts are nobody's change: docker keeps them in a
+//! whether they have a name. With the driver vfs all files of the container are compared with its layers ([`whole`]).
+//! The places that were made for mounts are nobody's change: docker keeps them in a
 //! layer of their own.
+
+mod whole;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -17,12 +21,16 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::start::read_spec;
-use super::{Engine, measure, namespace};
+use super::{Engine, measure, namespace, vfs};
+use crate::base::idmap::IdMaps;
 use crate::base::walk::{self, Step, Walk};
+use crate::layer::pack::{self, Form, Packed};
 use crate::layer::whiteout;
 use crate::store::containers::{Record, Source};
+use crate::store::driver::Driver;
 use crate::store::layers;
 use crate::sys::path::Dir;
+use whole::Whole;
 
 /// One line of `diff`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,9 +65,11 @@ pub fn diff(engine: &Engine, name: &str) -> Result<Vec<Change>> {
     namespace::run_inside(&opened, || Layers::open(engine, &record)?.changes())
 }
 
-/// The upper directory of a container and the layers below it.
+/// The files of a container and the layers below them.
 pub struct Layers {
+    /// Its changes, or with the driver vfs all of its files.
     upper: Dir,
+    whole: Option<Whole>,
     /// The highest first.
     lower: Vec<Dir>,
     /// Where something is mounted, from the root without the first `/`.
@@ -75,22 +85,50 @@ impl Layers {
             bail!("container {} has no layers: its root filesystem is a directory of the host", record.name);
         };
         let open = |path: PathBuf| Dir::open(&path).with_context(|| format!("open {}", path.display()));
-        let upper = open(engine.layout().container(&record.id).join("upper"))?;
+        let upper = open(files(engine, record))?;
+        let whole = (record.driver == Driver::Vfs).then(|| Whole::of(engine, record)).transpose()?;
         let lower = layers.iter().rev().map(|layer| open(engine.layout().layer(layer)));
         let lower = lower.collect::<Result<Vec<_>>>()?;
         let targets = targets(&read_spec(engine, &record.id)?);
         let ancestors = targets.iter().flat_map(|path| path.ancestors()).map(Path::to_owned);
         let candidates = ancestors.filter(|path| !path.as_os_str().is_empty()).collect();
-        Ok(Self { upper, lower, targets, candidates })
+        Ok(Self { upper, whole, lower, targets, candidates })
     }
 
-    /// The upper directory, opened to be listed.
-    pub fn upper(&self) -> Result<OwnedFd> {
+    /// Packs the changes as a layer. `maps` says what the owners are called in it.
+    pub fn pack(&self, out: impl Write, maps: Option<&IdMaps>) -> Result<Packed> {
+        let (top, prefix) = (self.upper()?, Path::new(""));
+        let Some(whole) = &self.whole else {
+            let skip = |path: &Path| self.is_made_for_a_mount(path);
+            return pack::pack(top, prefix, Form::Upper, out, skip, maps);
+        };
+        let changes = whole.compare(self)?;
+        let gone = changes.iter().filter(|(_, kind)| **kind == Kind::Deleted);
+        let gone = gone.map(|(path, _)| path.clone()).collect();
+        pack::pack(top, prefix, Form::Changes { gone: &gone }, out, |path| !changes.contains_key(path), maps)
+    }
+
+    /// How much room the container's own files take, where they can be told only by comparison.
+    fn compared_size(&self, whole: &Whole) -> Result<u64> {
+        let mut counted = measure::Counted::default();
+        for (path, kind) in whole.compare(self)? {
+            let (parent, name) = self.upper.parent_of(&path)?;
+            match parent.stat(&name) {
+                Ok(stat) => counted.add(&stat),
+                Err(error) if kind == Kind::Deleted || error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(counted.bytes)
+    }
+
+    /// The directory of the changes, or of all files, opened to be listed.
+    fn upper(&self) -> Result<OwnedFd> {
         Ok(self.upper.open_dir("").context("open the container's changes")?.into())
     }
 
     /// Whether a path of the upper directory is only there because something is mounted on it or beneath it.
-    pub fn is_made_for_a_mount(&self, path: &Path) -> bool {
+    fn is_made_for_a_mount(&self, path: &Path) -> bool {
         if !self.candidates.contains(path) {
             return false;
         }
@@ -111,6 +149,10 @@ impl Layers {
     }
 
     fn changes(&self) -> Result<Vec<Change>> {
+        if let Some(whole) = &self.whole {
+            let found = whole.compare(self)?;
+            return Ok(found.iter().map(|(path, kind)| change(*kind, path)).collect());
+        }
         let mut walk = Walk::new(self.upper()?).context("list the container's changes")?;
         let mut changes = Vec::new();
         while let Some(step) = walk.next().with_context(|| format!("read {}", walk.path().display()))? {
@@ -198,9 +240,8 @@ pub fn size(engine: &Engine, record: &Record) -> Result<u64> {
 
 /// How much room containers take, in their order. One user namespace is made for all that the user may not read.
 pub fn sizes(engine: &Engine, records: &[&Record]) -> Result<Vec<Sizes>> {
-    let paths: Vec<_> =
-        records.iter().map(|record| engine.layout().container(&record.id).join("upper")).collect();
-    let own = measure::directories(engine, &paths)?;
+    let own = |record: &&Record| own_size(engine, record);
+    let own: Vec<u64> = measure::with_rights(engine, || records.iter().map(own).collect())?;
     let whole = |record: &Record, own: u64| own + image_size(engine, record);
     Ok(records.iter().zip(own).map(|(record, own)| Sizes { own, whole: whole(record, own) }).collect())
 }
@@ -209,6 +250,30 @@ fn image_size(engine: &Engine, record: &Record) -> u64 {
     let Source::Image { layers, .. } = &record.source else { return 0 };
     let store = layers::Layers::new(engine.layout());
     layers.iter().filter_map(|layer| store.info(layer).ok()).map(|info| info.size).sum()
+}
+
+/// The size of one container's own files: none for a root filesystem that is the host's, or a container that has just
+/// been removed.
+fn own_size(engine: &Engine, record: &Record) -> Result<u64> {
+    let path = files(engine, record);
+    match (&record.source, record.driver) {
+        (Source::Rootfs { .. }, _) => Ok(0),
+        (_, Driver::Overlay) => measure::directory(&path),
+        (_, Driver::Vfs) if !path.is_dir() => Ok(0),
+        (_, Driver::Vfs) => {
+            let layers = Layers::open(engine, record)?;
+            layers.whole.as_ref().map_or(Ok(0), |whole| layers.compared_size(whole))
+        }
+    }
+}
+
+/// Where the changes of a container are, or with the driver vfs all of its files.
+fn files(engine: &Engine, record: &Record) -> PathBuf {
+    let directory = engine.layout().container(&record.id);
+    match record.driver {
+        Driver::Overlay => directory.join("upper"),
+        Driver::Vfs => vfs::tree(&directory),
+    }
 }
 
 fn change(kind: Kind, path: &Path) -> Change {

@@ -1,11 +1,10 @@
 //! `commit`: an image of what a container has become.
 //!
-//! The layer is the container's upper directory, packed, compressed and stored while it is read. The image has its
+//! The layer is what the container has changed, packed, compressed and stored while it is read. The image has its
 //! name only once all of it is on the disk; whatever ends the command before leaves no image, and waste that the
 //! next collection takes.
 
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
@@ -21,7 +20,6 @@ use crate::base::hint::HintExt;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
 use crate::layer::compress;
-use crate::layer::pack::{self, Form};
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
 use crate::oci::media::{Family, OCI_MANIFEST};
 use crate::oci::reference::Reference;
@@ -83,7 +81,7 @@ pub fn refuse_pause(engine: &Engine, container: &str) -> Result<()> {
     Ok(())
 }
 
-/// Packs the upper directory into a blob, and unpacks that into a layer.
+/// Packs the changes into a blob, and unpacks that into a layer.
 fn store_layer(engine: &Engine, record: &Record, fold_ids: bool) -> Result<LayerWanted> {
     let layers = Layers::open(engine, record)?;
     let mut blob = Blobs::new(engine.layout()).writer()?;
@@ -91,7 +89,7 @@ fn store_layer(engine: &Engine, record: &Record, fold_ids: bool) -> Result<Layer
     let hasher = std::thread::scope(|scope| {
         let packer = std::thread::Builder::new().name("pack".to_owned());
         let packer =
-            packer.spawn_scoped(scope, || pack_upper(&layers, packed, record)).context("start a thread")?;
+            packer.spawn_scoped(scope, || pack_changes(&layers, packed, record)).context("start a thread")?;
         let compressed = compress::gzip(compressor, &mut blob).context("compress the layer");
         // Why the stream has ended early says more than that it has.
         let hasher = packer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -106,12 +104,10 @@ fn store_layer(engine: &Engine, record: &Record, fold_ids: bool) -> Result<Layer
     Ok(layer)
 }
 
-/// Packs the upper directory, and hashes the archive: the layer's diff-id.
-fn pack_upper(layers: &Layers, out: impl Write, record: &Record) -> Result<Sha256> {
+/// Packs the changes, and hashes the archive: the layer's diff-id.
+fn pack_changes(layers: &Layers, out: impl Write, record: &Record) -> Result<Sha256> {
     let mut tee = Tee { hasher: Sha256::new(), out };
-    let skip = |path: &Path| layers.is_made_for_a_mount(path);
-    pack::pack(layers.upper()?, Path::new(""), Form::Upper, &mut tee, skip, record.maps.as_ref())
-        .context("pack the layer")?;
+    layers.pack(&mut tee, record.maps.as_ref()).context("pack the layer")?;
     Ok(tee.hasher)
 }
 

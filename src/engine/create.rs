@@ -14,7 +14,8 @@ use oci_spec::runtime::Spec;
 use super::spec::{self, Surroundings};
 use super::userns::{self, Identity};
 use super::{
-    Engine, access, events, files, logging, mounts, namespace, remove, requires, secrets, sharing, shift,
+    Engine, access, driver, events, files, logging, mounts, namespace, remove, requires, secrets, sharing,
+    shift, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -25,6 +26,8 @@ use crate::config::paths::private_directory;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
+use crate::store::driver::Driver;
+use crate::store::layers::Staging;
 use crate::store::options::{ContainerOptions, NetworkMode, PortMapping, Protocol};
 use crate::store::{gc, offstage};
 
@@ -34,13 +37,17 @@ pub struct Draft {
     name: Option<String>,
     pub options: ContainerOptions,
     source: Source,
+    driver: Driver,
+    /// The copy of the image's files, with the driver vfs.
+    copy: Option<Staging>,
     image: ContainerConfig,
     command: Vec<String>,
 }
 
 /// Makes a container of a local image, or of a directory, and puts it on record.
 pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
-    let draft = Draft::new(engine, options, name)?;
+    let mut draft = Draft::new(engine, options, name)?;
+    draft.prepare(engine)?;
     let maps = namespace::maps(engine);
     let mounts = draft.options.mounts.clone();
     let written = draft.write(engine, &maps, Purpose::Create);
@@ -64,22 +71,33 @@ impl Draft {
         secrets::settle(engine, &mut options)?;
         settle_health(&mut options, &image);
         add_image_labels(&mut options, &image);
+        let driver = match &source {
+            Source::Image { .. } => driver::choose(engine)?,
+            Source::Rootfs { .. } => Driver::default(),
+        };
         let name = name.map(str::to_owned);
-        Ok(Self { id: id::container_id(), name, options, source, image, command })
+        Ok(Self { id: id::container_id(), name, options, source, driver, copy: None, image, command })
     }
 
-    /// Makes the image's layers for the ids that the container is to have.
-    pub fn prepare_layers(&self, engine: &Engine) -> Result<()> {
-        if self.options.userns.is_default() && self.options.donor().is_none() {
-            return Ok(());
+    /// Does what takes long, where it can be shown how far it has come: makes the image's layers for the ids that the
+    /// container is to have, or copies its files.
+    pub fn prepare(&mut self, engine: &Engine) -> Result<()> {
+        let has_own_ids = !self.options.userns.is_default() || self.options.donor().is_some();
+        let settle = || userns::settle(engine, &self.options, &self.id, &namespace::maps(engine));
+        match (self.driver, &self.source) {
+            (Driver::Vfs, Source::Image { layers, .. }) => {
+                let maps = if has_own_ids { settle()? } else { None };
+                self.copy = Some(vfs::copy(engine, layers, maps.as_ref(), durability(&self.options))?);
+                Ok(())
+            }
+            _ if has_own_ids => shift::ensure(engine, &self.source, settle()?.as_ref()),
+            _ => Ok(()),
         }
-        let maps = userns::settle(engine, &self.options, &self.id, &namespace::maps(engine))?;
-        shift::ensure(engine, &self.source, maps.as_ref())
     }
 
     /// Puts the container on disk and on record; `user` are the ids that this user has.
     pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose) -> Result<Written> {
-        let Self { id, name, options, source, image, command } = self;
+        let Self { id, name, options, source, driver, copy, image, command } = self;
         engine.layout().create()?;
         let hold = gc::hold(engine.layout())?;
         let making = Making { engine, draft: Some(offstage::Draft::make(engine.layout(), &id)?) };
@@ -92,6 +110,7 @@ impl Draft {
             id,
             created: Timestamp::now(),
             source,
+            driver,
             command,
             state: State::default(),
             ports: options.publish.clone(),
@@ -100,7 +119,10 @@ impl Draft {
         };
         // Before anything outside of the directory is made, since it names that.
         engine.containers().write_first(&record, &directory, durability)?;
-        make_directories(engine, &directory, &record.source)?;
+        match copy {
+            Some(copy) => copy.move_to(&vfs::directory(&directory))?,
+            None => make_directories(engine, &directory, &record.source)?,
+        }
         mounts::make_directories(&directory, &record.options)?;
         // Until the container is published, nobody sees that these are in use.
         let _volumes = mounts::hold_volumes(engine, &record.options)?;

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::list;
+use super::{Engine, driver, list};
 use crate::config::subid::{self, IdRange};
 use crate::store::containers::Status;
+use crate::store::driver::Choice;
 use crate::store::layout::Layout;
-
-/// How layers become a root filesystem: the kernel's overlay.
-pub const STORAGE_DRIVER: &str = "overlay";
 
 /// Everything that `info` shows of this host and store.
 #[derive(Debug)]
 pub struct Info {
+    /// What containers are made with, and why.
+    pub driver: Choice,
     pub running: usize,
     pub stopped: usize,
     pub images: usize,
@@ -37,7 +37,8 @@ pub struct Info {
 }
 
 /// Gathers the facts; nothing that is missing is an error.
-pub fn gather(layout: &Layout) -> Result<Info> {
+pub fn gather(engine: &Engine) -> Result<Info> {
+    let layout = engine.layout();
     let listing = list::list(layout, false)?;
     let running = listing.containers.iter().filter(|c| c.state.status == Status::Running).count();
     let uname = rustix::system::uname();
@@ -45,6 +46,7 @@ pub fn gather(layout: &Layout) -> Result<Info> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let user = subid::login_name(&passwd, uid);
     Ok(Info {
+        driver: driver::explain(engine)?,
         running,
         stopped: listing.containers.len() + listing.broken.len() - running,
         images: image_count(layout),

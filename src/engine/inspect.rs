@@ -19,6 +19,7 @@ use crate::base::time;
 use crate::network::slirp::Addresses;
 use crate::oci::image::ContainerConfig;
 use crate::store::containers::{Record, Source, State, Status};
+use crate::store::driver::Driver;
 use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
@@ -66,7 +67,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "LogPath": logging::path(context.layout, record).map(|path| path.display().to_string()).unwrap_or_default(),
         "Name": format!("/{}", record.name),
         "RestartCount": record.state.restart_count,
-        "Driver": "overlay",
+        "Driver": record.driver.as_str(),
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
@@ -276,6 +277,9 @@ fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
 
 fn graph_driver(record: &Record, layout: &Layout) -> Value {
     let Source::Image { .. } = &record.source else { return json!({"Data": null, "Name": "none"}) };
+    if record.driver == Driver::Vfs {
+        return json!({"Data": null, "Name": record.driver.as_str()});
+    }
     let directory = layout.container(&record.id);
     let path = |path: &Path| path.display().to_string();
     let lower: Vec<_> =
@@ -287,7 +291,7 @@ fn graph_driver(record: &Record, layout: &Layout) -> Value {
             "UpperDir": path(&directory.join("upper")),
             "WorkDir": path(&directory.join("work")),
         },
-        "Name": "overlay",
+        "Name": record.driver.as_str(),
     })
 }
 
@@ -466,6 +470,7 @@ mod tests {
             name: "web".to_owned(),
             created: "2024-05-01T10:00:00Z".parse().unwrap(),
             source: Source::Rootfs { path: "/srv".into() },
+            driver: Driver::default(),
             command: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()],
             state: State::default(),
             ports: Vec::new(),

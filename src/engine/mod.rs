@@ -11,6 +11,7 @@ pub mod choose;
 pub mod commit;
 pub mod copy;
 pub mod create;
+pub mod driver;
 pub mod duty;
 pub mod events;
 pub mod exec;
@@ -56,6 +57,7 @@ pub mod top;
 pub mod unshare;
 pub mod usage;
 pub mod userns;
+mod vfs;
 pub mod volume_archive;
 pub mod volumes;
 pub mod wait;
@@ -67,6 +69,7 @@ use anyhow::Result;
 
 use crate::config::paths::Roots;
 use crate::store::containers::Containers;
+use crate::store::driver::Driver;
 use crate::store::images::Images;
 use crate::store::layout::Layout;
 use crate::store::secrets::Secrets;
@@ -75,6 +78,8 @@ use crate::store::volumes::Volumes;
 /// One store and what runs from it, for the time of one command.
 pub struct Engine {
     layout: Layout,
+    /// What the user wants containers to be made with.
+    driver: Option<Driver>,
     /// Takes what the user should know and no error says.
     notice: fn(&str),
     /// Takes what takes long: a line, then how much of how much is done.
@@ -84,7 +89,14 @@ pub struct Engine {
 impl Engine {
     /// Picks the directories; creates and opens nothing.
     pub fn open(root: Option<&Path>, runroot: Option<&Path>) -> Result<Self> {
-        Ok(Self { layout: Layout::new(Roots::choose(root, runroot)?), notice: |_| {}, status: |_, _| {} })
+        let layout = Layout::new(Roots::choose(root, runroot)?);
+        Ok(Self { layout, driver: None, notice: |_| {}, status: |_, _| {} })
+    }
+
+    /// What containers are to be made with, whatever this host was found to take.
+    pub fn with_driver(mut self, driver: Option<Driver>) -> Self {
+        self.driver = driver;
+        self
     }
 
     /// Where notices go: things worth a line that are no errors.

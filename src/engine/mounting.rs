@@ -13,10 +13,11 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::UnmountFlags;
 
-use super::{Engine, shift};
+use super::{Engine, shift, vfs};
 use crate::base::hint::HintExt;
 use crate::runtime::mounts::{overlay, overlay_hint};
 use crate::store::containers::{Record, Source};
+use crate::store::driver::Driver;
 use crate::sys::mount;
 
 /// Mounts a container's files, unless they are; returns where.
@@ -24,7 +25,7 @@ pub fn mount(engine: &Engine, name: &str) -> Result<PathBuf> {
     refuse_outside("mount")?;
     let record = engine.containers().load(&engine.containers().resolve(name)?)?;
     let place = place(engine, &record);
-    if let Source::Rootfs { .. } = &record.source {
+    if is_plain(&record) {
         return Ok(place);
     }
     if !is_mounted(&place)? {
@@ -47,9 +48,7 @@ pub fn mounted(engine: &Engine) -> Result<Vec<(Record, PathBuf)>> {
     refuse_outside("mount")?;
     let (records, _) = engine.containers().list()?;
     let places = records.into_iter().map(|record| (place(engine, &record), record));
-    let here = places.filter(|(place, record)| {
-        matches!(record.source, Source::Image { .. }) && is_mounted(place).unwrap_or(false)
-    });
+    let here = places.filter(|(place, record)| !is_plain(record) && is_mounted(place).unwrap_or(false));
     Ok(here.map(|(place, record)| (record, place)).collect())
 }
 
@@ -58,7 +57,7 @@ pub fn unmount(engine: &Engine, name: &str) -> Result<()> {
     refuse_outside("unmount")?;
     let record = engine.containers().load(&engine.containers().resolve(name)?)?;
     let place = place(engine, &record);
-    if matches!(record.source, Source::Rootfs { .. }) || !is_mounted(&place)? {
+    if is_plain(&record) || !is_mounted(&place)? {
         bail!("container {} is not mounted", record.id);
     }
     detach(&place)
@@ -90,9 +89,17 @@ fn refuse_outside(command: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the files are in a directory, and no mount is needed to see them.
+fn is_plain(record: &Record) -> bool {
+    matches!(record.source, Source::Rootfs { .. }) || record.driver == Driver::Vfs
+}
+
 fn place(engine: &Engine, record: &Record) -> PathBuf {
     match &record.source {
         Source::Rootfs { path } => path.clone(),
+        Source::Image { .. } if record.driver == Driver::Vfs => {
+            vfs::tree(&engine.layout().container(&record.id))
+        }
         Source::Image { .. } => engine.layout().container(&record.id).join("rootfs"),
     }
 }

@@ -52,7 +52,7 @@ fn default_maps(engine: &Engine, offered: &Offered) -> UserMaps {
 /// Makes a user namespace with the ids of a container that does not run, whose layers are there then.
 pub fn open_for(engine: &Engine, record: &Record) -> Result<UserNamespace> {
     let Some(maps) = &record.maps else { return open(engine)?.finish() };
-    shift::ensure(engine, &record.source, Some(maps))?;
+    shift::ensure_for(engine, record)?;
     userns::nest(&open(engine)?.finish()?, maps, || hand_over(engine, record))
 }
 

@@ -11,8 +11,10 @@ use crate::base::digest::Digest;
 use crate::base::file::FileLock;
 use crate::base::idmap::IdMaps;
 use crate::config::paths::private_directory;
-use crate::layer::shift::{self, Job};
+use crate::layer::shift::{self, Form, Job};
+use crate::layer::stack::Stack;
 use crate::store::containers::{Record, Source};
+use crate::store::driver::Driver;
 use crate::store::flush::Flusher;
 use crate::store::gc;
 use crate::store::layers::{Layers, Staging};
@@ -32,6 +34,14 @@ pub fn layer_names(record: &Record) -> Vec<String> {
 /// What the layers for these maps are called, if they are others than the plain ones.
 fn map_of(maps: Option<&IdMaps>) -> Option<String> {
     maps.filter(|maps| !maps.is_identity()).map(IdMaps::fingerprint)
+}
+
+/// Makes what a container that is on record needs of this. One with files of its own needs none.
+pub fn ensure_for(engine: &Engine, record: &Record) -> Result<()> {
+    match record.driver {
+        Driver::Overlay => ensure(engine, &record.source, record.maps.as_ref()),
+        Driver::Vfs => Ok(()),
+    }
 }
 
 /// Makes the layers of a container that are not there yet under its map.
@@ -78,11 +88,12 @@ fn make(engine: &Engine, layers: &[Digest], maps: &IdMaps, map: &str) -> Result<
     for layer in layers {
         let (staging, links) = (store.stage()?, store.stage()?);
         let from = store.open(&layer)?;
-        jobs.push(Job { from, to: staging.dir().try_clone()?, links: links.dir().try_clone()? });
+        let (to, links_to) = (staging.dir().try_clone()?, links.dir().try_clone()?);
+        jobs.push(Job { from: Stack::new(vec![from]), form: Form::Layer, to, links: links_to });
         stagings.push((layer, staging, links));
     }
     let flusher = Flusher::start(layout)?;
-    watched(engine, total, |done| shift::shift(jobs, maps, done))?;
+    watched(engine, total, |done| shift::shift(jobs, Some(maps), done))?;
     flusher.finish()?;
     for (layer, staging, _links) in stagings {
         staging.commit_shifted(&layer, map)?;
@@ -91,7 +102,7 @@ fn make(engine: &Engine, layers: &[Digest], maps: &IdMaps, map: &str) -> Result<
 }
 
 /// Does the work while another thread tells how far it has come.
-fn watched(engine: &Engine, total: u64, work: impl FnOnce(&AtomicU64) -> Result<()>) -> Result<()> {
+pub fn watched(engine: &Engine, total: u64, work: impl FnOnce(&AtomicU64) -> Result<()>) -> Result<()> {
     let (done, over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {

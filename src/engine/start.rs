@@ -28,7 +28,7 @@ use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
 use super::{
     Engine, access, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift, spec,
-    terminal,
+    terminal, vfs,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::paths::private_directory;
@@ -44,6 +44,7 @@ use crate::runtime::protocol::{Event, Failure, Taking};
 use crate::runtime::seccomp::{self, Filter};
 use crate::runtime::userns::{self, UserMaps, UserNamespace};
 use crate::store::containers::{Record, Source, State, Status};
+use crate::store::driver::Driver;
 use crate::store::options::{ContainerOptions, NetworkMode, Seccomp};
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::{process, socket};
@@ -81,11 +82,11 @@ impl Work {
         }
     }
 
-    /// Makes the layers under the container's map of ids; done here, where its progress can be shown.
-    fn prepare_layers(&self, engine: &Engine) -> Result<()> {
+    /// Does what takes long, where its progress can be shown.
+    fn prepare(&mut self, engine: &Engine) -> Result<()> {
         match self {
-            Self::New(draft) => draft.prepare_layers(engine),
-            Self::Existing(record) => shift::ensure(engine, &record.source, record.maps.as_ref()),
+            Self::New(draft) => draft.prepare(engine),
+            Self::Existing(record) => shift::ensure_for(engine, record),
         }
     }
 }
@@ -110,10 +111,10 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
 }
 
 /// Forks the supervisor and, with `streams`, stays attached until the container ends.
-pub fn launch(engine: &Engine, work: Work, streams: Option<Streams>) -> Result<Outcome> {
+pub fn launch(engine: &Engine, mut work: Work, streams: Option<Streams>) -> Result<Outcome> {
     let id = work.id().to_owned();
     requires::start(engine, work.options())?;
-    work.prepare_layers(engine)?;
+    work.prepare(engine)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -147,6 +148,9 @@ pub fn rootfs(engine: &Engine, record: &Record) -> Rootfs {
     let directory = engine.layout().container(&record.id);
     match &record.source {
         Source::Rootfs { path } => Rootfs::Directory { path: path.clone() },
+        Source::Image { .. } if record.driver == Driver::Vfs => {
+            Rootfs::Directory { path: vfs::tree(&directory) }
+        }
         Source::Image { .. } => Rootfs::Overlay {
             base: engine.layout().layers(),
             lower: shift::layer_names(record),

@@ -13,6 +13,7 @@ pub mod pack;
 mod pax;
 pub mod shift;
 mod sparse;
+pub mod stack;
 mod tree;
 pub mod unpack;
 pub mod whiteout;

@@ -6,13 +6,13 @@
 //! directory may be a container's that runs: nothing is followed or waited for, and a file that shrinks meanwhile
 //! is filled up with zeros, as tar(1) does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -24,11 +24,20 @@ use crate::base::walk::{FileId, Step, Walk};
 
 /// What the directory is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+pub enum Form<'a> {
     /// Files and nothing else.
     Files,
     /// An overlay's upper directory: whiteouts and opaque directories are orders to the layers below.
     Upper,
+    /// Files of which only those that are not skipped have changed; of the layers below those are `gone`, by their
+    /// path beneath the top.
+    Changes { gone: &'a BTreeSet<PathBuf> },
+}
+
+impl Form<'_> {
+    fn is_layer(self) -> bool {
+        self != Self::Files
+    }
 }
 
 /// What was packed.
@@ -53,7 +62,7 @@ const XATTR_LIMIT: usize = 64 << 10;
 pub fn pack(
     top: OwnedFd,
     prefix: &Path,
-    form: Form,
+    form: Form<'_>,
     out: impl Write,
     skip: impl Fn(&Path) -> bool,
     maps: Option<&IdMaps>,
@@ -92,14 +101,14 @@ struct Packer<'a, W> {
     out: W,
     /// From the ids of this process to those of the archive.
     maps: Option<&'a IdMaps>,
-    form: Form,
+    form: Form<'a>,
     /// The first name of each file that has several.
     links: HashMap<FileId, Vec<u8>>,
     packed: Packed,
 }
 
-impl<W: Write> Packer<'_, W> {
-    fn new(out: W, form: Form) -> Self {
+impl<'a, W: Write> Packer<'a, W> {
+    fn new(out: W, form: Form<'a>) -> Self {
         Self { out, maps: None, form, links: HashMap::new(), packed: Packed::default() }
     }
 
@@ -111,6 +120,8 @@ impl<W: Write> Packer<'_, W> {
 
     fn tree(&mut self, top: OwnedFd, prefix: &Path, skip: impl Fn(&Path) -> bool) -> Result<()> {
         let mut walk = Walk::new(top).context("list the directory")?;
+        let stat = rustix::fs::fstat(walk.here()).context("inspect the directory")?;
+        self.gone(Path::new(""), prefix, &stat)?;
         while let Some(step) = walk.next().with_context(|| format!("pack {}", walk.path().display()))? {
             let Step::Entry(entry) = step else { continue };
             let path = walk.path_of(&entry.name);
@@ -127,7 +138,8 @@ impl<W: Write> Packer<'_, W> {
                 if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                     walk.enter(&entry.name).context("open")?;
                     let stat = rustix::fs::fstat(walk.here()).context("inspect")?;
-                    self.directory(walk.here(), &name, &stat)
+                    self.directory(walk.here(), &name, &stat)?;
+                    self.gone(&path, &name, &stat)
                 } else {
                     self.leaf(walk.here(), &entry.name, &name, &stat)
                 }
@@ -140,11 +152,23 @@ impl<W: Write> Packer<'_, W> {
     fn directory(&mut self, directory: BorrowedFd<'_>, name: &Path, stat: &Stat) -> Result<()> {
         let mut path = name.as_os_str().as_bytes().to_vec();
         path.push(b'/');
-        let xattrs = self.xattrs(directory)?;
+        let xattrs = packed_xattrs(directory)?;
         self.entry(EntryType::Directory, &path, b"", stat, 0, &xattrs)?;
         if self.form == Form::Upper && whiteout::is_opaque(directory)? {
             path.extend_from_slice(b".wh..wh..opq");
             self.marker(&path, stat)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is gone of one directory, before what is in it.
+    fn gone(&mut self, path: &Path, name: &Path, stat: &Stat) -> Result<()> {
+        let Form::Changes { gone } = self.form else { return Ok(()) };
+        let beneath = gone.range(path.to_owned()..).take_while(|other| other.starts_with(path));
+        for last in beneath.filter(|other| other.parent() == Some(path)).filter_map(|other| other.file_name())
+        {
+            let hidden = [b".wh.", last.as_bytes()].concat();
+            self.marker(name.join(OsStr::from_bytes(&hidden)).as_os_str().as_bytes(), stat)?;
         }
         Ok(())
     }
@@ -199,7 +223,7 @@ impl<W: Write> Packer<'_, W> {
             self.links.insert((stat.st_dev, stat.st_ino), path.to_vec());
         }
         let size = stat.st_size.unsigned_abs();
-        let xattrs = self.xattrs(file.as_fd())?;
+        let xattrs = packed_xattrs(file.as_fd())?;
         self.entry(EntryType::Regular, path, b"", &stat, size, &xattrs)?;
         self.packed.bytes += size;
         let mut rest = file.take(size);
@@ -207,25 +231,6 @@ impl<W: Write> Packer<'_, W> {
         let missing = size - copied + (BLOCK - size % BLOCK) % BLOCK;
         io::copy(&mut io::repeat(0).take(missing), &mut self.out).context("write the archive")?;
         Ok(())
-    }
-
-    /// The attributes that belong into an archive, in the order of their names.
-    fn xattrs(&self, file: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        // Most files have none, which costs no buffer to find out.
-        if !rustix::fs::flistxattr_query(file).is_ok_and(|length| length > 0) {
-            return Ok(Vec::new());
-        }
-        let mut names = vec![0; XATTR_LIMIT];
-        let Ok(length) = rustix::fs::flistxattr(file, &mut names[..]) else { return Ok(Vec::new()) };
-        let mut xattrs = Vec::new();
-        for name in names[..length].split(|byte| *byte == 0).filter(|name| is_packed(name)) {
-            let mut value = vec![0; XATTR_LIMIT];
-            let Ok(length) = rustix::fs::fgetxattr(file, name, &mut value[..]) else { continue };
-            value.truncate(length);
-            xattrs.push((name.to_vec(), value));
-        }
-        xattrs.sort();
-        Ok(xattrs)
     }
 
     /// Writes a header, with an extended one before it where the plain one has no room.
@@ -238,7 +243,7 @@ impl<W: Write> Packer<'_, W> {
         size: u64,
         xattrs: &[(Vec<u8>, Vec<u8>)],
     ) -> Result<()> {
-        if self.form == Form::Upper {
+        if self.form.is_layer() {
             ensure!(path.len() <= PATH_LIMIT, "the name is longer than {PATH_LIMIT} bytes");
         }
         let mut extended = Extended::default();
@@ -296,6 +301,25 @@ impl<W: Write> Packer<'_, W> {
         let parts = [header.as_bytes().as_slice(), records, &[0; BLOCK as usize][..padding]];
         parts.iter().try_for_each(|part| self.out.write_all(part)).context("write the archive")
     }
+}
+
+/// The attributes that belong into an archive, in the order of their names.
+pub fn packed_xattrs(file: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    // Most files have none, which costs no buffer to find out.
+    if !rustix::fs::flistxattr_query(file).is_ok_and(|length| length > 0) {
+        return Ok(Vec::new());
+    }
+    let mut names = vec![0; XATTR_LIMIT];
+    let Ok(length) = rustix::fs::flistxattr(file, &mut names[..]) else { return Ok(Vec::new()) };
+    let mut xattrs = Vec::new();
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| is_packed(name)) {
+        let mut value = vec![0; XATTR_LIMIT];
+        let Ok(length) = rustix::fs::fgetxattr(file, name, &mut value[..]) else { continue };
+        value.truncate(length);
+        xattrs.push((name.to_vec(), value));
+    }
+    xattrs.sort();
+    Ok(xattrs)
 }
 
 /// Attributes that mean the same elsewhere: docker's choice.

@@ -1,7 +1,8 @@
-//! Copies a layer with other owners, for containers whose ids are not the user's own.
+//! Copies layers: one with other owners, for containers whose ids are not the user's own, or all of an image laid
+//! over each other, as the root filesystem of one container.
 //!
-//! Everything but the owners is kept: hard links, holes, extended attributes, times, whiteouts, opaque
-//! directories. Content is shared with the plain layer where the filesystem can (`FICLONE`). Runs as root of the
+//! Everything but the owners is kept: hard links, holes, extended attributes, times; of a layer that stays one also
+//! whiteouts and opaque directories. Content is shared with the plain layer where the filesystem can (`FICLONE`). Runs as root of the
 //! user's namespace, which owns the files of both, and works with several threads: directories are handed out one
 //! by one, so that a layer with one large tree is not slower than many small ones.
 
@@ -21,6 +22,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::stack::Stack;
 use super::{acl, tree, whiteout};
 use crate::base::hint::HintExt;
 use crate::base::idmap::{IdMap, IdMaps, NOBODY};
@@ -32,20 +34,31 @@ const MAX_THREADS: usize = 8;
 const BUFFER: usize = 128 << 10;
 const SPECIAL: u32 = 0o6000;
 
-/// A layer to be copied.
+/// What a copy is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A layer like the one that is copied, with its orders to those below.
+    Layer,
+    /// The files that an overlay of all the layers shows.
+    Files,
+}
+
+/// Layers to be copied.
 pub struct Job {
-    pub from: Dir,
+    pub from: Stack,
+    pub form: Form,
     /// An empty directory.
     pub to: Dir,
     /// An empty directory on the same filesystem: files with several names are made here first.
     pub links: Dir,
 }
 
-/// Copies layers with the owners that `maps` give them; `done` counts entries.
-pub fn shift(jobs: Vec<Job>, maps: &IdMaps, done: &AtomicU64) -> Result<()> {
+/// Makes the copies, with the owners that `maps` give them or the same; `done` counts entries.
+pub fn shift(jobs: Vec<Job>, maps: Option<&IdMaps>, done: &AtomicU64) -> Result<()> {
     let pool = Pool::default();
     for job in jobs {
-        let stat = rustix::fs::fstat(&job.from).context("inspect the layer")?;
+        let top = job.from.top().context("copy the layers: there are none")?;
+        let stat = rustix::fs::fstat(top).context("inspect the layer")?;
         let tree = Arc::new(Tree { job, linked: Mutex::default(), cannot_clone: AtomicBool::new(false) });
         pool.push(Directory { tree, parents: None, name: CString::default(), stat });
     }
@@ -61,7 +74,7 @@ pub fn shift(jobs: Vec<Job>, maps: &IdMaps, done: &AtomicU64) -> Result<()> {
     }
 }
 
-/// One layer, shared by its directories.
+/// One job, shared by its directories.
 struct Tree {
     job: Job,
     /// Inodes with several names that are in `links` already.
@@ -73,8 +86,8 @@ struct Tree {
 /// A directory that waits to be copied; it exists already, empty and open to its maker.
 struct Directory {
     tree: Arc<Tree>,
-    /// Where it is: in the plain layer, and in the copy. `None` is the layer's root.
-    parents: Option<(Arc<Dir>, Arc<Dir>)>,
+    /// Where it is: in the layers that may have it, highest first, and in the copy. `None` is the root.
+    parents: Option<(Stack, Arc<Dir>)>,
     name: CString,
     stat: Stat,
 }
@@ -136,7 +149,7 @@ impl Pool {
 
 struct Worker<'a> {
     pool: &'a Pool,
-    maps: &'a IdMaps,
+    maps: Option<&'a IdMaps>,
     done: &'a AtomicU64,
     buffer: Vec<u8>,
 }
@@ -155,39 +168,46 @@ impl Worker<'_> {
 
     fn directory(&mut self, directory: &Directory) -> Result<()> {
         let (from, to) = match &directory.parents {
-            None => (directory.tree.job.from.try_clone()?, directory.tree.job.to.try_clone()?),
+            None => (directory.tree.job.from.clone(), directory.tree.job.to.try_clone()?),
             Some((from, to)) => {
-                let name = directory.name.to_bytes();
-                let open = |parent: &Dir| tree::open_child(parent, name).with_context(|| shown(name));
-                (open(from)?, open(to)?)
+                let name = directory.name.as_c_str();
+                let open = || anyhow::Ok((from.enter(name)?, tree::open_child(to, name.to_bytes())?));
+                open().with_context(|| shown(name.to_bytes()))?
             }
         };
-        let (from, to) = (Arc::new(from), Arc::new(to));
-        for entry in rustix::fs::Dir::read_from(&*from).context("list a directory")? {
-            let entry = entry.context("list a directory")?;
-            let name = entry.file_name();
-            if name != c"." && name != c".." {
-                self.entry(directory, &from, &to, name).with_context(|| shown(name.to_bytes()))?;
-                self.done.fetch_add(1, Ordering::Relaxed);
-            }
+        let to = Arc::new(to);
+        for (name, index) in from.names().context("list a directory")? {
+            self.entry(directory, &from, index, &to, &name).with_context(|| shown(name.to_bytes()))?;
+            self.done.fetch_add(1, Ordering::Relaxed);
         }
-        self.finish((*from).as_fd(), (*to).as_fd(), &directory.stat)
+        let top = from.top().context("open a directory: no layer has it")?;
+        self.finish(&directory.tree, top.as_fd(), (*to).as_fd(), &directory.stat)
     }
 
-    fn entry(&mut self, directory: &Directory, from: &Arc<Dir>, to: &Arc<Dir>, name: &CStr) -> Result<()> {
-        let stat = rustix::fs::statat(&**from, name, AtFlags::SYMLINK_NOFOLLOW).context("inspect")?;
+    /// Copies one name as the layer of this index has it; a directory goes on in those below.
+    fn entry(
+        &mut self,
+        directory: &Directory,
+        layers: &Stack,
+        index: usize,
+        to: &Arc<Dir>,
+        name: &CStr,
+    ) -> Result<()> {
+        let from = layers.layer(index);
+        let stat = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW).context("inspect")?;
         let tree = &directory.tree;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
                 rustix::fs::mkdirat(&**to, name, Mode::RWXU).context("create")?;
-                let parents = Some((Arc::clone(from), Arc::clone(to)));
+                let parents = Some((layers.below(index), Arc::clone(to)));
                 let (tree, name) = (Arc::clone(tree), name.to_owned());
                 self.pool.push(Directory { tree, parents, name, stat });
                 Ok(())
             }
-            _ if whiteout::is_whiteout(&stat) => {
-                whiteout::create(&**to, name.to_bytes()).context("create a whiteout")
-            }
+            _ if whiteout::is_whiteout(&stat) => match tree.job.form {
+                Form::Layer => whiteout::create(&**to, name.to_bytes()).context("create a whiteout"),
+                Form::Files => Ok(()),
+            },
             kind if stat.st_nlink > 1 => self.linked(tree, kind, from, to, name, &stat),
             kind => self.node(tree, kind, from, to, (name, name), &stat),
         }
@@ -258,7 +278,7 @@ impl Worker<'_> {
         if stat.st_size > 0 && !clone_content(tree, &source, &file)? {
             self.copy_content(&source, &file, stat).context("copy")?;
         }
-        self.finish(source.as_fd(), file.as_fd(), stat)
+        self.finish(tree, source.as_fd(), file.as_fd(), stat)
     }
 
     fn copy_content(&mut self, source: &File, file: &File, stat: &Stat) -> io::Result<()> {
@@ -297,20 +317,25 @@ impl Worker<'_> {
     }
 
     /// Gives owner, mode, attributes and time, in this order: a change of owner takes setuid and capabilities away.
-    fn finish(&self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, stat: &Stat) -> Result<()> {
+    fn finish(&self, tree: &Tree, from: BorrowedFd<'_>, to: BorrowedFd<'_>, stat: &Stat) -> Result<()> {
         let (uid, gid) = self.owner(stat)?;
         rustix::fs::fchown(to, Some(uid), Some(gid)).context("set the owner")?;
         let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
         if is_directory || stat.st_mode & SPECIAL != 0 {
             rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777)).context("set the mode")?;
         }
-        copy_attributes(from, to, self.maps).context("copy the extended attributes")?;
+        copy_attributes(from, to, tree.job.form, self.maps).context("copy the extended attributes")?;
         rustix::fs::futimens(to, &times(stat)).context("set the time")
     }
 
     fn owner(&self, stat: &Stat) -> Result<(Uid, Gid)> {
-        let uid = mapped(&self.maps.uids, stat.st_uid, "user", "--uidmap")?;
-        let gid = mapped(&self.maps.gids, stat.st_gid, "group", "--gidmap")?;
+        let (uid, gid) = match self.maps {
+            Some(maps) => (
+                mapped(&maps.uids, stat.st_uid, "user", "--uidmap")?,
+                mapped(&maps.gids, stat.st_gid, "group", "--gidmap")?,
+            ),
+            None => (stat.st_uid, stat.st_gid),
+        };
         Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
     }
 }
@@ -342,8 +367,14 @@ fn clone_content(tree: &Tree, source: &File, file: &File) -> Result<bool> {
     }
 }
 
-/// All of them: they are those that the unpacking has let in, and the marks of overlays, which it has set itself.
-fn copy_attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, maps: &IdMaps) -> Result<(), Errno> {
+/// All of them: they are those that the unpacking has let in, and the marks of overlays, which it has set itself and
+/// which say nothing of files.
+fn copy_attributes(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    form: Form,
+    maps: Option<&IdMaps>,
+) -> Result<(), Errno> {
     let mut names = [0u8; 1024];
     let names = match rustix::fs::flistxattr(from, &mut names) {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(()),
@@ -357,10 +388,13 @@ fn copy_attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, maps: &IdMaps) -> R
         Err(error) => return Err(error),
     };
     let mut value = vec![0; 64 << 10];
-    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+    let is_copied = |name: &&[u8]| form == Form::Layer || !whiteout::is_mark(name);
+    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()).filter(is_copied) {
         let length = rustix::fs::fgetxattr(from, name, &mut value[..])?;
         let value = &mut value[..length];
-        if name.starts_with(b"system.posix_acl_") {
+        if let Some(maps) = maps
+            && name.starts_with(b"system.posix_acl_")
+        {
             acl::shift(value, maps);
         }
         match rustix::fs::fsetxattr(to, name, value, rustix::fs::XattrFlags::empty()) {

@@ -33,6 +33,11 @@ pub fn is_opaque(directory: impl AsFd) -> Result<bool> {
     }
 }
 
+/// Whether an extended attribute is such a mark.
+pub fn is_mark(name: &[u8]) -> bool {
+    name.starts_with(b"user.overlay.")
+}
+
 /// Makes a directory, opened for reading, hide what the layers below have in it.
 pub fn make_opaque(directory: impl AsFd) -> Result<()> {
     match rustix::fs::fsetxattr(directory, "user.overlay.opaque", b"y", XattrFlags::empty()) {

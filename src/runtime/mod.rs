@@ -27,6 +27,7 @@ pub mod monitor;
 pub mod mounts;
 mod ownership;
 pub mod plan;
+pub mod probe;
 pub mod protocol;
 pub mod rootfs;
 pub mod seccomp;

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::driver::Driver;
 use super::layout::{self, Layout};
 use super::offstage;
 use super::options::ContainerOptions;
@@ -41,6 +42,9 @@ pub struct Record {
     pub created: Timestamp,
     /// What the container was made from.
     pub source: Source,
+    /// How the layers of its image become its root filesystem.
+    #[serde(default, skip_serializing_if = "Driver::is_default")]
+    pub driver: Driver,
     /// Entry point and arguments that will be executed: `Path` and `Args` of `inspect`.
     pub command: Vec<String>,
     pub state: State,

@@ -94,7 +94,7 @@ impl<'a> Layers<'a> {
             anyhow::Ok((parent, dir))
         };
         let (parent, dir) = open().with_context(|| format!("create {}", path.display()))?;
-        Ok(Staging { parent, name, dir, layers: self.layout.layers(), committed: false })
+        Ok(Staging { parent, name, dir, tmp, layers: self.layout.layers(), committed: false })
     }
 
     /// Removes a directory of layers by its name: at once for everybody else, and never half of it under that.
@@ -138,6 +138,7 @@ pub struct Staging {
     parent: Dir,
     name: String,
     dir: Dir,
+    tmp: PathBuf,
     layers: PathBuf,
     committed: bool,
 }
@@ -146,6 +147,19 @@ impl Staging {
     /// The directory to unpack into.
     pub fn dir(&self) -> &Dir {
         &self.dir
+    }
+
+    /// Where it is meanwhile.
+    pub fn path(&self) -> PathBuf {
+        self.tmp.join(&self.name)
+    }
+
+    /// Gives the directory a place outside of the layers: what is in it is no layer.
+    pub fn move_to(mut self, place: &Path) -> Result<()> {
+        rustix::fs::renameat_with(&self.parent, &self.name, CWD, place, RenameFlags::NOREPLACE)
+            .with_context(|| format!("create {}", place.display()))?;
+        self.committed = true;
+        Ok(())
     }
 
     /// Renames the layer into place; its files must be on the disk. Where another process was faster, that

@@ -93,6 +93,11 @@ impl Layout {
         self.roots.data.join("secrets")
     }
 
+    /// What containers are made with here; see [`super::driver`].
+    pub fn driver(&self) -> PathBuf {
+        self.roots.data.join("driver.json")
+    }
+
     /// The log of events; see [`super::events`].
     pub fn events(&self) -> PathBuf {
         self.roots.data.join("events.log")

@@ -5,11 +5,13 @@
 //!   images/          a valid OCI image layout: oci-layout, index.json, blobs/sha256/…
 //!   layers/<hex>/    one unpacked layer each, by diff-id, independent of its parents; <hex>.json beside it
 //!   layers/<hex>.<map>/  the same layer with owners of another map of ids
-//!   containers/<id>/ container.json (the record), config.json (OCI spec), upper/ work/ rootfs/, log
+//!   containers/<id>/ container.json (the record), config.json (OCI spec), upper/ work/ rootfs/, log;
+//!                    with the driver vfs all files are in vfs/rootfs/
 //!   names/<name>     a symbolic link to ../containers/<id>: made atomically, so a name is unique
 //!   volumes/<name>/_data
 //!   secrets/<name>.json   one document each, for its owner alone
 //!   cache/partial/<hex>   blobs that have not come whole; see `partial`
+//!   driver.json      the storage driver that this host was found to take
 //!   locks/  tmp/
 //!   events.log       what has happened, one JSON object a line; events.log.1 is the part before
 //! ```
@@ -20,6 +22,7 @@
 pub mod backing;
 pub mod blobs;
 pub mod containers;
+pub mod driver;
 pub mod events;
 pub mod executions;
 pub mod flush;

@@ -17,6 +17,9 @@ use super::{Image, Output, PATIENCE, binary, eventually, remove_tree, within};
 /// The search path of commands in a sandbox, and nothing else of the caller's environment.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
+/// Chooses the storage driver; the suite can be run with each.
+const DRIVER: &str = "CORACLE_STORAGE_DRIVER";
+
 /// One test's own home, runtime directory and store.
 pub struct Sandbox {
     directory: PathBuf,
@@ -47,7 +50,11 @@ impl Sandbox {
             ("RUST_BACKTRACE", "0".into()),
         ];
         let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { directory, program: binary().to_path_buf(), environment }
+        let mut sandbox = Self { directory, program: binary().to_path_buf(), environment };
+        if let Some(driver) = std::env::var(DRIVER).ok().filter(|driver| !driver.is_empty()) {
+            sandbox.set(DRIVER, &driver);
+        }
+        sandbox
     }
 
     /// A sandbox whose store has `busybox:latest`.
@@ -111,6 +118,18 @@ impl Sandbox {
         fs::create_dir_all(path.parent().expect("files have a parent")).expect("a directory");
         fs::write(&path, content).expect("a file");
         path
+    }
+
+    /// Gives a variable to every later command.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.into());
+    }
+
+    /// An empty store whose containers are made with this storage driver.
+    pub fn of_driver(driver: &str) -> Self {
+        let mut sandbox = Self::new();
+        sandbox.set(DRIVER, driver);
+        sandbox
     }
 
     /// Takes a variable away from every later command.

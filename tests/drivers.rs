@@ -1,0 +1,180 @@
+//! Storage drivers: what a container's files can do is the same with each.
+
+use std::fs;
+
+use crate::skip;
+use crate::support::{Compression, Entry, Image, Layer, Sandbox, has_subordinate_ids};
+
+/// Runs a test with each driver, in a store of its own.
+fn with_each(test: impl Fn(&Sandbox)) {
+    for driver in ["overlay", "vfs"] {
+        eprintln!("storage driver {driver}");
+        let sandbox = Sandbox::of_driver(driver);
+        test(&sandbox);
+        sandbox.assert_no_traces();
+    }
+}
+
+/// Three layers: the second deletes, replaces and hides, the third goes on.
+fn layered() -> Image {
+    Image::busybox_and(&[
+        Entry::directory("data"),
+        Entry::file("data/a", "a"),
+        Entry::file("data/b", "b"),
+        Entry::Hardlink { path: "data/twin".into(), target: "data/a".into() },
+        Entry::directory("hidden"),
+        Entry::file("hidden/old", "old"),
+        Entry::directory("replaced"),
+        Entry::file("replaced/x", "x"),
+    ])
+    .with_layer(Layer::new(
+        &[
+            Entry::file("data/.wh.b", ""),
+            Entry::file("data/c", "c"),
+            Entry::directory("hidden"),
+            Entry::file("hidden/.wh..wh..opq", ""),
+            Entry::file("hidden/new", "new"),
+            Entry::file("replaced", "a file now"),
+        ],
+        Compression::Gzip,
+    ))
+    .with_layer(Layer::new(&[Entry::file("hidden/newer", "newer")], Compression::Gzip))
+}
+
+const LOOK: &str = "cd / && ls data hidden && cat replaced && stat -c %h data/a && find / -xdev -name '.wh*'";
+
+#[test]
+fn layers_are_shown_together() {
+    with_each(|sandbox| {
+        sandbox.add(&layered(), "layered");
+        let seen = "data:\na\nc\ntwin\n\nhidden:\nnew\nnewer\na file now2\n";
+        sandbox
+            .run_words(&["run", "--rm", "--network=none", "layered", "sh", "-c", LOOK])
+            .success()
+            .stdout(seen);
+    });
+}
+
+/// What is done, and what `diff` says of it. A link in the same place and a file whose size and time are set back are
+/// changes too.
+const CHANGES: &str = "cd /data; rm c; echo b > b; mkdir -p deep/er; echo x > deep/er/file; ln deep/er/file deep/twin; \
+                       touch -r /hidden/new /ref; echo NEW | head -c 3 > /hidden/new; touch -r /ref /hidden/new; rm /ref; \
+                       rm /replaced; mkdir -m 1777 /replaced; chmod 600 a";
+const CHANGED: &str = "C /data\nC /data/a\nA /data/b\nD /data/c\nA /data/deep\nA /data/deep/er\nA /data/deep/er/file\n\
+                       A /data/deep/twin\nC /data/twin\nC /hidden\nC /hidden/new\nC /replaced\n";
+
+#[test]
+fn changes_are_told_and_become_a_layer() {
+    with_each(|sandbox| {
+        sandbox.add(&layered(), "layered");
+        sandbox.run("create --name fresh layered true").success();
+        sandbox.run("diff fresh").success().stdout("");
+        let words =
+            ["run", "--name=work", "--network=none", "-v=vol:/mnt/vol", "layered", "sh", "-c", CHANGES];
+        sandbox.run_words(&words).success();
+        // A name of a file that has changed is left as it is by an overlay, which copies the file with one name.
+        let told = sandbox.run("diff work").success().out().replace("C /data/twin\n", "");
+        assert_eq!(told, CHANGED.replace("C /data/twin\n", ""));
+        let sizes = sandbox.run("ps -a --size --filter name=work --format {{.Size}}").success().out();
+        assert!(sizes.starts_with("9B (virtual") || sizes.starts_with("8B (virtual"), "{sizes}");
+        sandbox.run("commit work changed").success();
+        let look = "cat /data/b /hidden/new /data/deep/twin; ls /data /hidden; stat -c '%a %F' /replaced /data/a; \
+                    stat -c %h /data/deep/twin";
+        let words = ["run", "--rm", "--network=none", "changed", "sh", "-c", look];
+        sandbox.run_words(&words).success().stdout(
+            "b\nNEWx\n/data:\na\nb\ndeep\ntwin\n\n/hidden:\nnew\nnewer\n1777 directory\n600 regular file\n2\n",
+        );
+        sandbox.run("rm -v work fresh").success();
+        sandbox.run("rmi changed layered").success();
+    });
+}
+
+#[test]
+fn files_go_in_and_out() {
+    with_each(|sandbox| {
+        sandbox.add(&layered(), "layered");
+        let file = sandbox.file("in", "from outside");
+        sandbox.run("create --name cc layered sh -c 'cat /data/in; sleep 1000'").success();
+        sandbox.run(&format!("cp {} cc:/data/in", file.display())).success();
+        sandbox.run("start cc").success();
+        sandbox
+            .run("exec cc sh -c 'cat /data/in; echo more > /data/out; rm /data/a'")
+            .success()
+            .stdout("from outside");
+        let out = sandbox.path().join("out");
+        sandbox.run(&format!("cp cc:/data/out {}", out.display())).success();
+        assert_eq!(fs::read_to_string(&out).unwrap(), "more\n");
+        sandbox.run("stop -t 0 cc").success();
+        sandbox.run("diff cc").success().stdout("C /data\nD /data/a\nA /data/in\nA /data/out\n");
+        let exported = sandbox.run("export cc");
+        let mut archive = tar::Archive::new(&exported.success().bytes[..]);
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        for name in ["data/c", "data/out", "hidden/newer", "replaced"] {
+            assert!(names.iter().any(|other| other == name), "{name} in {names:?}");
+        }
+        assert!(!names.iter().any(|name| name == "data/a" || name == "hidden/old" || name.contains(".wh.")));
+        sandbox.run("rm cc").success();
+    });
+}
+
+#[test]
+fn volumes_and_read_only_roots() {
+    with_each(|sandbox| {
+        sandbox.add(&layered(), "layered");
+        let run = "run --rm --network none -v vol:/data -v /hidden layered";
+        sandbox.run(&format!("{run} sh -c 'ls /data /hidden; echo v > /data/v'")).success();
+        sandbox.run(&format!("{run} ls /data")).success().stdout("a\nc\ntwin\nv\n");
+        sandbox
+            .run("run --rm --network none --read-only -v vol:/data layered sh -c 'cat /data/v; touch /data/w /x'")
+            .code(1)
+            .stdout("v\n")
+            .stderr_has("/x: Read-only file system");
+        sandbox.run("volume rm vol").success();
+    });
+}
+
+#[test]
+fn owners_are_the_container_s() {
+    if !has_subordinate_ids() {
+        skip!("no subordinate ids");
+    }
+    with_each(|sandbox| {
+        sandbox.add(&layered(), "layered");
+        let script = "stat -c %u:%g /data/a; chown 5:6 /data/c; stat -c %u:%g /data/c";
+        for option in ["--userns=host", "--userns=keep-id", "--userns=auto:size=4096"] {
+            let words =
+                ["run", option, "--name=cc", "--user=0", "--network=none", "layered", "sh", "-c", script];
+            sandbox.run_words(&words).success().stdout("0:0\n5:6\n");
+            let told = sandbox.run("diff cc").success().out();
+            assert!(told.contains("C /data/c\n") && !told.contains("/data/a"), "{option}: {told}");
+            sandbox.run("commit cc changed").success();
+            sandbox
+                .run("run --rm --network none changed stat -c %u:%g /data/a /data/c")
+                .success()
+                .stdout("0:0\n5:6\n");
+            sandbox.run("rm cc").success();
+            sandbox.run("rmi changed").success();
+        }
+    });
+}
+
+#[test]
+fn the_driver_is_shown() {
+    let sandbox = Sandbox::of_driver("vfs");
+    sandbox.add(&Image::busybox(), "busybox");
+    sandbox.run("run --name old --network none busybox true").success();
+    sandbox.run("--storage-driver overlay run --name new --network none busybox true").success();
+    // Each container keeps its own.
+    assert_eq!(sandbox.inspect("old", "GraphDriver.Name"), "vfs");
+    assert_eq!(sandbox.inspect("new", "Driver"), "overlay");
+    sandbox.run("start -a old").success();
+    sandbox.run("start -a new").success();
+    sandbox.run("info -f {{.Driver}}").success().stdout("vfs\n");
+    sandbox.run("--storage-driver btrfs info").code(1).stderr(
+        "Error: --storage-driver: unknown storage driver: \"btrfs\"\nhint: the drivers are: overlay, vfs\n",
+    );
+}
