@@ -32,6 +32,7 @@ mod push;
 mod registries;
 mod run;
 mod secrets;
+mod services;
 mod sharing;
 mod stress;
 mod supervise;

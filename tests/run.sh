@@ -111,22 +111,22 @@ enter_readable_tree() {
 
 suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
-# A minimal Debian, the one image with a real C library, passwd database, set-user-id programs and
-# file capabilities. mmdebstrap takes the mirrors from apt's own configuration.
+# make_debian NAME PACKAGES: a minimal Debian, the one image with a real C library, passwd database, set-user-id
+# programs and file capabilities. mmdebstrap takes the mirrors from apt's own configuration.
 make_debian() {
-	debian=$fixtures/debian.tar
+	debian=$fixtures/$1.tar
 	[ ! -s "$debian" ] || return 0
 	if ! have apt-get; then
 		say "no apt here: tests of a Debian root will be skipped"
 		return 0
 	fi
-	say "making a Debian root (once)"
+	say "making a Debian root with ${2:-nothing more} (once)"
 	mode=unshare
 	! is_root || mode=root
 	sources=$(mktemp -d)
 	cp /etc/apt/sources.list.d/debian.sources "$sources/" 2>/dev/null || true
 	grep -hs '^deb .*debian' /etc/apt/sources.list >"$sources/debian.list" || true
-	cat "$sources"/* | mmdebstrap --quiet --mode="$mode" --variant=minbase --format=tar \
+	cat "$sources"/* | mmdebstrap --quiet --mode="$mode" --variant=minbase --format=tar ${2:+--include="$2"} \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		--aptopt='Apt::Install-Recommends "false"' \
 		"$(suite)" "$debian.new" - || rm -f "$debian.new"
@@ -165,7 +165,8 @@ fixtures=$CARGO_TARGET_DIR/fixtures
 export CORACLE_TEST_FIXTURES="$fixtures"
 triple=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p "$fixtures"
-make_debian
+make_debian debian ""
+make_debian services postgresql,nginx-light
 make_probe
 if is_root; then
 	# cargo builds as root and hands each test program to this runner, which drops to the user.
