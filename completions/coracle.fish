@@ -110,6 +110,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l gidmap -d 'Ma
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-log-destination -d 'Where results are kept: local, with the container' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-max-log-count -d 'How many results are kept (default 5); 0 keeps as many as there is room for' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-max-log-size -d 'How many bytes are kept of what each check says (default 4096); 0 keeps as many as there is room for' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
@@ -122,7 +125,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l label-file -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mac-address -d 'The hardware address of the container\'s network interface' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|glob|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l name -d 'The container\'s name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l network -l net -d 'The container\'s network: none, host, slirp4netns[:options] or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l oom-score-adj -d 'How readily the kernel kills the container when memory is short, -1000 to 1000' -r
@@ -148,10 +151,19 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -s v -l volume -
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s w -l workdir -d 'The directory that the program starts in' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l arch -d 'The architecture of the image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l conmon-pidfile -d 'Write the id of the supervisor\'s process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l hosts-file -d 'Begin /etc/hosts with this file\'s lines; \'none\' begins with nothing' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l image-volume -d 'What becomes of the volumes that the image declares: anonymous, tmpfs or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l init-path -d 'With --init, take this program of the host as the init' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l requires -d 'Start another container before this one whenever it is started' -r
@@ -174,8 +186,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -s q -l quiet -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l read-only -d 'Mount the root filesystem read-only'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l rm -d 'Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s t -l tty -d 'Give the container a terminal'
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -328,6 +340,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l gidmap -d 'Map g
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-log-destination -d 'Where results are kept: local, with the container' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-max-log-count -d 'How many results are kept (default 5); 0 keeps as many as there is room for' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-max-log-size -d 'How many bytes are kept of what each check says (default 4096); 0 keeps as many as there is room for' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
@@ -340,7 +355,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l label-file -d 'R
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mac-address -d 'The hardware address of the container\'s network interface' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|glob|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l name -d 'The container\'s name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l network -l net -d 'The container\'s network: none, host, slirp4netns[:options] or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l oom-score-adj -d 'How readily the kernel kills the container when memory is short, -1000 to 1000' -r
@@ -366,10 +381,19 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -s v -l volume -d '
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s w -l workdir -d 'The directory that the program starts in' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l arch -d 'The architecture of the image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l conmon-pidfile -d 'Write the id of the supervisor\'s process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l hosts-file -d 'Begin /etc/hosts with this file\'s lines; \'none\' begins with nothing' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l image-volume -d 'What becomes of the volumes that the image declares: anonymous, tmpfs or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l init-path -d 'With --init, take this program of the host as the init' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l requires -d 'Start another container before this one whenever it is started' -r
@@ -392,8 +416,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -s q -l quiet -d 'D
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l read-only -d 'Mount the root filesystem read-only'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l rm -d 'Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s t -l tty -d 'Give the container a terminal'
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -402,6 +426,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l read-only-tmpfs 
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l replace -d 'Remove a container that has the name'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv-all -d 'Take every variable of the image away'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s d -l detach -d 'Run in the background and print the container\'s id'
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l rmi -d 'When the container has ended, remove it, and its image too unless another container uses that'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l sig-proxy -d 'Pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand save" -l format -d 'What to write: docker-archive, which is an OCI layout too, oci-archive, oci-dir or docker-dir' -r
@@ -510,6 +535,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-log-destination -d 'Where results are kept: local, with the container' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-max-log-count -d 'How many results are kept (default 5); 0 keeps as many as there is room for' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-max-log-size -d 'How many bytes are kept of what each check says (default 4096); 0 keeps as many as there is room for' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
@@ -522,7 +550,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d 'The hardware address of the container\'s network interface' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|glob|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'The container\'s name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l network -l net -d 'The container\'s network: none, host, slirp4netns[:options] or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l oom-score-adj -d 'How readily the kernel kills the container when memory is short, -1000 to 1000' -r
@@ -548,10 +576,19 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'The directory that the program starts in' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l arch -d 'The architecture of the image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l conmon-pidfile -d 'Write the id of the supervisor\'s process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l hosts-file -d 'Begin /etc/hosts with this file\'s lines; \'none\' begins with nothing' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l image-volume -d 'What becomes of the volumes that the image declares: anonymous, tmpfs or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l init-path -d 'With --init, take this program of the host as the init' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l requires -d 'Start another container before this one whenever it is started' -r
@@ -574,8 +611,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Mount the root filesystem read-only'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Give the container a terminal'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -697,6 +734,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add a supplementary group; keep-groups keeps yours' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -d 'Check the container\'s health with this: a line for its shell, or a JSON array' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-interval -d 'The time between two checks (default 30s); \'disable\' checks only when healthcheck run asks' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-log-destination -d 'Where results are kept: local, with the container' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-max-log-count -d 'How many results are kept (default 5); 0 keeps as many as there is room for' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-max-log-size -d 'How many bytes are kept of what each check says (default 4096); 0 keeps as many as there is room for' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-on-failure -d 'What is done with an unhealthy container: none, kill, restart or stop' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-retries -d 'The failures in a row that make a container unhealthy (default 3)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-interval -d 'The time between two checks while the container starts (default 5s)' -r
@@ -709,7 +749,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Where the container\'s output is kept: json-file, k8s-file, local, journald, none or passthrough' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d 'The hardware address of the container\'s network interface' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Mount something: type=bind|volume|tmpfs|image|glob|devpts|ramfs,source=PATH,target=PATH[,readonly]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'The container\'s name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l network -l net -d 'The container\'s network: none, host, slirp4netns[:options] or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l oom-score-adj -d 'How readily the kernel kills the container when memory is short, -1000 to 1000' -r
@@ -735,10 +775,19 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'The directory that the program starts in' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l authfile -d 'Look for credentials in this file alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l creds -d 'Use these credentials' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l retry -d 'How often to try again after a failure (default 4)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l arch -d 'The architecture of the image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l conmon-pidfile -d 'Write the id of the supervisor\'s process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-merge -d 'Set a variable by what the image has: PATH=${PATH}:/more' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l hosts-file -d 'Begin /etc/hosts with this file\'s lines; \'none\' begins with nothing' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l image-volume -d 'What becomes of the volumes that the image declares: anonymous, tmpfs or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l init-path -d 'With --init, take this program of the host as the init' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l requires -d 'Start another container before this one whenever it is started' -r
@@ -761,8 +810,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Mount the root filesystem read-only'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rm -d 'Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s t -l tty -d 'Give the container a terminal'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -771,6 +820,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l replace -d 'Remove a container that has the name'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv-all -d 'Take every variable of the image away'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s d -l detach -d 'Run in the background and print the container\'s id'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rmi -d 'When the container has ended, remove it, and its image too unless another container uses that'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -l detach-keys -d 'The keys that detach from the container\'s terminal' -r
@@ -880,7 +930,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from tag" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "create" -d 'Create a secret from a file or standard input'
-complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "exists" -d 'Check whether a secret exists'
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "exists" -d 'Say by the exit code whether a secret exists: 0 or 1'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "inspect" -d 'Display detailed information on one or more secrets'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "ls" -d 'List secrets'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "list" -d 'List secrets'
@@ -888,6 +938,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_s
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and not __fish_seen_subcommand_from create exists inspect ls list rm remove" -f -a "remove" -d 'Remove one or more secrets'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -s d -l driver -d 'The driver; there is only the one that keeps files of yours alone, unencrypted' -r
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -s l -l label -d 'Set a label' -r
+complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l ignore -d 'Leave a secret that has the name as it is, and show its id'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l env -d 'Take the data from the variable that is named in place of the file'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l replace -d 'Replace a secret that has the name'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from create" -l help -d 'Print usage'
@@ -1051,7 +1102,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_su
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "save" -d 'Save images to a tar archive (streamed to standard output by default)'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "create" -d 'Create a secret from a file or standard input'
-complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "exists" -d 'Check whether a secret exists'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "exists" -d 'Say by the exit code whether a secret exists: 0 or 1'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "inspect" -d 'Display detailed information on one or more secrets'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "ls" -d 'List secrets'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "rm" -d 'Remove one or more secrets'

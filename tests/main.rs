@@ -41,5 +41,6 @@ mod terminal;
 mod unshare;
 mod upkeep;
 mod userns;
+mod vocabulary;
 mod volume_archives;
 mod volumes;

@@ -163,3 +163,86 @@ fn words_that_have_one_answer_here() {
             .stderr_has(&format!("coracle: {message}\n"));
     }
 }
+
+#[test]
+fn hosts_begin_with_a_file_of_the_host() {
+    let sandbox = sandbox();
+    let base = sandbox.file("hosts", "192.0.2.1 base\n\n");
+    let hosts = |flags: &str| {
+        let line = format!("run --rm --network none -h boat {flags} busybox cat /etc/hosts");
+        sandbox.run(&line).success().out()
+    };
+    let file = format!("--hosts-file {} --add-host x:192.0.2.2", base.display());
+    assert_eq!(hosts(&file), "192.0.2.1 base\n192.0.2.2\tx\n127.0.1.1\tboat\n");
+    assert_eq!(hosts("--hosts-file none"), "127.0.1.1\tboat\n");
+    assert!(hosts("").starts_with("127.0.0.1\tlocalhost\n"));
+    for (flags, want) in [
+        ("--hosts-file none --no-hosts", "--no-hosts and --hosts-file cannot be set together"),
+        ("--hosts-file x", "must be an absolute path"),
+        ("--hosts-file /nowhere", "No such file"),
+    ] {
+        sandbox.run(&format!("run --rm --network none {flags} busybox")).code(125).stderr_has(want);
+    }
+    // A root of its own inside sees the same names.
+    let line = "run --rm --network none -h boat --chrootdirs /jail busybox cat /jail/etc/hostname";
+    sandbox.run(line).success().stdout("boat\n");
+}
+
+#[test]
+fn volumes_of_the_image() {
+    let sandbox = Sandbox::new();
+    sandbox.add(&Image::busybox().set("Volumes", json!({"/data": {}})), "busybox");
+    let kind = |flags: &str| {
+        let line = format!("run --rm --network none {flags} busybox grep -c ' /data ' /proc/self/mountinfo");
+        sandbox.run(&line).out()
+    };
+    assert_eq!(
+        (kind(""), kind("--image-volume tmpfs"), kind("--image-volume ignore")),
+        ("1\n".into(), "1\n".into(), "0\n".into())
+    );
+    let line = "run --rm --network none --image-volume tmpfs busybox stat -f -c %T /data";
+    sandbox.run(line).success().stdout("tmpfs\n");
+    sandbox
+        .run("run --rm --image-volume x busybox")
+        .code(125)
+        .stderr_has("must be one of anonymous, tmpfs or ignore");
+}
+
+#[test]
+fn an_init_of_the_host() {
+    let sandbox = sandbox();
+    let init = sandbox.file("init", "#!/bin/sh\necho init \"$@\"\n");
+    std::fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    let line = format!("run --rm --network none --init --init-path {} busybox echo a b", init.display());
+    sandbox.run(&line).success().stdout("init -- echo a b\n");
+    sandbox.run("run --rm --init-path /bin/sh busybox").code(125).stderr_has("--init-path needs --init");
+    sandbox
+        .run("run --rm --init --init-path /nowhere busybox")
+        .code(125)
+        .stderr_has("container-init binary /nowhere");
+}
+
+#[test]
+fn an_image_goes_with_its_container() {
+    let sandbox = sandbox();
+    sandbox.run("create --name other --network none busybox").success();
+    sandbox.run("run --rmi --network none busybox sh -c 'exit 3'").code(3).stderr("");
+    assert_eq!(sandbox.run("images -q").success().lines().len(), 1, "it is used");
+    sandbox.run("rm other").success();
+    sandbox.run("run --rmi --network none busybox true").success().stderr("");
+    sandbox.run("images -q").success().stdout("");
+    sandbox.run("ps -aq").success().stdout("");
+    sandbox.run("run --rmi -d busybox").code(125).stderr_has("--rmi with --detach is not supported yet");
+}
+
+#[test]
+fn files_that_match_a_pattern() {
+    let sandbox = sandbox();
+    for name in ["a.conf", "b.conf", "c.txt"] {
+        sandbox.file(&format!("lib/{name}"), name);
+    }
+    let source = format!("type=glob,src={}/lib/*.conf,dst=/etc/lib,ro", sandbox.path().display());
+    let line =
+        format!("run --rm --network none --mount {source} busybox sh -c 'cd /etc/lib; cat *; touch a.conf'");
+    sandbox.run(&line).code(1).stdout("a.confb.conf").stderr_has("Read-only file system");
+}

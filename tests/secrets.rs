@@ -282,3 +282,14 @@ fn written(sandbox: &Sandbox) -> Vec<PathBuf> {
     }
     found
 }
+
+#[test]
+fn a_secret_that_is_there_may_be_left_alone() {
+    let sandbox = Sandbox::new();
+    let id = sandbox.command("secret create token -").input("one").finish().success().line();
+    let again = sandbox.command("secret create --ignore token -").input("two").finish();
+    again.success().stdout(&format!("{id}\n"));
+    sandbox.run("secret inspect --showsecret -f {{.SecretData}} token").success().stdout("one\n");
+    sandbox.run("secret exists token").success();
+    sandbox.run("secret exists other").code(1).stdout("").stderr("");
+}

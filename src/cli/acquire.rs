@@ -5,12 +5,12 @@ use anyhow::{Context, Result};
 use super::options::{CreateFlags, PullPolicy};
 use super::out;
 use super::progress::{Display, Target};
+use super::registry::RegistryFlags;
 use crate::engine::{Engine, images, remove};
 use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
-use crate::registry::Options;
 use crate::store::containers::LookupError;
 use crate::store::images::ImageLookup;
 use crate::store::options::ContainerOptions;
@@ -19,7 +19,7 @@ use crate::store::options::ContainerOptions;
 pub struct Acquire {
     pub policy: PullPolicy,
     pub quiet: bool,
-    pub tls_verify: bool,
+    pub registry: RegistryFlags,
     /// The container that makes way: `--replace`.
     pub replace: Option<String>,
 }
@@ -29,7 +29,7 @@ impl Acquire {
         Ok(Self {
             policy: flags.pull_policy()?,
             quiet: flags.quiet,
-            tls_verify: flags.tls_verify,
+            registry: flags.registry.clone(),
             replace: flags.replaced(),
         })
     }
@@ -105,7 +105,7 @@ impl Acquire {
         let platform = options.platform.as_deref().map(str::parse).transpose()?;
         let known = images::is_archive(&options.image) || images::is_builtin(&options.image);
         let reference = if known { options.image.clone() } else { familiar(&options.image) };
-        let registry = Options::new(self.tls_verify);
+        let registry = self.registry.options()?;
         let request = PullRequest { reference, platform, registry, fold_ids: false };
         pull(engine, request, if self.quiet { None } else { Some(Target::Error) })
     }

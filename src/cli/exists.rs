@@ -1,4 +1,4 @@
-//! `container exists`, `image exists`, `volume exists`: says by the exit code whether something is there, as podman's do.
+//! `container exists`, `image exists`, `secret exists`, `volume exists`: says by the exit code whether something is there, as podman's do.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use super::report::{self, UsageError};
 use super::verb::{Action, Operands, Session};
 use crate::store::containers::{Containers, LookupError};
 use crate::store::images::{ImageLookup, Images};
+use crate::store::secrets::{NoSuchSecret, Secrets};
 use crate::store::volumes::{NoSuchVolume, Volumes};
 
 /// Podman's exit code for what is not there.
@@ -20,6 +21,9 @@ pub struct ContainerArgs {}
 
 #[derive(clap::Args)]
 pub struct ImageArgs {}
+
+#[derive(clap::Args)]
+pub struct SecretArgs {}
 
 #[derive(clap::Args)]
 pub struct VolumeArgs {}
@@ -49,6 +53,20 @@ impl Action for ImageArgs {
         let layout = session.layout()?;
         let found = operands.iter().try_for_each(|name| Images::new(&layout).lookup(name).map(drop));
         answer(found, session, |error| matches!(error.downcast_ref(), Some(ImageLookup::NotFound(_))))
+    }
+}
+
+impl Action for SecretArgs {
+    const SUMMARY: &'static str = "Say by the exit code whether a secret exists: 0 or 1";
+    const USAGE: &'static str = "SECRET";
+    const OPERANDS: Operands = Operands::Exactly(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("Make one that is not there", "coracle secret exists db || coracle secret create db ./password")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let layout = session.layout()?;
+        let found = operands.iter().try_for_each(|name| Secrets::new(&layout).find(name).map(drop));
+        answer(found, session, |error| error.is::<NoSuchSecret>())
     }
 }
 

@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use super::acquire::Acquire;
 use super::create::{self, write_cidfile};
 use super::options::CreateFlags;
-use super::report::UsageError;
+use super::report::{self, UsageError};
 use super::verb::{Action, Operands, Session};
 use super::{detach, out};
 use crate::config::linger;
 use crate::engine::attach::{Outcome, Streams};
-use crate::engine::run;
+use crate::engine::{Engine, rmi, run};
 use crate::store::options::{Attached, RestartPolicy};
 
 #[derive(clap::Args)]
@@ -25,6 +25,9 @@ pub struct Args {
     /// Run in the background and print the container's id
     #[arg(long, short)]
     detach: bool,
+    /// When the container has ended, remove it, and its image too unless another container uses that
+    #[arg(long)]
+    rmi: bool,
     /// Pass signals on to the program (default true)
     #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
     sig_proxy: bool,
@@ -61,6 +64,11 @@ impl Action for Args {
     ];
 
     fn run(mut self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        if self.rmi && self.detach {
+            bail!("--rmi with --detach is not supported yet");
+        }
+        self.create.remove_at_end |= self.rmi;
+        let rmi = self.rmi;
         if self.detach && !self.attach.is_empty() {
             bail!("conflicting options: cannot specify both --attach and --detach");
         }
@@ -81,6 +89,7 @@ impl Action for Args {
         };
         create::check_cidfile(cidfile.as_deref())?;
         let comes_back = options.restart != RestartPolicy::No;
+        let image = options.image.clone();
         let engine = session.engine()?;
         let mut id = String::new();
         let outcome = acquire.with_image(&engine, &options, |options| {
@@ -90,6 +99,9 @@ impl Action for Args {
                 if names_first { out::line(made) } else { Ok(()) }
             })
         })?;
+        if rmi && matches!(outcome, Outcome::Exited(_)) {
+            remove_image(&engine, &image);
+        }
         if shows {
             return Ok(exit_code(outcome));
         }
@@ -131,6 +143,14 @@ impl Args {
         };
         check_terminal(&streams)?;
         Ok(Some(streams))
+    }
+}
+
+/// Removes the image of a container that is gone. That it could not be removed does not change what the program came to.
+fn remove_image(engine: &Engine, name: &str) {
+    let removed = engine.images().lookup(name).and_then(|image| rmi::remove_unused(engine, &image));
+    if let Err(error) = removed.and_then(|_| rmi::collect(engine)) {
+        report::print(&error, "rmi");
     }
 }
 

@@ -57,7 +57,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<run::Args>(&["run", "container run"]),
     Verb::of::<save::Args>(&["save", "image save"]),
     Verb::of::<secret::create::Args>(&["secret create"]),
-    Verb::of::<secret::exists::Args>(&["secret exists"]),
+    Verb::of::<exists::SecretArgs>(&["secret exists"]),
     Verb::of::<secret::inspect::Args>(&["secret inspect"]),
     Verb::of::<secret::ls::Args>(&["secret ls", "secret list"]),
     Verb::of::<secret::rm::Args>(&["secret rm", "secret remove"]),

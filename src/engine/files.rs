@@ -9,8 +9,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::file::read_bounded;
 use crate::network::slirp::Addresses;
-use crate::store::options::{ContainerOptions, NetworkMode};
+use crate::store::options::{ContainerOptions, HostsFile, NetworkMode};
+
+/// A file of `--hosts-file` beyond this is none.
+const HOSTS_LIMIT: u64 = 1 << 20;
 
 /// Writes the three files into the container's directory.
 pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Result<()> {
@@ -19,11 +23,16 @@ pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Re
         _ => None,
     };
     let host_resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let host_hosts = match options.network {
-        NetworkMode::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
-        _ => String::new(),
+    let host_hosts = match (&options.hosts_file, &options.network) {
+        (Some(HostsFile::Empty), _) => Some(String::new()),
+        (Some(HostsFile::File(path)), _) => {
+            let content = read_bounded(path, HOSTS_LIMIT)?;
+            Some(String::from_utf8(content).with_context(|| format!("read {}", path.display()))?)
+        }
+        (None, NetworkMode::Host) => fs::read_to_string("/etc/hosts").ok(),
+        (None, _) => None,
     };
-    let hosts = hosts(options, hostname, addresses.as_ref(), &host_hosts)?;
+    let hosts = hosts(options, hostname, addresses.as_ref(), host_hosts.as_deref())?;
     let put = |name: &str, text: &str| {
         let path = directory.join(name);
         let write = || -> std::io::Result<()> {
@@ -50,14 +59,14 @@ fn hosts(
     options: &ContainerOptions,
     hostname: &str,
     addresses: Option<&Addresses>,
-    of_host: &str,
+    base: Option<&str>,
 ) -> Result<String> {
-    let mut text = if of_host.is_empty() {
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+    let mut text = match base.map(str::trim_end) {
+        Some("") => String::new(),
+        Some(base) => format!("{base}\n"),
+        None => "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
          ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-            .to_owned()
-    } else {
-        of_host.trim_end().to_owned() + "\n"
+            .to_owned(),
     };
     for extra in &options.extra_hosts {
         let (name, address) = extra.split_once(':').context("--add-host wants name:address")?;
@@ -158,11 +167,11 @@ mod tests {
         let (mut options, addresses) = slirp();
         options.extra_hosts =
             vec!["db:192.0.2.7".into(), "up:host-gateway".into(), "six:[2001:db8::1]".into()];
-        let text = hosts(&options, "web", Some(&addresses), "").unwrap();
+        let text = hosts(&options, "web", Some(&addresses), None).unwrap();
         for line in ["192.0.2.7\tdb\n", "10.0.2.2\tup\n", "2001:db8::1\tsix\n", "10.0.2.100\tweb\n"] {
             assert!(text.contains(line), "{line:?} in {text}");
         }
         options.network = NetworkMode::None;
-        assert!(hosts(&options, "web", None, "").is_err());
+        assert!(hosts(&options, "web", None, None).is_err());
     }
 }

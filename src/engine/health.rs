@@ -15,7 +15,7 @@ use super::{Engine, events};
 use crate::base::time::go_duration;
 use crate::runtime::protocol::{CHUNK, Event};
 use crate::store::containers::Record;
-use crate::store::health::{self, CheckResult, Health, HealthStatus, OUTPUT_LIMIT};
+use crate::store::health::{self, CheckResult, Health, HealthStatus, LOG_LIMIT, LOG_SIZE, OUTPUT_LIMIT};
 use crate::store::options::HealthOptions;
 use crate::sys::clone::Child;
 use crate::sys::{process, socket};
@@ -32,6 +32,9 @@ pub struct Schedule {
     pub start_interval: Duration,
     pub retries: u32,
     pub manual: bool,
+    /// How many results are kept, and how many bytes of what each says.
+    pub log_count: usize,
+    pub log_size: usize,
 }
 
 impl Schedule {
@@ -41,6 +44,11 @@ impl Schedule {
             // An image may ask for anything; docker refuses less.
             nanoseconds => Duration::from_nanos(nanoseconds).max(Duration::from_millis(1)),
         };
+        let limit = |wanted: Option<u32>, usual, most: usize| match wanted {
+            None => usual,
+            Some(0) => most,
+            Some(wanted) => usize::try_from(wanted).unwrap_or(most).min(most),
+        };
         Self {
             interval: or(options.interval, Duration::from_secs(30)),
             timeout: or(options.timeout, Duration::from_secs(30)),
@@ -48,6 +56,8 @@ impl Schedule {
             start_interval: or(options.start_interval, Duration::from_secs(5)),
             retries: if options.retries == 0 { 3 } else { options.retries },
             manual: options.manual,
+            log_count: limit(options.max_log_count, LOG_LIMIT, usize::MAX),
+            log_size: limit(options.max_log_size, OUTPUT_LIMIT, LOG_SIZE),
         }
     }
 
@@ -84,6 +94,8 @@ struct Check {
     /// When it is killed.
     deadline: Instant,
     output: Vec<u8>,
+    /// How many bytes of it are kept.
+    limit: usize,
     is_cut: bool,
 }
 
@@ -150,7 +162,7 @@ impl<'a> Checks<'a> {
             Err(error) => Err(format!("{error:#}")),
         };
         match begun.and_then(|(process, socket)| {
-            Check::new(process, socket, start, self.schedule.timeout).map_err(|error| error.to_string())
+            Check::new(process, socket, start, &self.schedule).map_err(|error| error.to_string())
         }) {
             Ok(check) => {
                 self.running = Some(check);
@@ -173,7 +185,8 @@ impl<'a> Checks<'a> {
         let succeeded = result.exit_code == 0;
         let age = result.start.duration_since(self.record.state.started_at.unwrap_or(result.start));
         let in_start_period = age.unsigned_abs() < self.schedule.start_period;
-        self.health.record(result, self.schedule.retries, in_start_period);
+        let Schedule { retries, log_count, .. } = self.schedule;
+        self.health.record(result, retries, in_start_period, log_count);
         let _ = health::save(self.engine.layout(), &self.record.id, &self.health);
         let status = self.health.status;
         if status != before {
@@ -188,11 +201,19 @@ impl<'a> Checks<'a> {
 }
 
 impl Check {
-    fn new(process: Child, socket: OwnedFd, start: Timestamp, timeout: Duration) -> std::io::Result<Self> {
+    fn new(process: Child, socket: OwnedFd, start: Timestamp, schedule: &Schedule) -> std::io::Result<Self> {
         socket::never_block(socket.as_fd())?;
         let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(1 << 31));
-        Ok(Self { process, socket, start, deadline, output: Vec::new(), is_cut: false })
+        let deadline = now.checked_add(schedule.timeout).unwrap_or(now + Duration::from_secs(1 << 31));
+        Ok(Self {
+            process,
+            socket,
+            start,
+            deadline,
+            output: Vec::new(),
+            limit: schedule.log_size,
+            is_cut: false,
+        })
     }
 
     /// Hears what there is: exit code and output once it is over.
@@ -221,7 +242,7 @@ impl Check {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let room = OUTPUT_LIMIT - self.output.len();
+        let room = self.limit - self.output.len();
         self.output.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.is_cut |= bytes.len() > room;
     }

@@ -17,7 +17,7 @@ use crate::base::id;
 use crate::oci::image::ContainerConfig;
 use crate::store::backing::Backing;
 use crate::store::mounts::{Given, MountKind, MountOption};
-use crate::store::options::ContainerOptions;
+use crate::store::options::{ContainerOptions, ImageVolumes};
 use crate::store::volumes::{Held, Wanted};
 
 /// Decides on all mounts, in docker's order: those of other containers, the user's own, the image's volumes. One
@@ -87,7 +87,11 @@ fn add_image_volumes(options: &mut ContainerOptions, image: &ContainerConfig) ->
             bail!("use image {}: its volume {target:?} is not an absolute path", options.image);
         }
         if options.mounts.iter().all(|mount| mount.target != plain) {
-            let kind = MountKind::volume(id::random_hex(64), true);
+            let kind = match options.image_volumes {
+                ImageVolumes::Anonymous => MountKind::volume(id::random_hex(64), true),
+                ImageVolumes::Tmpfs => MountKind::Tmpfs { options: Vec::new(), copy_up: true },
+                ImageVolumes::Ignore => continue,
+            };
             options.mounts.push(MountOption::new(kind, plain).given_by(Given::Image));
         }
     }

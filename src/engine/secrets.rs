@@ -32,11 +32,11 @@ pub fn remove(engine: &Engine, name: &str) -> Result<String> {
     Ok(secret.id)
 }
 
-/// Whether there is a secret of this name or id.
-pub fn exists(engine: &Engine, name: &str) -> Result<bool> {
+/// The id of the secret of this name, if there is one.
+pub fn id_of(engine: &Engine, name: &str) -> Result<Option<String>> {
     match engine.secrets().find(name) {
-        Ok(_) => Ok(true),
-        Err(error) if error.is::<NoSuchSecret>() => Ok(false),
+        Ok(secret) => Ok(Some(secret.id)),
+        Err(error) if error.is::<NoSuchSecret>() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -82,6 +82,9 @@ pub fn command(options: &ContainerOptions, image: &ContainerConfig) -> Result<Ve
     Ok(all)
 }
 
+/// Where a container sees the program of `--init-path`: podman's place.
+const INIT_TARGET: &str = "/run/podman-init";
+
 /// Builds the specification.
 pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surroundings) -> Result<Spec> {
     let mut annotations: HashMap<String, String> = options.annotations.clone().into_iter().collect();
@@ -104,7 +107,7 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
     if !extras.is_empty() {
         annotations.insert(MOUNTS_ANNOTATION.into(), serde_json::to_string(&extras)?);
     }
-    if options.init {
+    if options.init && options.init_path.is_none() {
         annotations.insert(INIT_ANNOTATION.into(), "true".into());
     }
     let mut spec = SpecBuilder::default()
@@ -140,10 +143,11 @@ fn process(
 ) -> Result<oci_spec::runtime::Process> {
     let mut user = UserBuilder::default().uid(0u32).gid(0u32).build()?;
     user.set_umask(options.umask);
+    let init = options.init_path.is_some().then(|| [INIT_TARGET, "--"].map(str::to_owned));
     let mut process = ProcessBuilder::default()
         .terminal(options.tty)
         .user(user)
-        .args(command(options, image)?)
+        .args(init.into_iter().flatten().chain(command(options, image)?).collect::<Vec<_>>())
         .env(environment(options, image, around))
         .cwd(workdir(options, image))
         .capabilities(caps::to_oci(capabilities(options)?))
@@ -347,7 +351,13 @@ fn all_mounts(
     let is_engines = |name: &&str| !options.image_files.iter().any(|kept| kept == name);
     for name in ["resolv.conf", "hostname", "hosts"].into_iter().filter(is_engines) {
         let source = around.directory.join(name);
-        all.push(mount("bind", &source.to_string_lossy(), &format!("/etc/{name}"), &["rbind", "rprivate"])?);
+        for root in options.chroot_dirs.iter().map(String::as_str).chain([""]) {
+            let target = format!("{root}/etc/{name}");
+            all.push(mount("bind", &source.to_string_lossy(), &target, &["rbind", "rprivate"])?);
+        }
+    }
+    if let Some(init) = &options.init_path {
+        all.push(mount("bind", &init.to_string_lossy(), INIT_TARGET, &["bind", "rprivate", "ro"])?);
     }
     if let Some(zone) = &options.timezone {
         all.push(mount("bind", &zone.to_string_lossy(), "/etc/localtime", &["bind", "rprivate", "ro"])?);

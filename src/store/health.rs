@@ -11,13 +11,17 @@ use super::layout::Layout;
 use crate::base::file::{self, Durability};
 
 /// Docker keeps so many results.
-const LOG_LIMIT: usize = 5;
+pub const LOG_LIMIT: usize = 5;
 
 /// Docker keeps so much of what a check says, in bytes.
 pub const OUTPUT_LIMIT: usize = 4096;
 
 /// A document is the log, each byte of its output escaped at worst.
 const FILE_LIMIT: u64 = 1 << 20;
+
+/// All that is kept of what checks have said, in bytes, and of one result beside that.
+pub const LOG_SIZE: usize = 64 << 10;
+const RESULT_SIZE: usize = 256;
 
 /// Docker's states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,10 +77,18 @@ pub struct CheckResult {
 
 impl Health {
     /// Takes a result in. A failure before the start period is over does not count until a check has succeeded.
-    pub fn record(&mut self, result: CheckResult, retries: u32, in_start_period: bool) {
+    /// Of the results the last `kept` stay, as far as there is room.
+    pub fn record(&mut self, result: CheckResult, retries: u32, in_start_period: bool, kept: usize) {
         let failed = result.exit_code != 0;
         self.log.push(result);
-        self.log.drain(..self.log.len().saturating_sub(LOG_LIMIT));
+        self.log.drain(..self.log.len().saturating_sub(kept));
+        let mut room = LOG_SIZE + LOG_LIMIT * RESULT_SIZE;
+        let fits = |result: &&CheckResult| {
+            room = room.saturating_sub(result.output.len() + RESULT_SIZE);
+            room > 0
+        };
+        let fitting = self.log.iter().rev().take_while(fits).count();
+        self.log.drain(..self.log.len() - fitting.max(1));
         if !failed {
             (self.status, self.failing_streak) = (HealthStatus::Healthy, 0);
         } else if !(in_start_period && self.status == HealthStatus::Starting) {
@@ -135,12 +147,20 @@ mod tests {
         ];
         let mut health = Health::default();
         for (index, (code, in_start_period, status, streak)) in steps.into_iter().enumerate() {
-            health.record(result(code), 2, in_start_period);
+            health.record(result(code), 2, in_start_period, 5);
             assert_eq!((health.status, health.failing_streak), (status, streak), "step {index}");
         }
         let codes: Vec<_> = health.log.iter().map(|result| result.exit_code).collect();
         assert_eq!(codes, [1, 0, -1, 137, 0]);
         health.begin();
         assert_eq!((health.status, health.log.len()), (Starting, 5));
+        // However many are wanted, there is room for so much.
+        let output = "x".repeat(LOG_SIZE / 4);
+        for _ in 0..9 {
+            health.record(CheckResult { output: output.clone(), ..result(0) }, 2, false, usize::MAX);
+        }
+        assert_eq!(health.log.len(), 4);
+        health.record(result(1), 2, false, 2);
+        assert_eq!(health.log.len(), 2);
     }
 }

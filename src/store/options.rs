@@ -104,6 +104,18 @@ pub struct ContainerOptions {
     pub attached: Attached,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretOption>,
+    /// What `/etc/hosts` begins with, if not as usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts_file: Option<HostsFile>,
+    /// `--image-volume`.
+    #[serde(skip_serializing_if = "ImageVolumes::is_usual")]
+    pub image_volumes: ImageVolumes,
+    /// `--init-path`: a program of the host that is the container's init.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_path: Option<PathBuf>,
+    /// `--chrootdirs`: directories in the container whose `etc` has the container's host names too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chroot_dirs: Vec<String>,
     /// `--requires`: the ids of containers that are started before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
@@ -147,6 +159,31 @@ impl ContainerOptions {
             _ => None,
         };
         self.mounts.iter().filter_map(name).collect()
+    }
+}
+
+/// `--hosts-file`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostsFile {
+    Empty,
+    /// An absolute path of the host, read at each start.
+    File(PathBuf),
+}
+
+/// What becomes of the volumes that an image declares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageVolumes {
+    #[default]
+    Anonymous,
+    Tmpfs,
+    Ignore,
+}
+
+impl ImageVolumes {
+    fn is_usual(&self) -> bool {
+        *self == Self::Anonymous
     }
 }
 
@@ -261,6 +298,12 @@ pub struct HealthOptions {
     /// Nothing is checked unless `healthcheck run` asks for it.
     pub manual: bool,
     pub on_failure: OnUnhealthy,
+    /// How many results are kept, and how many bytes of what each says; 0 is as many as there is room for. Docker's
+    /// where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_log_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_log_size: Option<u32>,
 }
 
 impl HealthOptions {

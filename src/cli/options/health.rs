@@ -15,6 +15,15 @@ pub struct HealthFlags {
     /// The time between two checks (default 30s); 'disable' checks only when healthcheck run asks
     #[arg(long, value_name = "duration", value_parser = interval)]
     health_interval: Option<Interval>,
+    /// Where results are kept: local, with the container
+    #[arg(long, value_name = "place", value_parser = log_destination, hide = true)]
+    health_log_destination: Option<()>,
+    /// How many results are kept (default 5); 0 keeps as many as there is room for
+    #[arg(long, value_name = "n")]
+    health_max_log_count: Option<u32>,
+    /// How many bytes are kept of what each check says (default 4096); 0 keeps as many as there is room for
+    #[arg(long, value_name = "bytes")]
+    health_max_log_size: Option<u32>,
     /// What is done with an unhealthy container: none, kill, restart or stop
     #[arg(long, value_name = "action", value_parser = on_failure)]
     health_on_failure: Option<OnUnhealthy>,
@@ -63,6 +72,13 @@ fn on_failure(text: &str) -> Result<OnUnhealthy, String> {
     }
 }
 
+fn log_destination(text: &str) -> Result<(), String> {
+    match text {
+        "local" => Ok(()),
+        _ => Err(format!("the destination {text} is not supported yet")),
+    }
+}
+
 /// A command as docker takes it, a line for the shell; or as podman does too, a JSON array or `none`.
 fn test(command: &str) -> Vec<String> {
     if command == "none" {
@@ -89,9 +105,12 @@ impl HealthFlags {
             ("start-period", self.health_start_period),
             ("start-interval", self.health_start_interval),
         ];
+        let () = self.health_log_destination.unwrap_or_default();
         let command = self.health_cmd.filter(|command| !command.is_empty());
         let is_silent = command.is_none()
             && !manual
+            && self.health_max_log_count.is_none()
+            && self.health_max_log_size.is_none()
             && self.health_on_failure.is_none()
             && self.health_retries.unwrap_or(0) == 0
             && durations.iter().all(|(_, duration)| duration.unwrap_or(0) == 0);
@@ -132,6 +151,8 @@ impl HealthFlags {
             retries,
             manual,
             on_failure,
+            max_log_count: self.health_max_log_count,
+            max_log_size: self.health_max_log_size,
             ..HealthOptions::default()
         }))
     }

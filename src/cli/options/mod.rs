@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 
 use super::flags::parse_integer;
+use super::registry::RegistryFlags;
 use crate::base::signal;
 use crate::config::docker::Settings;
 use crate::config::env;
@@ -124,9 +125,9 @@ pub struct CreateFlags {
     /// The hardware address of the container's network interface
     #[arg(long, value_name = "address", value_parser = network::mac_address)]
     mac_address: Option<String>,
-    /// Mount something: type=bind|volume|tmpfs|image|devpts|ramfs,source=PATH,target=PATH[,readonly]
-    #[arg(long, value_name = "mount", value_parser = mount::mount)]
-    mount: Vec<MountOption>,
+    /// Mount something: type=bind|volume|tmpfs|image|glob|devpts|ramfs,source=PATH,target=PATH[,readonly]
+    #[arg(long, value_name = "mount", value_parser = mount::mounts)]
+    mount: Vec<mount::Mounts>,
     /// The container's name
     #[arg(long, value_name = "name")]
     pub name: Option<String>,
@@ -161,8 +162,8 @@ pub struct CreateFlags {
     #[arg(long, value_name = "policy")]
     restart: Option<String>,
     /// Remove the container and its anonymous volumes when it ends; attached, end it when this command is killed
-    #[arg(long)]
-    rm: bool,
+    #[arg(long = "rm")]
+    pub remove_at_end: bool,
     /// Take a directory as the root filesystem, instead of an image
     #[arg(long)]
     rootfs: bool,
@@ -193,9 +194,6 @@ pub struct CreateFlags {
     /// Seconds that the container may run before it is killed
     #[arg(long, value_name = "seconds", value_parser = seconds)]
     timeout: Option<u64>,
-    /// Check the registry's certificate (default true)
-    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
-    pub tls_verify: bool,
     /// Mount a tmpfs: target[:options]
     #[arg(long, value_name = "target")]
     tmpfs: Vec<String>,
@@ -228,6 +226,8 @@ pub struct CreateFlags {
     /// The directory that the program starts in
     #[arg(long, short, value_name = "directory")]
     workdir: Option<String>,
+    #[command(flatten)]
+    pub registry: RegistryFlags,
     #[command(flatten)]
     podman: podman::PodmanFlags,
     #[command(flatten)]
@@ -295,7 +295,7 @@ impl CreateFlags {
             bail!("the working directory '{path}' is invalid, it needs to be an absolute path");
         }
         let restart = restart::policy(self.restart.as_deref().unwrap_or_default())?;
-        if self.rm && restart != RestartPolicy::No {
+        if self.remove_at_end && restart != RestartPolicy::No {
             bail!("conflicting options: cannot specify both --restart and --rm");
         }
         let image_files = self.podman.image_files(!self.add_host.is_empty())?;
@@ -328,9 +328,9 @@ impl CreateFlags {
             workdir,
             tty: self.tty,
             stdin_open: self.interactive,
-            auto_remove: self.rm,
+            auto_remove: self.remove_at_end,
             restart,
-            health: self.health.options(self.rm)?,
+            health: self.health.options(self.remove_at_end)?,
             timeout: self.timeout.unwrap_or(0),
             init: self.init,
             read_only: self.read_only,
@@ -374,6 +374,10 @@ impl CreateFlags {
             // What `create` says of itself, and `run` without -d or -a.
             attached: Attached { stdin: self.interactive, ..Attached::default() },
             secrets: self.secret,
+            hosts_file: self.podman.hosts_file()?,
+            image_volumes: self.podman.image_volume.unwrap_or_default(),
+            init_path: self.podman.init_path(self.init)?,
+            chroot_dirs: self.podman.chrootdirs,
             requires: self.podman.requires,
         })
     }
@@ -385,7 +389,7 @@ impl CreateFlags {
         for text in &self.volume {
             mounts.push(mounts::volume(text, &base).map_err(anyhow::Error::msg)?);
         }
-        mounts.extend_from_slice(&self.mount);
+        mounts.extend(self.mount.iter().flat_map(|mounts| mounts.0.iter().cloned()));
         for text in &self.tmpfs {
             mounts.push(mounts::tmpfs(text).map_err(anyhow::Error::msg)?);
         }

@@ -3,13 +3,27 @@
 use std::collections::BTreeMap;
 
 use super::mounts::{ATTRIBUTES, PROPAGATIONS, refuse_idmap, refuse_relabelling, target_path, volume_kind};
+use crate::base::pattern::glob;
 use crate::base::size;
 use crate::engine::volumes;
 use crate::store::backing::Backing;
 use crate::store::mounts::{Given, MountFlags, MountKind, MountOption};
 
+/// What one `--mount` comes to: a mount, or as many as a pattern matches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mounts(pub Vec<MountOption>);
+
 /// Reads `--mount type=…,source=…,target=…`.
-pub fn mount(text: &str) -> Result<MountOption, String> {
+pub fn mounts(text: &str) -> Result<Mounts, String> {
+    let fields = fields(text)?;
+    if fields.kind.as_deref() == Some("glob") {
+        fields.into_mounts()
+    } else {
+        Ok(Mounts(vec![fields.into_mount()?]))
+    }
+}
+
+fn fields(text: &str) -> Result<Fields, String> {
     let mut fields = Fields::default();
     for field in csv_fields(text)? {
         let (key, value) = match field.split_once('=') {
@@ -18,7 +32,7 @@ pub fn mount(text: &str) -> Result<MountOption, String> {
         };
         fields.set(&key, value, &field)?;
     }
-    fields.into_mount()
+    Ok(fields)
 }
 
 /// Keys that may stand alone.
@@ -38,7 +52,7 @@ const SWITCHES: &[&str] = &[
 ];
 
 /// The fields of `--mount`, before they are held against its type.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Fields {
     kind: Option<String>,
     source: String,
@@ -131,6 +145,34 @@ impl Fields {
         Ok(())
     }
 
+    /// Podman's `type=glob`: every file of the host that matches, at its own path or by its name in the target.
+    fn into_mounts(self) -> Result<Mounts, String> {
+        let Some((directory, pattern)) =
+            self.source.rsplit_once('/').filter(|_| self.source.starts_with('/'))
+        else {
+            return Err(format!("invalid glob path \"{}\": must be absolute", self.source));
+        };
+        if directory.contains(['*', '?']) || self.source.contains(['[', '\\']) {
+            let source = &self.source;
+            return Err(format!("the pattern {source} is not supported yet: only * and ? in a file's name"));
+        }
+        let listed = std::fs::read_dir(format!("{directory}/"));
+        let entries = listed.map_err(|error| format!("list {directory}/: {error}"))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let hides = |name: &String| name.starts_with('.') && !pattern.starts_with('.');
+        let mut names: Vec<_> = names.filter(|name| glob(pattern, name) && !hides(name)).collect();
+        if names.is_empty() {
+            return Err(format!("no file paths matching glob \"{}\"", self.source));
+        }
+        names.sort();
+        let target = if self.target.is_empty() { directory } else { self.target.trim_end_matches('/') };
+        let mount = |name: String| {
+            let (source, target) = (format!("{directory}/{name}"), format!("{target}/{name}"));
+            Self { kind: Some("bind".to_owned()), source, target, ..self.clone() }.into_mount()
+        };
+        names.into_iter().map(mount).collect::<Result<_, _>>().map(Mounts)
+    }
+
     fn into_mount(self) -> Result<MountOption, String> {
         let kind = self.kind.clone().unwrap_or_else(|| "volume".to_owned());
         if self.target.is_empty() {
@@ -147,7 +189,7 @@ impl Fields {
             "tmpfs" => self.tmpfs(target)?,
             "image" => self.image(target)?,
             "devpts" | "ramfs" => self.filesystem(&kind, target)?,
-            "npipe" | "cluster" | "glob" | "artifact" => {
+            "npipe" | "cluster" | "artifact" => {
                 return Err(format!("mount type {kind} is not supported yet"));
             }
             _ => return Err(format!("mount type unknown: \"{kind}\"")),
@@ -332,6 +374,37 @@ mod tests {
         MountKind::Bind { source: source.into(), create, propagation: None, recursive: true }
     }
 
+    fn mount(text: &str) -> Result<MountOption, String> {
+        fields(text)?.into_mount()
+    }
+
+    #[test]
+    fn patterns_mount_what_they_match() {
+        let targets = |text: &str| {
+            let found = super::mounts(text)?;
+            Ok::<_, String>(
+                found.0.into_iter().map(|mount| (mount.target, mount.read_only)).collect::<Vec<_>>(),
+            )
+        };
+        let null = |target: &str| Ok(vec![(target.to_owned(), true)]);
+        assert_eq!(targets("type=glob,src=/dev/nul?,dst=/x/,ro"), null("/x/null"));
+        assert_eq!(targets("type=glob,src=/dev/nul*,ro"), null("/dev/null"));
+        for (text, want) in [
+            ("type=glob,src=dev/*", "invalid glob path \"dev/*\": must be absolute"),
+            ("type=glob,src=/dev/nowhere*,dst=/x", "no file paths matching glob \"/dev/nowhere*\""),
+            (
+                "type=glob,src=/*/null,dst=/x",
+                "the pattern /*/null is not supported yet: only * and ? in a file's name",
+            ),
+            (
+                "type=glob,src=/dev/[n]ull",
+                "the pattern /dev/[n]ull is not supported yet: only * and ? in a file's name",
+            ),
+        ] {
+            assert_eq!(targets(text).unwrap_err(), want);
+        }
+    }
+
     fn option(kind: MountKind, target: &str, read_only: bool) -> MountOption {
         MountOption { read_only, ..MountOption::new(kind, target).given_by(Given::Mount) }
     }
@@ -403,7 +476,6 @@ mod tests {
                 "invalid mount config for type \"tmpfs\": field Source must not be specified",
             ),
             ("type=tmpfs,dst=x", "invalid mount path: 'x' mount path must be absolute"),
-            ("type=glob,src=/a*,dst=/x", "mount type glob is not supported yet"),
             ("type=image,dst=/x", "invalid mount config for type \"image\": field Source must not be empty"),
             (
                 "dst=/x,src=data,volume-driver=nfs",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::config::env;
-use crate::store::options::EnvironmentRules;
+use crate::store::options::{EnvironmentRules, HostsFile, ImageVolumes};
 
 /// Where a host keeps its time zones.
 const ZONES: &str = "/usr/share/zoneinfo";
@@ -19,6 +19,9 @@ pub struct PodmanFlags {
     /// The architecture of the image
     #[arg(long, value_name = "architecture")]
     arch: Option<String>,
+    /// Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc
+    #[arg(long, value_name = "directory", value_delimiter = ',', value_parser = super::mounts::target_path)]
+    pub chrootdirs: Vec<String>,
     /// Control groups for the container: disabled, since none are made
     #[arg(long, value_name = "mode")]
     cgroups: Option<String>,
@@ -31,9 +34,18 @@ pub struct PodmanFlags {
     /// Set a variable by what the image has: PATH=${PATH}:/more
     #[arg(long, value_name = "name=value", value_parser = super::variables::variable)]
     env_merge: Vec<String>,
+    /// Begin /etc/hosts with this file's lines; 'none' begins with nothing
+    #[arg(long, value_name = "file")]
+    hosts_file: Option<String>,
     /// Pass our proxy variables on
     #[arg(long)]
     http_proxy: bool,
+    /// What becomes of the volumes that the image declares: anonymous, tmpfs or ignore
+    #[arg(long, value_name = "mode", value_parser = image_volume)]
+    pub image_volume: Option<ImageVolumes>,
+    /// With --init, take this program of the host as the init
+    #[arg(long, value_name = "file")]
+    init_path: Option<PathBuf>,
     /// Leave /etc/hostname as the image has it
     #[arg(long)]
     no_hostname: bool,
@@ -70,6 +82,16 @@ pub struct PodmanFlags {
     /// The variant of the image's architecture
     #[arg(long, value_name = "variant")]
     variant: Option<String>,
+}
+
+/// Reads `--image-volume`; `bind` is podman's older word for anonymous volumes.
+fn image_volume(text: &str) -> Result<ImageVolumes, String> {
+    match text {
+        "anonymous" | "bind" => Ok(ImageVolumes::Anonymous),
+        "tmpfs" => Ok(ImageVolumes::Tmpfs),
+        "ignore" => Ok(ImageVolumes::Ignore),
+        _ => Err("must be one of anonymous, tmpfs or ignore".to_owned()),
+    }
 }
 
 impl PodmanFlags {
@@ -139,8 +161,33 @@ impl PodmanFlags {
         }
     }
 
+    /// What `/etc/hosts` begins with.
+    pub fn hosts_file(&self) -> Result<Option<HostsFile>> {
+        Ok(match self.hosts_file.as_deref() {
+            None | Some("") => None,
+            Some("none") => Some(HostsFile::Empty),
+            Some("image") => bail!("--hosts-file image is not supported yet"),
+            Some(path) if path.starts_with('/') => Some(HostsFile::File(path.into())),
+            Some(path) => bail!("--hosts-file {path}: must be an absolute path, or 'none'"),
+        })
+    }
+
+    /// The program of `--init-path`, which must be there.
+    pub fn init_path(&self, init: bool) -> Result<Option<PathBuf>> {
+        let Some(path) = &self.init_path else { return Ok(None) };
+        if !init {
+            bail!("--init-path needs --init");
+        }
+        let found =
+            path.canonicalize().with_context(|| format!("container-init binary {}", path.display()))?;
+        Ok(Some(found))
+    }
+
     /// Which of the files in `/etc` stay the image's.
     pub fn image_files(&self, added_hosts: bool) -> Result<Vec<String>> {
+        if self.no_hosts && self.hosts_file.is_some() {
+            bail!("--no-hosts and --hosts-file cannot be set together");
+        }
         if self.no_hosts && added_hosts {
             bail!("--no-hosts and --add-host cannot be set together");
         }

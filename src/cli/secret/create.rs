@@ -19,6 +19,9 @@ pub struct Args {
     /// The driver; there is only the one that keeps files of yours alone, unencrypted
     #[arg(long, short, value_name = "driver", default_value = FILE)]
     driver: String,
+    /// Leave a secret that has the name as it is, and show its id
+    #[arg(long, conflicts_with = "replace")]
+    ignore: bool,
     /// Take the data from the variable that is named in place of the file
     #[arg(long)]
     env: bool,
@@ -56,8 +59,15 @@ impl Action for Args {
             (false, "-") => read(io::stdin().lock()).context("read standard input")?,
             (false, path) => File::open(path).and_then(read).with_context(|| format!("open {path}"))?,
         };
+        let engine = session.engine()?;
+        if self.ignore
+            && let Some(id) = secrets::id_of(&engine, name)?
+        {
+            out::line(&id)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let labels = variables::labels(&[] as &[PathBuf], &self.label)?;
-        out::line(&secrets::create(&session.engine()?, name, &data, labels, self.replace)?)?;
+        out::line(&secrets::create(&engine, name, &data, labels, self.replace)?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,7 +1,6 @@
 //! `secret`: the verbs about secrets, one file each.
 
 pub mod create;
-pub mod exists;
 pub mod inspect;
 pub mod ls;
 pub mod rm;
