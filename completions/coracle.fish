@@ -140,13 +140,15 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l shm-size -d '
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-signal -d 'The signal that stops the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l storage-opt -d 'Options of the storage driver: there are none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l subgidname -d 'Map the group ids that /etc/subgid gives to a name' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l subuidname -d 'Map the user ids that /etc/subuid gives to a name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=,uidmapping=, gidmapping=] (ids of its own), nomap (you are nobody inside), container:NAME or ns:PATH' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -156,6 +158,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l cert-dir -d '
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l creds -d 'Use these credentials' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l retry -d 'How often to try again after a failure (default 4)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-entry -d 'The line of /etc/group for the container\'s group, with $GROUPNAME, $GID and $USERLIST' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l hostuser -d 'Make a user of the host known inside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l passwd-entry -d 'The line of /etc/passwd for the container\'s user, with $USERNAME, $UID, $GID, $NAME and $HOME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l arch -d 'The architecture of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
@@ -188,6 +193,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l rm -d 'Remove
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s t -l tty -d 'Give the container a terminal'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tls-verify -d 'Check the registry\'s certificate (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l passwd -d 'Add lines for the user to /etc/passwd and /etc/group (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -370,13 +376,15 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l shm-size -d 'The
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-signal -d 'The signal that stops the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l storage-opt -d 'Options of the storage driver: there are none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l subgidname -d 'Map the group ids that /etc/subgid gives to a name' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l subuidname -d 'Map the user ids that /etc/subuid gives to a name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=,uidmapping=, gidmapping=] (ids of its own), nomap (you are nobody inside), container:NAME or ns:PATH' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -386,6 +394,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l cert-dir -d 'Loo
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l creds -d 'Use these credentials' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l retry -d 'How often to try again after a failure (default 4)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-entry -d 'The line of /etc/group for the container\'s group, with $GROUPNAME, $GID and $USERLIST' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l hostuser -d 'Make a user of the host known inside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l passwd-entry -d 'The line of /etc/passwd for the container\'s user, with $USERNAME, $UID, $GID, $NAME and $HOME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l arch -d 'The architecture of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
@@ -418,6 +429,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l rm -d 'Remove th
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s t -l tty -d 'Give the container a terminal'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tls-verify -d 'Check the registry\'s certificate (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l passwd -d 'Add lines for the user to /etc/passwd and /etc/group (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -565,13 +577,15 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'The signal that stops the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l storage-opt -d 'Options of the storage driver: there are none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l subgidname -d 'Map the group ids that /etc/subgid gives to a name' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l subuidname -d 'Map the user ids that /etc/subuid gives to a name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=,uidmapping=, gidmapping=] (ids of its own), nomap (you are nobody inside), container:NAME or ns:PATH' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -581,6 +595,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l creds -d 'Use these credentials' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l retry -d 'How often to try again after a failure (default 4)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-entry -d 'The line of /etc/group for the container\'s group, with $GROUPNAME, $GID and $USERLIST' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l hostuser -d 'Make a user of the host known inside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l passwd-entry -d 'The line of /etc/passwd for the container\'s user, with $USERNAME, $UID, $GID, $NAME and $HOME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l arch -d 'The architecture of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
@@ -613,6 +630,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Give the container a terminal'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tls-verify -d 'Check the registry\'s certificate (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l passwd -d 'Add lines for the user to /etc/passwd and /etc/group (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
@@ -764,13 +782,15 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'The signal that stops the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds to wait after that before the container is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l storage-opt -d 'Options of the storage driver: there are none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l subgidname -d 'Map the group ids that /etc/subgid gives to a name' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l subuidname -d 'Map the user ids that /etc/subuid gives to a name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Set a kernel parameter of the container\'s namespaces' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d 'Seconds that the container may run before it is killed' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs: target[:options]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uidmap -d 'Map user ids: [+]container:[@]host[:count], where host counts 0 for you and 1 up for your subordinate ids, with @ as the host does' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Set a limit of the container\'s processes: name=soft[:hard]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its own), nomap (you are nobody inside) or container:NAME' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l userns -d 'The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=,uidmapping=, gidmapping=] (ids of its own), nomap (you are nobody inside), container:NAME or ns:PATH' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s v -l volume -d 'Mount a directory of the host or a volume: [source:]target[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d 'The driver of new volumes; there is only the local one' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
@@ -780,6 +800,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l creds -d 'Use these credentials' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l retry -d 'How often to try again after a failure (default 4)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l retry-delay -d 'How long to wait before the second try (default 500ms); each further one doubles it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-entry -d 'The line of /etc/group for the container\'s group, with $GROUPNAME, $GID and $USERLIST' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l hostuser -d 'Make a user of the host known inside' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l passwd-entry -d 'The line of /etc/passwd for the container\'s user, with $USERNAME, $UID, $GID, $NAME and $HOME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l arch -d 'The architecture of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l chrootdirs -d 'Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroups -d 'Control groups for the container: disabled, since none are made' -r
@@ -812,6 +835,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d 'Take a directory as the root filesystem, instead of an image'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s t -l tty -d 'Give the container a terminal'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tls-verify -d 'Check the registry\'s certificate (default true)'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l passwd -d 'Add lines for the user to /etc/passwd and /etc/group (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-host -d 'Pass all our variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l http-proxy -d 'Pass our proxy variables on'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d 'Leave /etc/hostname as the image has it'

@@ -334,3 +334,70 @@ fn defaults_of_a_file() {
     sandbox.run("rm -f kept plain").success();
     sandbox.assert_no_traces();
 }
+
+#[test]
+fn entries_in_the_user_databases() {
+    let sandbox = Sandbox::with_busybox();
+    let last = |flags: &str| {
+        let script = "tail -n 1 /etc/passwd; tail -n 1 /etc/group";
+        sandbox.run(&format!("run --rm --network none {flags} busybox sh -c '{script}'"))
+    };
+    let usual = last("-u 77:88").success().out();
+    let entries =
+        "--passwd-entry '$USERNAME:x:$UID:$GID:$NAME:$HOME:/bin/ash' --group-entry '$GROUPNAME:x:$GID:'";
+    last(&format!("-u 77:88 {entries}")).success().stdout("77:x:77:88:container user:/:/bin/ash\n88:x:88:\n");
+    last(&format!("-u 77:88 --passwd=false {entries}")).success().stdout(&usual);
+    last(&format!("-u alice {entries}")).success().stdout(&usual);
+    let hosts = last("--hostuser daemon").success().out();
+    assert!(hosts.starts_with("daemon:*:1:1:") || hosts == usual, "{hosts}");
+    last("--hostuser no.such.user").code(125).stderr_has("unable to find user no.such.user").one_clear_line();
+    last("--passwd-entry x").code(125).stderr_has("invalid entry");
+}
+
+#[test]
+fn a_namespace_by_its_path_and_ranges_by_a_name() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    let map = |flags: &str| {
+        sandbox
+            .run(&format!("run --rm --network none {flags} busybox sh -c 'tr -s \" \" </proc/self/uid_map'"))
+    };
+    sandbox.run("run -d --name owner --network none --userns auto:size=1500 busybox sleep 1000").success();
+    let pid = sandbox.inspect("owner", "State.Pid");
+    let path = format!("/proc/{pid}/ns/user");
+    let same = sandbox.run("exec owner sh -c 'tr -s \" \" </proc/self/uid_map'").success().out();
+    map(&format!("--userns ns:{path}")).success().stdout(&same);
+    sandbox
+        .run(&format!(
+            "run --rm --network none --userns ns:{path} busybox sh -c 'touch /x; stat -c %u /x /bin'"
+        ))
+        .success()
+        .stdout("0\n0\n");
+    map("--userns ns:/etc/passwd").code(125).stderr_has("it is no namespace").one_clear_line();
+    map("--userns ns:/proc/self/ns/none").code(125).stderr_has("open the user namespace").one_clear_line();
+    map("--userns ns:/proc/1/ns/user").code(125).one_clear_line();
+
+    // Ids of the user's own choice in a range of the container's own.
+    let shared = sandbox.directory("shared").display().to_string();
+    let line = format!(
+        "run --rm --network none -u 1000 --userns auto:size=1500,uidmapping=1000:0:1,gidmapping=2000:0 \
+         -v {shared}:/shared busybox touch /shared/mine"
+    );
+    sandbox.run(&line).success();
+    assert_eq!(std::fs::metadata(format!("{shared}/mine")).expect("the file").uid(), uid());
+    map("--userns auto:size=9,uidmapping=0:@1:5").code(125).stderr_has("not yours").one_clear_line();
+
+    let name = sandbox.witness("id -un").line();
+    let listed = std::fs::read_to_string("/etc/subuid").unwrap_or_default();
+    let own = listed.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))?.split_once(':'));
+    match own {
+        Some((_, count)) => {
+            map(&format!("--subuidname {name}")).success().stdout(&format!(" 0 1 {count}\n"));
+        }
+        None => crate::support::say_skipped("the ranges are not by name"),
+    }
+    map("--subuidname no.such.name").code(125).stderr_has("no subordinate ids of").one_clear_line();
+    map(&format!("--subuidname {name} --uidmap 0:1:5")).code(125).stderr_has("conflicting options");
+    sandbox.run("rm -f owner").success();
+    sandbox.assert_no_traces();
+}

@@ -11,8 +11,9 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use oci_spec::runtime::Spec;
 
+use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
-use super::userns::{self, Identity};
+use super::userns;
 use super::{
     Engine, access, driver, events, files, logging, mounts, namespace, remove, requires, secrets, sharing,
     shift, vfs,
@@ -130,7 +131,7 @@ impl Draft {
         let mut around = surroundings(engine, &record.options, &record.id, gids.largest())?;
         (around.has_tty_group, around.has_root_group) =
             (gids.outside(5).is_some(), gids.outside(0).is_some());
-        around.identity = userns::identity(&record.options, spec::workdir(&record.options, &image));
+        around.identity = accounts::identity(&record.options, spec::workdir(&record.options, &image))?;
         files::write(&directory, &record.options, &around.hostname)?;
         let spec = spec::build(&record.options, &image, &around)?;
         file::write_new(&directory.join("config.json"), &serde_json::to_vec(&spec)?, durability)?;

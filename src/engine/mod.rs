@@ -4,6 +4,7 @@
 //! is single-threaded all through: what needs threads runs in a forked child ([`namespace::run_inside`]).
 
 mod access;
+mod accounts;
 pub mod attach;
 pub mod changes;
 pub mod check;

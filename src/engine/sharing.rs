@@ -89,6 +89,15 @@ pub fn open(engine: &Engine, record: &Record) -> Result<Option<(UserNamespace, J
     if let UsernsMode::Container { id } = &record.options.userns.mode {
         owners.extend(owner(engine, &NamespaceMode::Container { id: id.clone() }, "user")?);
     }
+    if let UsernsMode::Path { path } = &record.options.userns.mode {
+        if !owners.is_empty() {
+            bail!(
+                "conflicting options: --userns {} and a namespace of a container",
+                record.options.userns.raw
+            );
+        }
+        return Ok(Some((UserNamespace::at(path)?, joined)));
+    }
     let Some(first) = owners.first() else { return Ok(None) };
     for other in &owners[1..] {
         if user_namespace(other)? != user_namespace(first)? {

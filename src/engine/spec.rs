@@ -14,7 +14,7 @@ use oci_spec::runtime::{
     SpecBuilder, UserBuilder,
 };
 
-use super::userns::Identity;
+use super::accounts::Identity;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::identity::DEFAULT_PATH;

@@ -1,9 +1,9 @@
-//! The ids of a container: from what was asked to maps, and to the user it runs as. Mostly pure.
+//! The ids of a container: from what was asked to maps. Mostly pure.
 //!
 //! The maps that a container has are on its record, and nowhere else: `Record::maps`. `None` there is the
 //! user's own namespace, in which the user is root.
 
-use std::fs;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -13,8 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use super::Engine;
 use crate::base::hint::{HintExt, Hinted};
 use crate::base::idmap::{IdMap, IdMaps, IdRange, NOBODY};
-use crate::config::{env, subid};
-use crate::runtime::userns::{UserMaps, subid_hint};
+use crate::runtime::userns::{UserMaps, UserNamespace, subid_hint};
 use crate::store::options::ContainerOptions;
 use crate::store::ranges;
 use crate::store::userns::{MapFlag, UsernsMode};
@@ -24,47 +23,6 @@ use crate::sys::path::Dir;
 const AUTO_SIZE: u32 = 1024;
 /// Far beyond any real user database.
 const DATABASE_LIMIT: u64 = 4 << 20;
-
-/// Who uses this engine.
-pub struct Caller {
-    pub uid: u32,
-    pub gid: u32,
-    pub name: String,
-    /// The name of the group `gid`.
-    pub group: String,
-    pub home: String,
-}
-
-/// What a user namespace means for the program in it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Identity {
-    /// The user unless one was named, as `uid:gid`.
-    pub user: Option<String>,
-    /// `USER` for the program.
-    pub name: Option<String>,
-    /// Lines that `/etc/passwd` and `/etc/group` inside get, where they have none of the same id.
-    pub passwd: Vec<String>,
-    pub group: Vec<String>,
-}
-
-impl Caller {
-    /// Reads the host's user database.
-    pub fn read() -> Self {
-        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-        let name = subid::login_name(&passwd, uid).map(str::to_owned).or_else(|| env::value("USER"));
-        let home = env::directory("HOME").unwrap_or_else(|| "/".into());
-        Self {
-            uid,
-            gid,
-            name: name.unwrap_or_else(|| uid.to_string()),
-            // A line of /etc/group has its name and its number where one of /etc/passwd has them.
-            group: subid::login_name(&groups, gid).map_or_else(|| gid.to_string(), str::to_owned),
-            home: home.to_string_lossy().into_owned(),
-        }
-    }
-}
 
 /// Decides on the maps of a new container; `None` is the user's own namespace.
 pub fn settle(
@@ -76,7 +34,14 @@ pub fn settle(
     let wanted = match &options.userns.mode {
         UsernsMode::Host => None,
         UsernsMode::NoMap => Some(no_map(&user.maps)?),
-        UsernsMode::Auto { size } => Some(automatic(engine, options, id, *size, &user.maps)?),
+        UsernsMode::Auto { size, uids, gids } => {
+            let maps = automatic(engine, options, id, *size, &user.maps)?;
+            Some(IdMaps {
+                uids: forced(maps.uids, uids, &user.maps.uids)?,
+                gids: forced(maps.gids, gids, &user.maps.gids)?,
+            })
+        }
+        UsernsMode::Path { path } => Some(of_path(path, &user.maps)?),
         UsernsMode::Container { id } => engine.containers().load(id)?.maps,
         UsernsMode::Maps { uids, gids } => {
             let (for_users, for_groups) =
@@ -169,7 +134,7 @@ fn database(layer: &Path, path: &str) -> Option<String> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = Dir::open(layer).ok()?.open_file(path, flags, Mode::empty()).ok()?;
     let mut text = Vec::new();
-    fs::File::from(file).take(DATABASE_LIMIT).read_to_end(&mut text).ok()?;
+    File::from(file).take(DATABASE_LIMIT).read_to_end(&mut text).ok()?;
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -182,15 +147,7 @@ fn written(flags: &[MapFlag], user: &IdMap) -> Result<IdMap> {
         map.push(IdRange { inside: 0, outside: 0, count: all });
     }
     for flag in flags {
-        let outside = if flag.of_host { of_host(flag, user)? } else { flag.outside };
-        let range = IdRange { inside: flag.inside, outside, count: flag.count };
-        if u64::from(outside) + u64::from(flag.count) > u64::from(all) {
-            return Err(anyhow!(
-                "map {} ids from {outside}: there are only {all}, yours and the subordinate ones",
-                flag.count
-            ))
-            .hint(|| too_small(outside.saturating_add(flag.count)));
-        }
+        let range = placed(flag, user)?;
         if flag.adds {
             map = map.into_iter().flat_map(|other| without(other, range)).collect();
         }
@@ -200,16 +157,57 @@ fn written(flags: &[MapFlag], user: &IdMap) -> Result<IdMap> {
     Ok(IdMap(map))
 }
 
-/// An id of the host as one of the user's namespace; all of a range must be there one after the other.
-fn of_host(flag: &MapFlag, user: &IdMap) -> Result<u32> {
+/// A map in which some ids are where the user wants them: `--userns auto:uidmapping=`.
+fn forced(map: IdMap, flags: &[MapFlag], user: &IdMap) -> Result<IdMap> {
+    let mut map = map.0;
+    for flag in flags {
+        let range = placed(flag, user)?;
+        map = map.into_iter().flat_map(|other| without(other, range)).collect();
+        map.push(range);
+    }
+    Ok(IdMap(map))
+}
+
+/// The range that a flag describes, which must be the user's own.
+fn placed(flag: &MapFlag, user: &IdMap) -> Result<IdRange> {
+    let range = IdRange { inside: flag.inside, outside: flag.outside, count: flag.count };
+    let range = if flag.of_host { of_host(range, user)? } else { range };
+    let all = user.largest() + 1;
+    if u64::from(range.outside) + u64::from(range.count) > u64::from(all) {
+        return Err(anyhow!(
+            "map {} ids from {}: there are only {all}, yours and the subordinate ones",
+            range.count,
+            range.outside
+        ))
+        .hint(|| too_small(range.outside.saturating_add(range.count)));
+    }
+    Ok(range)
+}
+
+/// A range of ids of the host as one of ids of the user's namespace; all must be there one after the other.
+fn of_host(wanted: IdRange, user: &IdMap) -> Result<IdRange> {
     let holds = |range: &&IdRange| {
-        flag.outside >= range.outside
-            && flag.outside - range.outside <= range.count.saturating_sub(flag.count)
+        wanted.outside >= range.outside
+            && wanted.outside - range.outside <= range.count.saturating_sub(wanted.count)
+            && wanted.count <= range.count
     };
-    let range = user.0.iter().find(holds);
-    range.map(|range| range.inside + (flag.outside - range.outside)).with_context(|| {
-        format!("map {} ids from {} of the host: they are not yours", flag.count, flag.outside)
-    })
+    let range = user.0.iter().find(holds).with_context(|| {
+        format!("map {} ids from {} of the host: they are not yours", wanted.count, wanted.outside)
+    })?;
+    Ok(IdRange { outside: range.inside + (wanted.outside - range.outside), ..wanted })
+}
+
+/// The maps of a user namespace that somebody has made.
+fn of_path(path: &Path, user: &IdMaps) -> Result<IdMaps> {
+    let attempt = || -> Result<IdMaps> {
+        let found = UserNamespace::at(path)?.maps()?;
+        let within = |map: IdMap, user: &IdMap| {
+            let ranges: Result<Vec<IdRange>> = map.0.into_iter().map(|range| of_host(range, user)).collect();
+            ranges.map(IdMap)
+        };
+        Ok(IdMaps { uids: within(found.uids, &user.uids)?, gids: within(found.gids, &user.gids)? })
+    };
+    attempt().with_context(|| format!("--userns ns:{}", path.display()))
 }
 
 /// What is left of a range without the ids of another, on either side.
@@ -281,31 +279,6 @@ fn too_small(size: u32) -> String {
     format!("ask for fewer, or get more: {hint}")
 }
 
-/// The user, the variables and the entries in the user databases that come with a user namespace. `workdir` is
-/// where the program starts.
-pub fn identity(options: &ContainerOptions, workdir: &str) -> Identity {
-    let UsernsMode::KeepId { uid, gid, .. } = options.userns.mode else { return Identity::default() };
-    kept_identity(options, &Caller::read(), (uid, gid), workdir)
-}
-
-fn kept_identity(
-    options: &ContainerOptions,
-    caller: &Caller,
-    (uid, gid): (Option<u32>, Option<u32>),
-    workdir: &str,
-) -> Identity {
-    let (uid, gid) = (uid.unwrap_or(caller.uid), gid.unwrap_or(caller.gid));
-    // Its home is the host's only where that can be seen.
-    let is_there = options.mounts.iter().any(|mount| Path::new(&caller.home).starts_with(&mount.target));
-    let home = if is_there { caller.home.as_str() } else { workdir };
-    Identity {
-        user: options.user.is_none().then(|| format!("{uid}:{gid}")),
-        name: options.user.is_none().then(|| caller.name.clone()),
-        passwd: vec![format!("{}:*:{uid}:{gid}:{},,,:{home}:/bin/sh", caller.name, caller.name)],
-        group: vec![format!("{}:x:{gid}:{}", caller.group, caller.name)],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,18 +334,5 @@ mod tests {
             let error = of(flags).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
-    }
-
-    #[test]
-    fn an_entry_for_the_user() {
-        let caller =
-            Caller { uid: 7, gid: 8, name: "eve".into(), group: "staff".into(), home: "/home/eve".into() };
-        let mut options = ContainerOptions::default();
-        let identity = kept_identity(&options, &caller, (None, Some(9)), "/srv");
-        assert_eq!(identity.user.as_deref(), Some("7:9"));
-        assert_eq!(identity.passwd, ["eve:*:7:9:eve,,,:/srv:/bin/sh"]);
-        assert_eq!(identity.group, ["staff:x:9:eve"]);
-        options.user = Some("root".into());
-        assert_eq!(kept_identity(&options, &caller, (None, None), "/").user, None);
     }
 }

@@ -21,6 +21,9 @@ use crate::config::{env, subid};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::{exec, namespace, socket};
 
+/// What statfs(2) calls the filesystem of namespaces: `NSFS_MAGIC` of linux/magic.h.
+const NSFS_MAGIC: i64 = 0x6e73_6673;
+
 /// Which ids exist in this user's namespace, those outside being the host's, and who may write that down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserMaps {
@@ -186,6 +189,44 @@ impl UserNamespace {
     pub fn beneath(process: impl AsFd) -> io::Result<Self> {
         let fd = rustix::fs::openat(process, "ns/user", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { fd, _holder: None })
+    }
+
+    /// Takes a user namespace by the path of a file, such as `/proc/123/ns/user`.
+    pub fn at(path: &Path) -> Result<Self> {
+        let attempt = || format!("open the user namespace {}", path.display());
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).with_context(attempt)?;
+        if rustix::fs::fstatfs(&fd).with_context(attempt)?.f_type as i64 != NSFS_MAGIC {
+            return Err(anyhow!("it is no namespace")).with_context(attempt);
+        }
+        Ok(Self { fd, _holder: None })
+    }
+
+    /// Its maps as they are seen from here: the kernel tells them only of a process in it.
+    pub fn maps(&self) -> Result<IdMaps> {
+        let (read, write) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).context("make a pipe")?;
+        let (inside, ready) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).context("make a pipe")?;
+        match clone::clone(Namespaces::default()).context("fork")? {
+            Forked::Parent(child) => {
+                drop((read, ready));
+                if rustix::io::read(&inside, &mut [0u8; 1]).context("hear from the child")? == 0 {
+                    bail!("enter the user namespace: it is not yours");
+                }
+                let map = |name| IdMap(read_own_map(&format!("/proc/{}/{name}", child.pid())));
+                let maps = IdMaps { uids: map("uid_map"), gids: map("gid_map") };
+                drop(write);
+                Ok(maps)
+            }
+            Forked::Child => {
+                drop((write, inside));
+                if namespace::join(self.fd.as_fd()).is_ok() && rustix::io::write(&ready, b"i").is_ok() {
+                    let _ = rustix::io::read(&read, &mut [0u8; 1]);
+                }
+                clone::exit_now(0)
+            }
+        }
     }
 
     /// A second handle of the same namespace, which does not keep the child that it was made with.

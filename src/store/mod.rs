@@ -19,6 +19,7 @@
 //! Nothing in `tmp/` is believed after its process is gone. Every document is written beside its place
 //! and renamed; every directory is made in `tmp/` and renamed.
 
+pub mod accounts;
 pub mod backing;
 pub mod blobs;
 pub mod containers;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::accounts::AccountOptions;
 pub use super::mounts::{MountKind, MountOption};
 use super::userns::UsernsMode;
 pub use super::userns::UsernsOptions;
@@ -100,6 +101,8 @@ pub struct ContainerOptions {
     pub supervisor_pidfile: Option<PathBuf>,
     /// `--userns` and what belongs to it.
     pub userns: UsernsOptions,
+    #[serde(skip_serializing_if = "AccountOptions::is_default")]
+    pub accounts: AccountOptions,
     pub log: LogOptions,
     pub attached: Attached,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,7 @@
 //! `--userns` as it is kept in a container's record: what was asked, not yet the ids that it came to.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// The user namespace that a container was asked to have.
@@ -22,8 +24,16 @@ pub enum UsernsMode {
     KeepId { uid: Option<u32>, gid: Option<u32>, size: Option<u32> },
     /// The subordinate ids alone: the user is nobody inside.
     NoMap,
-    /// So many subordinate ids for this container alone.
-    Auto { size: Option<u32> },
+    /// So many subordinate ids for this container alone, but for those that are to be mapped otherwise.
+    Auto {
+        size: Option<u32>,
+        #[serde(default)]
+        uids: Vec<MapFlag>,
+        #[serde(default)]
+        gids: Vec<MapFlag>,
+    },
+    /// A user namespace that is there.
+    Path { path: PathBuf },
     /// The user namespace of another container, by its id.
     Container { id: String },
     /// `--uidmap` and `--gidmap`; where one is not given, it is like the other.

@@ -67,7 +67,9 @@ impl CreateFlags {
         let is_shared = |mode: &Option<NamespaceMode>| matches!(mode, Some(NamespaceMode::Container { .. }));
         let shares = [&modes.ipc, &modes.pid, &modes.uts].into_iter().any(is_shared)
             || self.network.as_ref().is_some_and(|network| network.starts_with(OF_CONTAINER));
-        let has_maps = !self.uidmap.is_empty() || !self.gidmap.is_empty();
+        let names = [&self.subuidname, &self.subgidname];
+        let has_maps =
+            !self.uidmap.is_empty() || !self.gidmap.is_empty() || names.into_iter().any(Option::is_some);
         // Who shares a namespace has the ids of its owner, whatever is usual.
         if shares || has_maps || env::value("PODMAN_USERNS").is_some() {
             return Ok(());

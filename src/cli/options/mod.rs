@@ -3,6 +3,7 @@
 //! What docker checks while it reads a flag is a `value_parser` here; what it checks afterwards is in
 //! [`CreateFlags::into_options`]. Messages are docker's.
 
+pub mod accounts;
 mod defaults;
 pub mod health;
 pub mod logging;
@@ -188,6 +189,12 @@ pub struct CreateFlags {
     /// Options of the storage driver: there are none
     #[arg(long, value_name = "option", hide = true)]
     storage_opt: Vec<String>,
+    /// Map the group ids that /etc/subgid gives to a name
+    #[arg(long, value_name = "name")]
+    subgidname: Option<String>,
+    /// Map the user ids that /etc/subuid gives to a name
+    #[arg(long, value_name = "name")]
+    subuidname: Option<String>,
     /// Set a kernel parameter of the container's namespaces
     #[arg(long, value_name = "name=value", value_parser = resources::sysctl)]
     sysctl: Vec<(String, String)>,
@@ -210,8 +217,8 @@ pub struct CreateFlags {
     /// The user, and the group: name|uid[:group|gid]
     #[arg(long, short, value_name = "user")]
     user: Option<String>,
-    /// The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=] (ids of its
-    /// own), nomap (you are nobody inside) or container:NAME
+    /// The user namespace: host, keep-id[:uid=,gid=,size=] (you are the same user inside), auto[:size=,uidmapping=,
+    /// gidmapping=] (ids of its own), nomap (you are nobody inside), container:NAME or ns:PATH
     #[arg(long, value_name = "mode", value_parser = userns::mode)]
     userns: Option<UsernsOptions>,
     /// Mount a directory of the host or a volume: [source:]target[:ro]
@@ -228,6 +235,8 @@ pub struct CreateFlags {
     workdir: Option<String>,
     #[command(flatten)]
     pub registry: RegistryFlags,
+    #[command(flatten)]
+    accounts: accounts::AccountFlags,
     #[command(flatten)]
     podman: podman::PodmanFlags,
     #[command(flatten)]
@@ -312,7 +321,14 @@ impl CreateFlags {
                 .transpose()
                 .map_err(anyhow::Error::msg)?,
         };
-        let userns_options = userns::options(userns, self.uidmap, self.gidmap).map_err(anyhow::Error::msg)?;
+        let maps = match userns::of_names(self.subuidname.as_deref(), self.subgidname.as_deref())? {
+            Some(_) if !self.uidmap.is_empty() || !self.gidmap.is_empty() => {
+                bail!("conflicting options: --subuidname or --subgidname, and --uidmap or --gidmap")
+            }
+            Some(maps) => maps,
+            None => (self.uidmap, self.gidmap),
+        };
+        let userns_options = userns::options(userns, maps.0, maps.1).map_err(anyhow::Error::msg)?;
         Ok(ContainerOptions {
             image,
             rootfs,
@@ -371,6 +387,7 @@ impl CreateFlags {
             supervisor_pidfile,
             log: logging::options(self.log_driver, &self.log_opt)?,
             userns: userns_options,
+            accounts: self.accounts.options(),
             // What `create` says of itself, and `run` without -d or -a.
             attached: Attached { stdin: self.interactive, ..Attached::default() },
             secrets: self.secret,

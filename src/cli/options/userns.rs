@@ -1,6 +1,14 @@
 //! `--userns`: podman's syntax, of which docker knows `host`.
 
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::config::subid;
 use crate::store::userns::{MapFlag, UsernsMode, UsernsOptions};
+
+/// No user's number: a name is looked for alone.
+const NO_ONE: u32 = u32::MAX;
 
 /// Reads `--userns`, or the default of a configuration.
 pub fn mode(text: &str) -> Result<UsernsOptions, String> {
@@ -10,11 +18,12 @@ pub fn mode(text: &str) -> Result<UsernsOptions, String> {
         ("keep-id", options) => keep_id(options)?,
         ("nomap", None) => UsernsMode::NoMap,
         ("auto", options) => auto(options)?,
+        ("ns", Some(path)) if path.starts_with('/') => UsernsMode::Path { path: path.into() },
         ("container", Some(id)) if !id.is_empty() => UsernsMode::Container { id: id.to_owned() },
         _ => {
             return Err(format!(
-                "invalid user namespace mode {text:?}: host, keep-id[:uid=,gid=,size=], auto[:size=], nomap or \
-                 container:NAME"
+                "invalid user namespace mode {text:?}: host, keep-id[:uid=,gid=,size=], \
+                 auto[:size=,uidmapping=,gidmapping=], nomap, container:NAME or ns:PATH"
             ));
         }
     };
@@ -40,17 +49,51 @@ fn keep_id(options: Option<&str>) -> Result<UsernsMode, String> {
 }
 
 fn auto(options: Option<&str>) -> Result<UsernsMode, String> {
-    let mut size = None;
+    let (mut size, mut uids, mut gids) = (None, Vec::new(), Vec::new());
     for option in options.into_iter().flat_map(|options| options.split(',')) {
-        let value = option.strip_prefix("size=").ok_or_else(|| {
-            format!(
-                "unknown option {option:?} of --userns auto: size (for single ids: --uidmap and --gidmap)"
-            )
-        })?;
-        let number = id(value).filter(|size| *size > 0);
-        size = Some(number.ok_or_else(|| format!("invalid size of --userns auto: {value:?}"))?);
+        let (key, value) = option.split_once('=').unwrap_or((option, ""));
+        match key {
+            "size" => {
+                let number = id(value).filter(|size| *size > 0);
+                size = Some(number.ok_or_else(|| format!("invalid size of --userns auto: {value:?}"))?);
+            }
+            "uidmapping" => uids.push(map(value)?),
+            "gidmapping" => gids.push(map(value)?),
+            _ => {
+                return Err(format!(
+                    "unknown option {key:?} of --userns auto: size, uidmapping or gidmapping"
+                ));
+            }
+        }
     }
-    Ok(UsernsMode::Auto { size })
+    Ok(UsernsMode::Auto { size, uids, gids })
+}
+
+/// Two maps, of users and of groups.
+type Maps = (Vec<MapFlag>, Vec<MapFlag>);
+
+/// The maps of `--subuidname` and `--subgidname`: what the host has given to these names, from 0 up. Where one is not
+/// said, it is like the other.
+pub fn of_names(users: Option<&str>, groups: Option<&str>) -> Result<Option<Maps>> {
+    let (Some(for_users), Some(for_groups)) = (users.or(groups), groups.or(users)) else { return Ok(None) };
+    let read = |file: &str, name: &str| {
+        let ranges = subid::read(Path::new(file), Some(name), NO_ONE);
+        if ranges.is_empty() {
+            bail!("no subordinate ids of {name:?} in {file}");
+        }
+        Ok(one_after_the_other(&ranges))
+    };
+    Ok(Some((read("/etc/subuid", for_users)?, read("/etc/subgid", for_groups)?)))
+}
+
+fn one_after_the_other(ranges: &[subid::IdRange]) -> Vec<MapFlag> {
+    let mut inside = 0;
+    let place = |range: &subid::IdRange| {
+        let flag = MapFlag { inside, outside: range.start, count: range.count, of_host: true, adds: false };
+        inside = range.count.saturating_add(inside);
+        flag
+    };
+    ranges.iter().map(place).collect()
 }
 
 /// Reads `--uidmap` and `--gidmap`.
@@ -117,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn ranges_of_a_name() {
+        let ranges = [subid::IdRange { start: 500, count: 10 }, subid::IdRange { start: 90, count: 1 }];
+        let flags = one_after_the_other(&ranges);
+        assert_eq!(flags, [map("0:@500:10").unwrap(), map("10:@90").unwrap()]);
+        assert_eq!(of_names(None, None).unwrap(), None);
+        assert!(of_names(Some("no such name"), None).is_err());
+    }
+
+    #[test]
     fn modes() {
         let keep = |uid, gid, size| Ok(UsernsMode::KeepId { uid, gid, size });
         for (text, want) in [
@@ -128,10 +180,23 @@ mod tests {
         ] {
             assert_eq!(mode(text).map(|options| options.mode), want, "{text}");
         }
-        assert_eq!(mode("auto:size=99").unwrap().mode, UsernsMode::Auto { size: Some(99) });
+        let flag = map("7:@1500:2").unwrap();
+        let auto = mode("auto:size=99,uidmapping=7:@1500:2,gidmapping=7:@1500:2").unwrap().mode;
+        assert_eq!(auto, UsernsMode::Auto { size: Some(99), uids: vec![flag], gids: vec![flag] });
+        assert_eq!(mode("ns:/a:b").unwrap().mode, UsernsMode::Path { path: "/a:b".into() });
         assert_eq!(mode("nomap").unwrap().mode, UsernsMode::NoMap);
         assert_eq!(mode("container:c").unwrap().mode, UsernsMode::Container { id: "c".into() });
-        for bad in ["auto:", "auto:size=0", "auto:uid=1", "nomap:", "container:", "container"] {
+        for bad in [
+            "auto:",
+            "auto:size=0",
+            "auto:uid=1",
+            "auto:uidmapping=1",
+            "ns:",
+            "ns:a",
+            "nomap:",
+            "container:",
+            "container",
+        ] {
             assert!(mode(bad).is_err(), "{bad}");
         }
         for bad in [
