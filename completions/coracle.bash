@@ -61,6 +61,9 @@ _coracle() {
             coracle,images)
                 cmd="coracle__subcmd__images"
                 ;;
+            coracle,import)
+                cmd="coracle__subcmd__import"
+                ;;
             coracle,info)
                 cmd="coracle__subcmd__info"
                 ;;
@@ -286,6 +289,9 @@ _coracle() {
             coracle__subcmd__help,images)
                 cmd="coracle__subcmd__help__subcmd__images"
                 ;;
+            coracle__subcmd__help,import)
+                cmd="coracle__subcmd__help__subcmd__import"
+                ;;
             coracle__subcmd__help,info)
                 cmd="coracle__subcmd__help__subcmd__info"
                 ;;
@@ -460,6 +466,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__image,history)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__history"
                 ;;
+            coracle__subcmd__help__subcmd__image,import)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__import"
+                ;;
             coracle__subcmd__help__subcmd__image,inspect)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__inspect"
                 ;;
@@ -483,6 +492,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help__subcmd__image,save)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__save"
+                ;;
+            coracle__subcmd__help__subcmd__image,scp)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__scp"
                 ;;
             coracle__subcmd__help__subcmd__image,tag)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__tag"
@@ -547,6 +559,9 @@ _coracle() {
             coracle__subcmd__image,history)
                 cmd="coracle__subcmd__image__subcmd__history"
                 ;;
+            coracle__subcmd__image,import)
+                cmd="coracle__subcmd__image__subcmd__import"
+                ;;
             coracle__subcmd__image,inspect)
                 cmd="coracle__subcmd__image__subcmd__inspect"
                 ;;
@@ -576,6 +591,9 @@ _coracle() {
                 ;;
             coracle__subcmd__image,save)
                 cmd="coracle__subcmd__image__subcmd__save"
+                ;;
+            coracle__subcmd__image,scp)
+                cmd="coracle__subcmd__image__subcmd__scp"
                 ;;
             coracle__subcmd__image,tag)
                 cmd="coracle__subcmd__image__subcmd__tag"
@@ -653,7 +671,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-v --root --runroot --storage-driver --version attach commit completion cp create diff events exec export history images info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save start stop tag top unmount unshare update version wait container healthcheck image secret system volume help"
+            opts="-v --root --runroot --version attach commit completion cp create diff events exec export history images import info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save start stop tag top unmount unshare update version wait container healthcheck image secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -664,10 +682,6 @@ _coracle() {
                     return 0
                     ;;
                 --runroot)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --storage-driver)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2721,7 +2735,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help)
-            opts="attach commit completion cp create diff events exec export history images info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save start stop tag top unmount unshare update version wait container healthcheck image secret system volume help"
+            opts="attach commit completion cp create diff events exec export history images import info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save start stop tag top unmount unshare update version wait container healthcheck image secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3281,7 +3295,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image)
-            opts="exists history prune ls inspect load pull push rm save tag"
+            opts="exists history prune ls scp import inspect load pull push rm save tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3309,6 +3323,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__image__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3434,6 +3462,20 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__help__subcmd__image__subcmd__scp)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__help__subcmd__image__subcmd__tag)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -3449,6 +3491,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__images)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4153,7 +4209,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image)
-            opts="exists history prune ls list inspect load pull push rm remove save tag"
+            opts="exists history prune ls list scp import inspect load pull push rm remove save tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4188,6 +4244,40 @@ _coracle() {
             fi
             case "${prev}" in
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__image__subcmd__import)
+            opts="-c -m -q --change --message --platform --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --change)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4414,6 +4504,20 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__image__subcmd__scp)
+            opts="-q --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__image__subcmd__tag)
             opts="--help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -4444,6 +4548,40 @@ _coracle() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__import)
+            opts="-c -m -q --change --message --platform --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --change)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

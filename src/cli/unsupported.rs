@@ -255,8 +255,6 @@ const COMMANDS: &[&str] = &[
     "context",
     "generate",
     "image build",
-    "image import",
-    "import",
     "init",
     "kube",
     "manifest",

@@ -7,9 +7,9 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
-    healthcheck, history, image_prune, images, info, inspect, kill, load, login, logout, logs, mount, port,
-    ps, pull, push, rename, restart, restart_all, rm, rmi, run, save, secret, start, stop, system, tag, top,
-    unshare, update, version, volume, wait,
+    healthcheck, history, image_prune, image_scp, images, import, info, inspect, kill, load, login, logout,
+    logs, mount, port, ps, pull, push, rename, restart, restart_all, rm, rmi, run, save, secret, start, stop,
+    system, tag, top, unshare, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -35,6 +35,8 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<history::Args>(&["history", "image history"]),
     Verb::of::<image_prune::Args>(&["image prune"]),
     Verb::of::<images::Args>(&["images", "image ls", "image list"]),
+    Verb::of::<image_scp::Args>(&["image scp"]),
+    Verb::of::<import::Args>(&["import", "image import"]),
     Verb::of::<info::Args>(&["info", "system info"]),
     Verb::of::<inspect::Args>(&["inspect"]),
     Verb::of::<inspect::ContainerArgs>(&["container inspect"]),

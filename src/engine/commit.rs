@@ -8,7 +8,6 @@ use std::io::Write;
 
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
-use oci_spec::image::{Descriptor, DescriptorBuilder, MediaType};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -17,18 +16,16 @@ use super::instructions;
 use super::{Engine, events, namespace};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
+use crate::image::compose;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
-use crate::layer::compress;
+use crate::layer::compress::{self, Codec};
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
-use crate::oci::media::{Family, OCI_MANIFEST};
 use crate::oci::reference::Reference;
 use crate::store::blobs::Blobs;
 use crate::store::containers::{Record, Source};
 use crate::store::gc;
 use crate::store::options::ContainerOptions;
-
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// What `commit` was asked.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +53,9 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
     let id: Result<String> = namespace::run_inside(&opened, || {
         let layer = store_layer(engine, &record, fold_ids)?;
         let image = document(&record, &base, config, &layer.diff_id, wishes);
-        let id = store_image(engine, base_manifest.layers(), &layer, &image, name)?;
+        let mut layers = base_manifest.layers().clone();
+        layers.push(compose::describe_layer(Codec::Gzip.media_type(), &layer)?);
+        let id = compose::store(engine.layout(), &layers, &image, name)?;
         Ok(id.to_string())
     });
     gc::release(engine.layout(), hold)?;
@@ -129,50 +128,6 @@ impl<W: Write> Write for Tee<W> {
     }
 }
 
-/// Stores configuration and manifest, and names the image.
-fn store_image(
-    engine: &Engine,
-    below: &[Descriptor],
-    layer: &LayerWanted,
-    image: &ImageConfig,
-    name: Option<&Reference>,
-) -> Result<Digest> {
-    let blobs = Blobs::new(engine.layout());
-    let config = serde_json::to_vec(&without_nothing(serde_json::to_value(image)?))?;
-    let id = Digest::of(&config);
-    blobs.put(&id, &config)?;
-    let mut layers: Vec<serde_json::Value> = Vec::new();
-    for descriptor in below {
-        layers.push(json!({
-            "mediaType": Family::Oci.name_of(descriptor.media_type().as_ref()),
-            "digest": descriptor.digest().to_string(),
-            "size": descriptor.size(),
-        }));
-    }
-    layers.push(json!({ "mediaType": LAYER, "digest": layer.digest.to_string(), "size": layer.size }));
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
-            "digest": id.to_string(),
-            "size": config.len(),
-        },
-        "layers": layers,
-    });
-    let manifest = serde_json::to_vec(&manifest).context("encode the manifest")?;
-    let digest = Digest::of(&manifest);
-    blobs.put(&digest, &manifest)?;
-    let descriptor = DescriptorBuilder::default()
-        .media_type(MediaType::ImageManifest)
-        .digest(digest.to_string().parse::<oci_spec::image::Digest>().context("encode the digest")?)
-        .size(manifest.len() as u64)
-        .build()
-        .context("describe the manifest")?;
-    engine.images().add(name, &descriptor, None)?;
-    Ok(id)
-}
-
 /// The configuration with the new layer and what made it.
 fn document(
     record: &Record,
@@ -233,23 +188,4 @@ fn config_of(record: &Record, base: &ImageConfig) -> ContainerConfig {
     set(&mut config.working_dir, &options.workdir);
     set(&mut config.stop_signal, &options.stop_signal);
     config
-}
-
-/// Leaves out fields that say nothing, as builders do; some readers refuse `null`.
-fn without_nothing(value: serde_json::Value) -> serde_json::Value {
-    use serde_json::Value;
-    let says_nothing = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    };
-    match value {
-        Value::Object(fields) => {
-            let kept = fields.into_iter().filter(|(_, value)| !says_nothing(value));
-            Value::Object(kept.map(|(key, value)| (key, without_nothing(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(without_nothing).collect()),
-        other => other,
-    }
 }

@@ -8,24 +8,26 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use oci_spec::image::{Descriptor, DescriptorBuilder, ImageIndex, MediaType};
+use oci_spec::image::{Descriptor, ImageIndex, MediaType};
 use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::admission;
+use super::compose::describe;
+use super::decode::decode;
 use super::ingest::{self, Batch, IngestOptions, LayerWanted, Presence};
 use super::progress::{LayerState, Progress};
 use super::resolve;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::base::id;
-use crate::layer::compress;
+use crate::layer::compress::{self, Codec};
 use crate::layer::members::Members;
 use crate::oci::media::{self, Kind};
 use crate::oci::platform::Platform;
@@ -231,26 +233,20 @@ fn blob_digest(name: &str) -> Option<Digest> {
 
 /// Makes sure that an archive can be read at any place and is not compressed as a whole.
 fn plain_file(layout: &Layout, file: File) -> Result<File> {
-    let mut start = [0; 4];
-    let is_regular = file.metadata()?.is_file();
-    let limit = match is_regular {
-        true => {
-            let n = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0)?;
-            if !compress::is_compressed(&start[..n]) {
-                return Ok(file);
-            }
-            ingest::default_limit(file.metadata()?.len())
+    if file.metadata()?.is_file() {
+        let mut start = [0; compress::MAGIC];
+        let n = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0)?;
+        if !compress::is_compressed(&start[..n]) {
+            return Ok(file);
         }
-        false => u64::MAX,
-    };
+    }
     let mut plain = unnamed_file(layout)?;
-    let copied = io::copy(&mut compress::decoder(file)?.take(limit), &mut plain).context("decompress")?;
-    ensure!(copied < limit, "more than {limit} bytes when decompressed");
+    decode(file, |piece| plain.write_all(piece).context("write to the store"))?;
     Ok(plain)
 }
 
 /// A file that is gone when it is closed.
-fn unnamed_file(layout: &Layout) -> Result<File> {
+pub fn unnamed_file(layout: &Layout) -> Result<File> {
     let path = layout.tmp().join(format!("archive-{}", id::random_hex(16)));
     let file = File::options().read(true).write(true).create_new(true).open(&path);
     let file = file.with_context(|| format!("create {}", path.display()))?;
@@ -450,19 +446,16 @@ impl Loader<'_> {
     fn docker_layer(&self, name: &str, diff_id: &Digest) -> Result<(serde_json::Value, LayerWanted)> {
         let (mut file, size) = self.content.file(name)?;
         let mut start = Vec::new();
-        file.by_ref().take(4).read_to_end(&mut start)?;
-        let digest = || match blob_digest(name) {
+        file.by_ref().take(compress::MAGIC as u64).read_to_end(&mut start)?;
+        let codec = compress::codec(&start);
+        let digest = match (codec, blob_digest(name)) {
+            (Codec::Plain, _) => diff_id.clone(),
             // It is checked when the layer is read.
-            Some(claimed) => Ok(claimed),
-            None => self.digest_of(name),
-        };
-        let (digest, media_type) = match start[..] {
-            [0x1f, 0x8b, ..] => (digest()?, MediaType::ImageLayerGzip),
-            _ if compress::is_compressed(&start) => (digest()?, MediaType::ImageLayerZstd),
-            _ => (diff_id.clone(), MediaType::ImageLayer),
+            (_, Some(claimed)) => claimed,
+            _ => self.digest_of(name)?,
         };
         let descriptor =
-            json!({ "mediaType": media_type.to_string(), "digest": digest.to_string(), "size": size });
+            json!({ "mediaType": codec.media_type(), "digest": digest.to_string(), "size": size });
         Ok((descriptor, LayerWanted { digest, size, diff_id: diff_id.clone() }))
     }
 
@@ -608,12 +601,6 @@ fn group_by_name(entries: &[Descriptor]) -> Vec<Group> {
         }
     }
     groups
-}
-
-fn describe(media_type: MediaType, document: &[u8]) -> Result<Descriptor> {
-    let digest: oci_spec::image::Digest = Digest::of(document).to_string().parse()?;
-    let builder = DescriptorBuilder::default().media_type(media_type).digest(digest);
-    Ok(builder.size(document.len() as u64).build()?)
 }
 
 /// An index of these entries, to choose from.

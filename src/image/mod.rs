@@ -3,6 +3,8 @@
 mod admission;
 pub mod archive;
 pub mod builtin;
+pub mod compose;
+pub mod decode;
 pub mod ingest;
 pub mod progress;
 pub mod pull;

@@ -12,7 +12,36 @@ use flate2::write::GzEncoder;
 /// What a decoder reads from its source at once.
 const INPUT: usize = 128 << 10;
 /// The longest magic number looked for.
-const MAGIC: usize = 4;
+pub const MAGIC: usize = 4;
+
+/// What compresses a layer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Codec {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Codec {
+    /// The OCI's type of a layer that is compressed so.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Plain => "application/vnd.oci.image.layer.v1.tar",
+            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+            Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+        }
+    }
+}
+
+/// What compresses a stream that starts so. What is not known counts as plain.
+pub fn codec(start: &[u8]) -> Codec {
+    match start {
+        [0x1f, 0x8b, ..] => Codec::Gzip,
+        // A frame, or a skippable frame (RFC 8878 section 3.1).
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Codec::Zstd,
+        _ => Codec::Plain,
+    }
+}
 
 /// Decodes a layer by its first bytes, whatever its media type says: gzip of any number of members, zstd of any
 /// number of frames (skippable ones too, so zstd:chunked and eStargz are the plain streams they are), or a plain
@@ -20,18 +49,18 @@ const MAGIC: usize = 4;
 pub fn decoder<'a>(mut source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let mut start = Vec::with_capacity(MAGIC);
     source.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
-    let magic: [u8; MAGIC] = std::array::from_fn(|i| start.get(i).copied().unwrap_or(0));
-    let source = BufReader::with_capacity(INPUT, Cursor::new(start).chain(source));
-    match magic {
-        [0x1f, 0x8b, ..] => Ok(Box::new(MultiGzDecoder::new(source))),
-        // A frame, or a skippable frame (RFC 8878 section 3.1).
-        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
-            Ok(Box::new(zstd::stream::read::Decoder::with_buffer(source)?))
-        }
+    let codec = codec(&start);
+    match start[..] {
         [0xfd, b'7', b'z', b'X'] => bail!("unsupported compression: xz"),
         [b'B', b'Z', b'h', ..] => bail!("unsupported compression: bzip2"),
-        _ => Ok(Box::new(source)),
+        _ => {}
     }
+    let source = BufReader::with_capacity(INPUT, Cursor::new(start).chain(source));
+    Ok(match codec {
+        Codec::Gzip => Box::new(MultiGzDecoder::new(source)),
+        Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+        Codec::Plain => Box::new(source),
+    })
 }
 
 /// What one processor compresses at a time. Smaller blocks compress worse, larger ones leave processors idle.
@@ -100,7 +129,7 @@ fn member(block: &[u8]) -> io::Result<Vec<u8>> {
 
 /// Whether a stream that starts so would be decompressed.
 pub fn is_compressed(start: &[u8]) -> bool {
-    matches!(start, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+    codec(start) != Codec::Plain
 }
 
 #[cfg(test)]

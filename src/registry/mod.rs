@@ -19,6 +19,7 @@ mod auth;
 mod blob;
 mod challenge;
 mod client;
+mod download;
 mod failure;
 mod pulse;
 mod retry;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use auth::Access;
 pub use client::{Document, Registry};
+pub use download::download;
 pub use failure::Failure;
 pub use retry::Retry;
 pub use transport::Options;

@@ -1,0 +1,144 @@
+//! `import`: an image of one layer out of an archive, and `image scp`: images over ssh.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::image::busybox_layer;
+use crate::support::{Compression, Entry, Image, Layer, Response, Sandbox, Server};
+
+#[test]
+fn archives_become_images() {
+    let sandbox = Sandbox::new();
+    let tar = busybox_layer(Compression::None).tar;
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let file = sandbox.file("rootfs", Layer::of_tar(tar.clone(), compression).blob);
+        let line = format!(
+            "import -m 'by hand' -c 'CMD [\"echo\", \"aye\"]' -c 'ENV A=b' --change 'LABEL x=y' {} boats/raft:1",
+            file.display()
+        );
+        let id = sandbox.run(&line).success().line();
+        assert!(id.starts_with("sha256:") && id.len() == 71, "{id}");
+        sandbox.run("run --rm boats/raft:1").success().stdout("aye\n");
+        sandbox.run("run --rm boats/raft:1 sh -c 'echo $A'").success().stdout("b\n");
+        assert_eq!(sandbox.inspect("boats/raft:1", "Config.Labels"), json!({ "x": "y" }));
+        let history = "history --no-trunc --format '{{.CreatedBy}}|{{.Comment}}' boats/raft:1";
+        sandbox.run(history).success().stdout("|by hand\n");
+        sandbox.run("rmi boats/raft:1").success();
+    }
+    // Without a name, from standard input, with docker's own comment.
+    let piped = sandbox.command("image import --platform linux/arm64 -").input(tar.clone()).finish();
+    let id = piped.success().line();
+    sandbox.run(&format!("history --format '{{{{.Comment}}}}' {id}")).success().stdout("Imported from -\n");
+    assert_eq!(sandbox.inspect(&id, "Architecture"), "arm64");
+    assert_eq!(sandbox.inspect(&id, "RepoTags"), json!([]));
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/rootfs.tar" => Response::new(302).header("Location", "/moved"),
+        "/moved" => Response::new(200).body(tar.clone()),
+        _ => Response::new(404),
+    });
+    let url = format!("http://{}/rootfs.tar", server.host());
+    sandbox.run(&format!("import {url} from-the-web")).success();
+    sandbox.run("run --rm from-the-web echo ok").success().stdout("ok\n");
+    sandbox
+        .run("history --format '{{.Comment}}' from-the-web")
+        .success()
+        .stdout(&format!("Imported from {url}\n"));
+    sandbox
+        .run(&format!("import http://{}/nothing", server.host()))
+        .code(1)
+        .stderr_has("not found")
+        .one_clear_line();
+    // What was exported comes back.
+    sandbox.run("run --name box from-the-web sh -c 'echo kept >/root/note'").success();
+    let files = sandbox.run("export box").success().bytes.clone();
+    sandbox.command("import - again").input(files).finish().success();
+    sandbox.run("run --rm again cat /root/note").success().stdout("kept\n");
+    sandbox.run("rm box").success();
+}
+
+#[test]
+fn what_cannot_be_imported() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.file("rootfs.tar", Layer::new(&[Entry::file("f", "x")], Compression::None).tar);
+    let file = file.display();
+    for (line, words) in [
+        ("import /nowhere x".to_owned(), "open /nowhere: No such file"),
+        (format!("import {file} X"), "must be lowercase"),
+        (format!("import {file} x@sha256:{}", "0".repeat(64)), "cannot import digest reference"),
+        (format!("import -c 'RUN ls' {file} x"), "RUN is not a valid change command"),
+        (format!("import --platform nowhere {file} x"), "unknown operating system or architecture"),
+        (format!("import {} x", sandbox.home().display()), "Is a directory"),
+        ("import http://[ x".to_owned(), "import http://["),
+    ] {
+        sandbox.run(&line).code(1).stdout("").stderr_has(words).one_clear_line();
+    }
+    for (what, content) in [
+        ("text", b"no archive at all".to_vec()),
+        ("xz", b"\xfd7zXZ\0\0\x04".to_vec()),
+        ("a cut gzip", Layer::new(&[Entry::file("f", "x")], Compression::Gzip).blob[..40].to_vec()),
+    ] {
+        let imported = sandbox.command("import - x").input(content).finish();
+        imported.code(1).one_clear_line();
+        assert_eq!(imported.out(), "", "{what}");
+    }
+    assert_eq!(sandbox.run("images -q -a").success().out(), "");
+    sandbox.assert_no_traces();
+}
+
+/// An ssh that goes to another sandbox on this machine, by way of the shell as the real one.
+fn fake_ssh(sandbox: &Sandbox, other: &Sandbox) -> String {
+    let programs = sandbox.directory("programs");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" | head -c 40 >>{log}\nfor last; do :; done\n\
+         HOME={home} XDG_RUNTIME_DIR={run} PATH={programs}:$PATH exec sh -c \"$last\"\n",
+        log = sandbox.path().join("ssh.log").display(),
+        home = other.home().display(),
+        run = other.path().join("run").display(),
+        programs = programs.display(),
+    );
+    let ssh = programs.join("ssh");
+    fs::write(&ssh, script).expect("a script");
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).expect("a script");
+    let coracle = programs.join("coracle");
+    if !coracle.exists() {
+        std::os::unix::fs::symlink(sandbox.program(), coracle).expect("a link");
+    }
+    format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", programs.display())
+}
+
+fn log(path: &Path) -> String {
+    fs::read_to_string(path.join("ssh.log")).unwrap_or_default()
+}
+
+#[test]
+fn images_go_over_ssh() {
+    let (sandbox, other) = (Sandbox::new(), Sandbox::new());
+    let raft = Image::new(vec![Layer::new(&[Entry::file("raft", "reed")], Compression::Gzip)]);
+    sandbox.add(&raft, "raft:1");
+    let path = fake_ssh(&sandbox, &other);
+    let scp = |line: &str| sandbox.command(line).env("PATH", path.clone()).finish();
+    scp("image scp raft:1 me@there:2222::").success().stdout("Loaded image: raft:1\n");
+    assert!(log(sandbox.path()).starts_with("-p 2222 -- me@there sh -c"), "{}", log(sandbox.path()));
+    assert_eq!(other.run("images -q --no-trunc").success().line(), raft.id());
+    other.run("tag raft:1 example.org/raft:2").success();
+    scp("image scp there::example.org/raft:2").success().stdout("Loaded image: example.org/raft:2\n");
+    sandbox.run("image exists example.org/raft:2").success();
+    scp("image scp there::raft:1 there::").success().stdout("Loaded image: raft:1\n");
+    for (line, words) in [
+        ("image scp nothing there::", "No such image: nothing:latest"),
+        ("image scp raft:1", "must specify a destination"),
+        ("image scp raft:1 there::raft:2", "cannot specify an image rename"),
+        ("image scp -- -oProxyCommand=touch::x", "invalid host"),
+        ("image scp ::x", "names no host"),
+    ] {
+        scp(line).code(1).stdout("").stderr_has(words).one_clear_line();
+    }
+    // What the other end says is passed on.
+    let failed = scp("image scp there::nothing");
+    failed.code(1).stderr_has("No such image: nothing:latest").stderr_has("ssh there: exit status: 1");
+    assert!(!log(sandbox.path()).contains("ProxyCommand"));
+    sandbox.assert_no_traces();
+}
