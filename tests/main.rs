@@ -5,6 +5,7 @@ mod access;
 mod archives;
 mod attach;
 mod bad_input;
+mod bridges;
 mod changes;
 mod choice;
 mod cli;

@@ -9,7 +9,7 @@ use crate::support::registry::free_port;
 use crate::support::{Output, Response, Sandbox, Server, eventually, program, within};
 
 /// Why the user-mode stack cannot work here, if it cannot.
-fn no_stack() -> Option<&'static str> {
+pub fn no_stack() -> Option<&'static str> {
     if program("slirp4netns").is_none() {
         return Some("slirp4netns is not installed");
     }

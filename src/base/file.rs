@@ -81,6 +81,11 @@ impl FileLock {
         Ok(Self { file })
     }
 
+    /// Takes the lock, if nobody has it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
+        Self::try_lock(Self::open(path)?, path)
+    }
+
     /// Waits for the lock of a directory itself.
     pub fn directory(path: &Path) -> Result<Self> {
         let file = Self::open_directory(path)?;
@@ -90,7 +95,10 @@ impl FileLock {
 
     /// Takes the lock of a directory itself, if nobody has it.
     pub fn try_directory(path: &Path) -> Result<Option<Self>> {
-        let file = Self::open_directory(path)?;
+        Self::try_lock(Self::open_directory(path)?, path)
+    }
+
+    fn try_lock(file: File, path: &Path) -> Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -6,11 +6,13 @@
 pub mod copy;
 pub mod digest;
 pub mod exit;
+pub mod failure;
 pub mod file;
 pub mod hint;
 pub mod id;
 pub mod idmap;
 pub mod names;
+pub mod network;
 pub mod pattern;
 pub mod port;
 pub mod signal;

@@ -12,12 +12,13 @@ use super::report::{self, Reported, UsageError};
 use super::template::{self, Fill, KeyOrder};
 use super::verb::{Action, Operands, Session};
 use crate::base::file;
-use crate::engine::{Engine, changes, images_view, inspect, inspect_image};
+use crate::engine::{Engine, changes, images_view, inspect, inspect_image, networks};
 use crate::store::containers::{Containers, LookupError, Source};
 use crate::store::executions;
 use crate::store::health;
 use crate::store::images::ImageLookup;
 use crate::store::layers::Layers;
+use crate::store::networks::NoSuchNetwork;
 use crate::store::volumes::NoSuchVolume;
 
 /// A `config.json` is small; one beyond this is not ours.
@@ -60,6 +61,15 @@ pub struct ImageArgs {
 }
 
 #[derive(clap::Args)]
+pub struct NetworkArgs {
+    #[command(flatten)]
+    output: Output,
+    /// Accepted for docker's sake: there is no more to say
+    #[arg(long, short, hide = true)]
+    verbose: bool,
+}
+
+#[derive(clap::Args)]
 pub struct VolumeArgs {
     #[command(flatten)]
     output: Output,
@@ -97,6 +107,7 @@ impl Action for Args {
             None | Some("") => any,
             Some("container") => container,
             Some("image") => image,
+            Some("network") => network,
             Some("volume") => volume,
             Some("secret") => super::secret::inspect::document,
             Some(kind) if TYPES.contains(&kind) => bail!("--type {kind} is not supported yet"),
@@ -133,6 +144,20 @@ impl Action for ImageArgs {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         self.output.show(&operands, session, false, image)
+    }
+}
+
+impl Action for NetworkArgs {
+    const SUMMARY: &'static str = "Display detailed information on one or more networks";
+    const USAGE: &'static str = "[OPTIONS] NETWORK [NETWORK...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
+        "The addresses of a network",
+        "coracle network inspect -f '{{range .IPAM.Config}}{{.Subnet}}{{end}}' bridge",
+    )];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        self.output.show(&operands, session, false, network)
     }
 }
 
@@ -258,7 +283,7 @@ fn pretty(documents: &[Value]) -> Result<String> {
     String::from_utf8(text).context("encode the documents")
 }
 
-/// A container, else an image, else a volume: docker's order.
+/// A container, else an image, else a network, else a volume: docker's order.
 fn any(engine: &Engine, size: bool, name: &str) -> Result<Value> {
     match container(engine, size, name) {
         Err(error) if error.is::<LookupError>() => {}
@@ -266,6 +291,10 @@ fn any(engine: &Engine, size: bool, name: &str) -> Result<Value> {
     }
     match image(engine, size, name) {
         Err(error) if error.is::<ImageLookup>() => {}
+        found => return found,
+    }
+    match network(engine, size, name) {
+        Err(error) if error.is::<NoSuchNetwork>() => {}
         found => return found,
     }
     match volume(engine, size, name) {
@@ -312,6 +341,13 @@ fn image(engine: &Engine, size: bool, name: &str) -> Result<Value> {
     warn_unsized(size, "image");
     let unpacked = images_view::unpacked_size(&image, &Layers::new(engine.layout()));
     Ok(inspect_image::image(&image, unpacked, engine.layout()))
+}
+
+fn network(engine: &Engine, size: bool, name: &str) -> Result<Value> {
+    let network = networks::find(engine, name)?;
+    warn_unsized(size, "network");
+    let users = network.network().map(|network| networks::users(engine, network)).transpose()?;
+    Ok(inspect::network(&network, &users.unwrap_or_default()))
 }
 
 fn volume(engine: &Engine, size: bool, name: &str) -> Result<Value> {

@@ -41,6 +41,8 @@ mod login;
 mod logout;
 mod logs;
 mod mount;
+mod network;
+mod network_helper;
 mod options;
 mod out;
 mod port;

@@ -8,8 +8,8 @@ use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
     healthcheck, history, image_prune, image_scp, images, import, info, inspect, kill, load, login, logout,
-    logs, mount, port, ps, pull, push, rename, restart, restart_all, rm, rmi, run, save, secret, start, stop,
-    system, tag, top, unshare, update, version, volume, wait,
+    logs, mount, network, network_helper, port, ps, pull, push, rename, restart, restart_all, rm, rmi, run,
+    save, secret, start, stop, system, tag, top, unshare, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -47,6 +47,12 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<logout::Args>(&["logout"]),
     Verb::of::<logs::Args>(&["logs", "container logs"]),
     Verb::of::<mount::Args>(&["mount", "container mount"]),
+    Verb::of::<network::create::Args>(&["network create"]),
+    Verb::hidden::<network_helper::Args>(&["network-helper"]),
+    Verb::of::<inspect::NetworkArgs>(&["network inspect"]),
+    Verb::of::<network::ls::Args>(&["network ls", "network list"]),
+    Verb::of::<network::prune::Args>(&["network prune"]),
+    Verb::of::<network::rm::Args>(&["network rm", "network remove"]),
     Verb::of::<port::Args>(&["port", "container port"]),
     Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
     Verb::of::<pull::Args>(&["pull", "image pull"]),
@@ -88,6 +94,7 @@ pub const NOUNS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
+    ("network", "Manage networks"),
     ("secret", "Manage secrets"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),

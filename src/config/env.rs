@@ -16,6 +16,9 @@ pub const CORACLE_STORAGE_DRIVER: &str = "CORACLE_STORAGE_DRIVER";
 /// `CORACLE_REGISTRY_TIMEOUT`: seconds without a byte after which a registry is given up.
 pub const CORACLE_REGISTRY_TIMEOUT: &str = "CORACLE_REGISTRY_TIMEOUT";
 
+/// `CORACLE_NETWORK_LINGER`: seconds for which a network is kept when its last container has left.
+pub const CORACLE_NETWORK_LINGER: &str = "CORACLE_NETWORK_LINGER";
+
 /// A variable that is set and not empty.
 pub fn value(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())

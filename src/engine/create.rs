@@ -15,14 +15,15 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, driver, events, files, logging, mounts, namespace, remove, requires, secrets, sharing,
-    shift, vfs,
+    Engine, access, driver, events, files, logging, mounts, namespace, networks, remove, requires, secrets,
+    sharing, shift, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::HintExt;
 use crate::base::id::{self, is_valid_name};
 use crate::base::names;
+use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::userns::UserMaps;
@@ -97,7 +98,7 @@ impl Draft {
     }
 
     /// Puts the container on disk and on record; `user` are the ids that this user has.
-    pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose) -> Result<Written> {
+    pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose<'_>) -> Result<Written> {
         let Self { id, name, options, source, driver, copy, image, command } = self;
         engine.layout().create()?;
         let hold = gc::hold(engine.layout())?;
@@ -115,6 +116,7 @@ impl Draft {
             command,
             state: State::default(),
             ports: options.publish.clone(),
+            endpoints: Vec::new(),
             maps,
             options,
         };
@@ -132,10 +134,10 @@ impl Draft {
         (around.has_tty_group, around.has_root_group) =
             (gids.outside(5).is_some(), gids.outside(0).is_some());
         around.identity = accounts::identity(&record.options, spec::workdir(&record.options, &image))?;
-        files::write(&directory, &record.options, &around.hostname)?;
+        files::write(&directory, &record.options, &around.hostname, purpose.endpoints())?;
         let spec = spec::build(&record.options, &image, &around)?;
         file::write_new(&directory.join("config.json"), &serde_json::to_vec(&spec)?, durability)?;
-        if purpose == Purpose::Start {
+        if matches!(purpose, Purpose::Start { .. }) {
             private_directory(&engine.layout().container_run(&record.id))?;
         }
         let lock = making.publish(durability)?;
@@ -146,12 +148,24 @@ impl Draft {
 }
 
 /// What a container is made for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Purpose {
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose<'a> {
     Create,
     /// It is started at once. Its run directory is there before it is, so that a collection finds a container that
     /// was to be removed at its end and whose supervisor died.
-    Start,
+    Start {
+        endpoints: &'a [Endpoint],
+    },
+}
+
+impl<'a> Purpose<'a> {
+    /// The places on networks that it has already.
+    fn endpoints(self) -> &'a [Endpoint] {
+        match self {
+            Self::Create => &[],
+            Self::Start { endpoints } => endpoints,
+        }
+    }
 }
 
 /// A container that is on record now, locked.
@@ -266,9 +280,14 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
             };
         }
         NetworkMode::Container { id } => *id = engine.containers().resolve(id)?,
+        NetworkMode::Bridge { networks: attachments } => {
+            for attachment in attachments {
+                attachment.network = networks::resolve(engine, &attachment.network)?.name;
+            }
+        }
         NetworkMode::None | NetworkMode::Host | NetworkMode::Slirp4netns { .. } => {}
     }
-    let is_private = matches!(options.network, NetworkMode::Slirp4netns { .. });
+    let is_private = matches!(options.network, NetworkMode::Slirp4netns { .. } | NetworkMode::Bridge { .. });
     if options.mac_address.is_some() && !is_private {
         bail!("conflicting options: mac-address and the network mode");
     }

@@ -54,10 +54,19 @@ fn network(engine: &Engine, record: &Record, action: &str) {
         NetworkMode::None => "null",
         NetworkMode::Host => "host",
         NetworkMode::Default | NetworkMode::Slirp4netns { .. } => "slirp4netns",
+        NetworkMode::Bridge { .. } => return bridges(engine, record, action),
     };
     let name = network_name(&record.options.network);
     let attributes = [("container", record.id.as_str()), ("name", &name), ("type", kind)];
     object(engine, "network", &name, action, &attributes);
+}
+
+/// The same for each bridge that it is on.
+fn bridges(engine: &Engine, record: &Record, action: &str) {
+    for endpoint in &record.endpoints {
+        let attributes = [("container", record.id.as_str()), ("name", &endpoint.network), ("type", "bridge")];
+        object(engine, "network", &endpoint.network_id, action, &attributes);
+    }
 }
 
 /// [`container`] for a process that no longer sees the store by its path.

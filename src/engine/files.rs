@@ -10,18 +10,22 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::base::file::read_bounded;
+use crate::base::network::Endpoint;
 use crate::network::slirp::Addresses;
+use crate::network::uplink;
 use crate::store::options::{ContainerOptions, HostsFile, NetworkMode};
 
 /// A file of `--hosts-file` beyond this is none.
 const HOSTS_LIMIT: u64 = 1 << 20;
 
 /// Writes the three files into the container's directory.
-pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Result<()> {
-    let addresses = match &options.network {
-        NetworkMode::Slirp4netns { options } => Some(Addresses::of_options(options)?),
-        _ => None,
-    };
+pub fn write(
+    directory: &Path,
+    options: &ContainerOptions,
+    hostname: &str,
+    endpoints: &[Endpoint],
+) -> Result<()> {
+    let surroundings = Surroundings::of(options, endpoints)?;
     let host_resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let host_hosts = match (&options.hosts_file, &options.network) {
         (Some(HostsFile::Empty), _) => Some(String::new()),
@@ -32,7 +36,7 @@ pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Re
         (None, NetworkMode::Host) => fs::read_to_string("/etc/hosts").ok(),
         (None, _) => None,
     };
-    let hosts = hosts(options, hostname, addresses.as_ref(), host_hosts.as_deref())?;
+    let hosts = hosts(options, hostname, &surroundings, host_hosts.as_deref())?;
     let put = |name: &str, text: &str| {
         let path = directory.join(name);
         let write = || -> std::io::Result<()> {
@@ -52,13 +56,58 @@ pub fn write(directory: &Path, options: &ContainerOptions, hostname: &str) -> Re
     };
     put("hosts", &hosts)?;
     put("hostname", &format!("{hostname}\n"))?;
-    put("resolv.conf", &resolv_conf(options, addresses.as_ref(), &host_resolv))
+    put("resolv.conf", &resolv_conf(options, &surroundings.servers, &host_resolv))
+}
+
+/// What a container has around it on its networks.
+#[derive(Debug, Default)]
+struct Surroundings {
+    /// Its own addresses.
+    own: Vec<IpAddr>,
+    /// Where it reaches the host.
+    host: Option<IpAddr>,
+    /// Who answers questions for names; none if it is as on the host.
+    servers: Vec<IpAddr>,
+}
+
+impl Surroundings {
+    fn of(options: &ContainerOptions, endpoints: &[Endpoint]) -> Result<Self> {
+        Ok(match &options.network {
+            NetworkMode::Slirp4netns { options } => {
+                let addresses = Addresses::of_options(options)?;
+                Self {
+                    own: vec![addresses.container.into()],
+                    host: Some(addresses.gateway.into()),
+                    servers: vec![addresses.dns.into()],
+                }
+            }
+            NetworkMode::Bridge { .. } => {
+                let own = |endpoint: &Endpoint| {
+                    let ipv6 = endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip.into());
+                    std::iter::once(endpoint.ip.into()).chain(ipv6)
+                };
+                let mut servers = Vec::new();
+                for server in endpoints.iter().flat_map(|endpoint| &endpoint.dns) {
+                    if !servers.contains(server) {
+                        servers.push(*server);
+                    }
+                }
+                Self {
+                    own: endpoints.iter().flat_map(own).collect(),
+                    host: uplink::host_address(endpoints),
+                    servers,
+                }
+            }
+            NetworkMode::Host => Self { host: Some(IpAddr::from([127, 0, 0, 1])), ..Self::default() },
+            _ => Self { own: vec![IpAddr::from([127, 0, 1, 1])], ..Self::default() },
+        })
+    }
 }
 
 fn hosts(
     options: &ContainerOptions,
     hostname: &str,
-    addresses: Option<&Addresses>,
+    around: &Surroundings,
     base: Option<&str>,
 ) -> Result<String> {
     let mut text = match base.map(str::trim_end) {
@@ -70,35 +119,36 @@ fn hosts(
     };
     for extra in &options.extra_hosts {
         let (name, address) = extra.split_once(':').context("--add-host wants name:address")?;
-        let address = match (address, addresses) {
-            ("host-gateway", Some(addresses)) => addresses.gateway.to_string(),
-            ("host-gateway", None) if options.network == NetworkMode::Host => "127.0.0.1".to_owned(),
+        let address = match (address, around.host) {
+            ("host-gateway", Some(host)) => host.to_string(),
+            // Not known before it is started.
+            ("host-gateway", None) if matches!(options.network, NetworkMode::Bridge { .. }) => continue,
             ("host-gateway", None) => bail!("--add-host {extra}: this network has no gateway"),
             (address, _) => address.trim_matches(['[', ']']).to_owned(),
         };
         text.push_str(&format!("{address}\t{name}\n"));
     }
-    let own = addresses.map_or(IpAddr::from([127, 0, 1, 1]), |addresses| addresses.container.into());
-    if options.network != NetworkMode::Host {
+    if let (NetworkMode::Bridge { .. }, Some(host)) = (&options.network, around.host) {
+        text.push_str(&format!("{host}\thost.containers.internal host.docker.internal\n"));
+    }
+    for own in &around.own {
         text.push_str(&format!("{own}\t{hostname}\n"));
     }
     Ok(text)
 }
 
 /// The host's, without the name servers that only the host reaches, or what the user gave.
-fn resolv_conf(options: &ContainerOptions, addresses: Option<&Addresses>, of_host: &str) -> String {
+fn resolv_conf(options: &ContainerOptions, given: &[IpAddr], of_host: &str) -> String {
     let mut servers: Vec<String> = options.dns.iter().map(IpAddr::to_string).collect();
     let mut search = options.dns_search.clone();
     let mut extra = options.dns_options.clone();
     let lines = || of_host.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     if servers.is_empty() {
-        match addresses {
-            Some(addresses) => servers.push(addresses.dns.to_string()),
-            None => {
-                let named = lines().filter(|words| words.first() == Some(&"nameserver"));
-                servers.extend(named.filter_map(|words| words.get(1).map(|&server| server.to_owned())));
-            }
-        }
+        servers.extend(given.iter().map(IpAddr::to_string));
+    }
+    if servers.is_empty() {
+        let named = lines().filter(|words| words.first() == Some(&"nameserver"));
+        servers.extend(named.filter_map(|words| words.get(1).map(|&server| server.to_owned())));
     }
     let copy = |key: &str| -> Vec<String> {
         let matching = lines().filter(|words| words.first() == Some(&key));
@@ -134,44 +184,46 @@ mod tests {
 
     const HOST: &str = "# comment\nnameserver 192.0.2.1\nsearch corp.example lan\noptions edns0 trust-ad\n";
 
-    fn slirp() -> (ContainerOptions, Addresses) {
+    fn slirp() -> (ContainerOptions, Surroundings) {
         let network = NetworkMode::Slirp4netns { options: vec![] };
-        (ContainerOptions { network, ..Default::default() }, Addresses::of_options(&[]).unwrap())
+        let options = ContainerOptions { network, ..Default::default() };
+        let around = Surroundings::of(&options, &[]).unwrap();
+        (options, around)
     }
 
     #[test]
     fn a_private_stack_has_its_own_server_and_the_hosts_search_list() {
-        let (options, addresses) = slirp();
+        let (options, around) = slirp();
         assert_eq!(
-            resolv_conf(&options, Some(&addresses), HOST),
+            resolv_conf(&options, &around.servers, HOST),
             "search corp.example lan\nnameserver 10.0.2.3\noptions edns0 trust-ad\n"
         );
         let host = ContainerOptions { network: NetworkMode::Host, ..Default::default() };
-        assert!(resolv_conf(&host, None, HOST).contains("nameserver 192.0.2.1\n"));
+        assert!(resolv_conf(&host, &[], HOST).contains("nameserver 192.0.2.1\n"));
     }
 
     #[test]
     fn what_the_user_gave_replaces_it() {
-        let (mut options, addresses) = slirp();
+        let (mut options, around) = slirp();
         options.dns = vec!["9.9.9.9".parse().unwrap(), "2620:fe::9".parse().unwrap()];
         options.dns_search = vec![".".into()];
         options.dns_options = vec!["ndots:2".into()];
         assert_eq!(
-            resolv_conf(&options, Some(&addresses), HOST),
+            resolv_conf(&options, &around.servers, HOST),
             "nameserver 9.9.9.9\nnameserver 2620:fe::9\noptions ndots:2\n"
         );
     }
 
     #[test]
     fn hosts_names_the_container_and_what_was_added() {
-        let (mut options, addresses) = slirp();
+        let (mut options, around) = slirp();
         options.extra_hosts =
             vec!["db:192.0.2.7".into(), "up:host-gateway".into(), "six:[2001:db8::1]".into()];
-        let text = hosts(&options, "web", Some(&addresses), None).unwrap();
+        let text = hosts(&options, "web", &around, None).unwrap();
         for line in ["192.0.2.7\tdb\n", "10.0.2.2\tup\n", "2001:db8::1\tsix\n", "10.0.2.100\tweb\n"] {
             assert!(text.contains(line), "{line:?} in {text}");
         }
         options.network = NetworkMode::None;
-        assert!(hosts(&options, "web", None, None).is_err());
+        assert!(hosts(&options, "web", &Surroundings::default(), None).is_err());
     }
 }

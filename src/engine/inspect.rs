@@ -4,6 +4,9 @@
 //! has not is there with docker's empty value, since programs read these keys without asking.
 
 mod mounts;
+mod network;
+
+pub use network::network;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +18,7 @@ use super::changes::Sizes;
 use super::list::network_name;
 use super::logging;
 use super::shift;
+use crate::base::network::Endpoint;
 use crate::base::time;
 use crate::network::slirp::Addresses;
 use crate::oci::image::ContainerConfig;
@@ -367,45 +371,67 @@ fn environment(image: &[String], own: &[String]) -> Vec<String> {
 fn network_settings(record: &Record, layout: &Layout) -> Value {
     let options = &record.options;
     let running = record.state.status == Status::Running;
-    let addresses = match &options.network {
-        NetworkMode::Slirp4netns { options } if running => Addresses::of_options(options).ok(),
-        _ => None,
-    };
-    let (address, gateway, prefix) = addresses.map_or_else(Default::default, |addresses| {
-        (addresses.container.to_string(), addresses.gateway.to_string(), addresses.prefix)
-    });
-    let (address, gateway) = (address.as_str(), gateway.as_str());
-    let mac = options.mac_address.as_deref().unwrap_or_default();
     let mut ports = if running { port_bindings(&record.ports) } else { Map::new() };
     if running {
         for port in &options.expose {
             ports.entry(port.clone()).or_insert(Value::Null);
         }
     }
-    let mut networks = Map::new();
-    if !matches!(options.network, NetworkMode::Container { .. }) {
-        networks.insert(network_name(&options.network), endpoint(address, gateway, prefix, mac));
-    }
+    let networks = endpoints(record, running);
+    // What docker has said once, before there were several networks.
+    let first = networks.values().next().cloned().unwrap_or_else(|| endpoint("", "", 0, ""));
+    let sandbox =
+        if running { layout.container_run(&record.id).display().to_string() } else { String::new() };
     json!({
         "Bridge": "",
         "SandboxID": "",
-        "SandboxKey": if running { layout.container_run(&record.id).display().to_string() } else { String::new() },
+        "SandboxKey": sandbox,
         "Ports": ports,
         "HairpinMode": false,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
         "SecondaryIPAddresses": null,
         "SecondaryIPv6Addresses": null,
-        "EndpointID": "",
-        "Gateway": gateway,
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "IPAddress": address,
-        "IPPrefixLen": prefix,
-        "IPv6Gateway": "",
-        "MacAddress": mac,
+        "EndpointID": first["EndpointID"],
+        "Gateway": first["Gateway"],
+        "GlobalIPv6Address": first["GlobalIPv6Address"],
+        "GlobalIPv6PrefixLen": first["GlobalIPv6PrefixLen"],
+        "IPAddress": first["IPAddress"],
+        "IPPrefixLen": first["IPPrefixLen"],
+        "IPv6Gateway": first["IPv6Gateway"],
+        "MacAddress": first["MacAddress"],
         "Networks": networks,
     })
+}
+
+/// What a container has of each network, by the network's name.
+fn endpoints(record: &Record, running: bool) -> Map<String, Value> {
+    let options = &record.options;
+    let mac = options.mac_address.as_deref().unwrap_or_default();
+    match &options.network {
+        NetworkMode::Container { .. } => Map::new(),
+        NetworkMode::Bridge { .. } if running => {
+            let names = [record.name.clone(), record.id[..12].to_owned()];
+            let shown = |one: &Endpoint| {
+                let names: Vec<_> = names.iter().chain(&one.aliases).cloned().collect();
+                (one.network.clone(), network::endpoint(one, &names))
+            };
+            record.endpoints.iter().map(shown).collect()
+        }
+        NetworkMode::Bridge { networks } => {
+            networks.iter().map(|one| (one.network.clone(), endpoint("", "", 0, mac))).collect()
+        }
+        NetworkMode::Slirp4netns { options } if running => {
+            let shown = Addresses::of_options(options).map(|addresses| {
+                let (own, gateway) = (addresses.container.to_string(), addresses.gateway.to_string());
+                endpoint(&own, &gateway, addresses.prefix, mac)
+            });
+            [("slirp4netns".to_owned(), shown.unwrap_or_else(|_| endpoint("", "", 0, mac)))]
+                .into_iter()
+                .collect()
+        }
+        mode => [(network_name(mode), endpoint("", "", 0, mac))].into_iter().collect(),
+    }
 }
 
 fn endpoint(address: &str, gateway: &str, prefix: u8, mac: &str) -> Value {
@@ -474,6 +500,7 @@ mod tests {
             command: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()],
             state: State::default(),
             ports: Vec::new(),
+            endpoints: Vec::new(),
             maps: None,
             options,
         }

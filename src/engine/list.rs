@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::base::digest::Digest;
 use crate::base::id;
+use crate::base::network::BRIDGE;
 use crate::base::time;
 use crate::store::containers::{State, Status, VERSION};
 use crate::store::health::HealthStatus;
@@ -334,6 +335,9 @@ pub fn network_name(mode: &NetworkMode) -> String {
         NetworkMode::None => "none".to_owned(),
         NetworkMode::Host => "host".to_owned(),
         NetworkMode::Default | NetworkMode::Slirp4netns { .. } => "slirp4netns".to_owned(),
+        NetworkMode::Bridge { networks } => {
+            networks.first().map_or_else(|| BRIDGE.to_owned(), |attachment| attachment.network.clone())
+        }
         NetworkMode::Container { id } => format!("container:{id}"),
     }
 }

@@ -21,6 +21,7 @@ pub mod files;
 pub mod filesystem;
 pub mod filter;
 pub mod health;
+pub mod helper;
 pub mod images;
 pub mod images_view;
 pub mod import;
@@ -37,6 +38,7 @@ mod measure;
 pub mod mounting;
 pub mod mounts;
 pub mod namespace;
+pub mod networks;
 pub mod policy;
 pub mod prune;
 pub mod push;
@@ -53,6 +55,7 @@ pub mod sharing;
 pub mod shift;
 pub mod spec;
 pub mod start;
+mod stay;
 pub mod stop;
 pub mod supervise;
 pub mod terminal;
@@ -75,6 +78,7 @@ use crate::store::containers::Containers;
 use crate::store::driver::Driver;
 use crate::store::images::Images;
 use crate::store::layout::Layout;
+use crate::store::networks::Networks;
 use crate::store::secrets::Secrets;
 use crate::store::volumes::Volumes;
 
@@ -128,6 +132,10 @@ impl Engine {
 
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes::new(&self.layout)
+    }
+
+    pub fn networks(&self) -> Networks<'_> {
+        Networks::new(&self.layout)
     }
 
     pub fn secrets(&self) -> Secrets<'_> {

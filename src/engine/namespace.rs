@@ -25,7 +25,13 @@ use crate::sys::signal::Signals;
 #[must_use]
 pub struct Opening {
     pub maps: UserMaps,
-    pending: Pending,
+    state: State,
+}
+
+enum State {
+    Pending(Pending),
+    /// One with the default map that is there already.
+    Made(UserNamespace),
 }
 
 /// Starts to make the user's namespace with the default map.
@@ -33,7 +39,12 @@ pub fn open(engine: &Engine) -> Result<Opening> {
     let offered = Offered::read();
     let maps = default_maps(engine, &offered);
     let pending = userns::create(&maps, &offered)?;
-    Ok(Opening { maps, pending })
+    Ok(Opening { maps, state: State::Pending(pending) })
+}
+
+/// Takes a namespace with the default map that is there already.
+pub fn reuse(engine: &Engine, made: UserNamespace) -> Opening {
+    Opening { maps: maps(engine), state: State::Made(made) }
 }
 
 /// The ids that the user's namespace will have.
@@ -109,7 +120,10 @@ pub fn hand_over(engine: &Engine, record: &Record) -> Result<()> {
 impl Opening {
     /// Waits for the maps.
     pub fn finish(self) -> Result<UserNamespace> {
-        self.pending.finish()
+        match self.state {
+            State::Pending(pending) => pending.finish(),
+            State::Made(namespace) => Ok(namespace),
+        }
     }
 }
 

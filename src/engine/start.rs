@@ -23,14 +23,16 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
-use super::create::{Draft, Purpose, durability, surroundings};
+use super::create::{self, Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
+use super::stay::{self, Stay};
 use super::{
     Engine, access, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift, spec,
     terminal, vfs,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
+use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
 use crate::network::slirp;
 use crate::runtime::caps::CapSet;
@@ -192,7 +194,13 @@ pub struct Up {
     pub log: LogWriter,
     /// Where output waits for clients that are slow.
     pub spill: OwnedFd,
-    pub network: Option<slirp::SlirpStack>,
+    pub network: Option<Network>,
+}
+
+/// The network of a container, which ends when this is dropped.
+pub enum Network {
+    Private { _stack: slirp::SlirpStack },
+    Bridges { _stay: Stay },
 }
 
 /// What a supervisor has from the first run of its container to the last: the container's locks, and what its user
@@ -241,10 +249,10 @@ impl Supervisor<'_> {
         let console_size = terminal::size();
         let passed = logging::passed_streams(work.options())?;
         // The helpers that map ids work while the container is put on disk.
-        let opening = namespace::open(self.engine)?;
+        let (stay, opening) = self.open(&work)?;
         leave_the_terminal().context("leave the terminal")?;
         let can_set_groups = !opening.maps.is_single();
-        let (record, spec, locks) = self.prepare(work, &opening.maps)?;
+        let (record, spec, locks) = self.prepare(work, &opening.maps, endpoints(stay.as_ref()))?;
         let max_gid = record.maps.as_ref().unwrap_or(&opening.maps.maps).gids.largest();
         let mut plan = self.plan(&record, &spec)?;
         plan.process.console_size = console_size.or(plan.process.console_size);
@@ -262,13 +270,14 @@ impl Supervisor<'_> {
             can_set_groups,
             passed: passed.as_ref(),
         };
-        let up = self.start_program(record, &launch, || refuse_without_client(client))?;
+        let up = self.start_program(record, &launch, stay, || refuse_without_client(client))?;
         Ok((up, listener, Post { max_gid, can_set_groups, passed, _locks: locks }))
     }
 
     /// Starts the container's program once more, in the same user namespace.
     pub fn bring_up_again(&mut self, record: Record, post: &Post) -> Result<Up> {
-        let spec = refresh(self.engine, &record, post.max_gid)?;
+        let stay = stay::reserve(self.engine, &record.id, &record.options)?.map(|(stay, _)| stay);
+        let spec = refresh(self.engine, &record, post.max_gid, endpoints(stay.as_ref()))?;
         let plan = self.plan(&record, &spec)?;
         let filter = filter(&record.options)?;
         let secrets = secrets::load(self.engine, &record.options)?;
@@ -282,7 +291,7 @@ impl Supervisor<'_> {
             can_set_groups: post.can_set_groups,
             passed: post.passed.as_ref(),
         };
-        self.start_program(record, &launch, || Ok(()))
+        self.start_program(record, &launch, stay, || Ok(()))
     }
 
     fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
@@ -295,6 +304,7 @@ impl Supervisor<'_> {
         &mut self,
         record: Record,
         launch: &Launch<'_>,
+        stay: Option<Stay>,
         still_wanted: impl FnOnce() -> Result<()>,
     ) -> Result<Up> {
         let environment = &launch.plan.process.env;
@@ -302,16 +312,29 @@ impl Supervisor<'_> {
         let log = LogWriter::open(&destination).context("open the log")?;
         let spill = open_directory(self.engine, &record.id)?;
         let starting = launch.start()?;
-        let network = self.record_running(record, &starting)?;
+        let network = self.record_running(record, &starting, stay)?;
         still_wanted()?;
         Ok(Up { started: starting.go()?, log, spill, network })
     }
 
+    /// Takes the container's places on bridges, whose user namespace it is made in then; else a new one is begun.
+    fn open(&self, work: &Work) -> Result<(Option<Stay>, Opening)> {
+        Ok(match stay::reserve(self.engine, work.id(), work.options())? {
+            Some((stay, users)) => (Some(stay), namespace::reuse(self.engine, users)),
+            None => (None, namespace::open(self.engine)?),
+        })
+    }
+
     /// Puts a new container on record, or reads again what an old one is.
-    fn prepare(&mut self, work: Work, user: &UserMaps) -> Result<(Record, Spec, Locks)> {
+    fn prepare(
+        &mut self,
+        work: Work,
+        user: &UserMaps,
+        endpoints: &[Endpoint],
+    ) -> Result<(Record, Spec, Locks)> {
         let (record, spec, lock) = match work {
             Work::New(draft) => {
-                let written = draft.write(self.engine, user, Purpose::Start)?;
+                let written = draft.write(self.engine, user, Purpose::Start { endpoints })?;
                 let files = filesystem::lock(self.engine, &written.record)?;
                 (written.record, written.spec, Locks { _own: written.lock, _files: files })
             }
@@ -320,7 +343,7 @@ impl Supervisor<'_> {
                 let lock = self.lock(&record)?;
                 self.engine.containers().forget_stop(&record.id);
                 let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
-                let spec = refresh(self.engine, &record, max_gid)?;
+                let spec = refresh(self.engine, &record, max_gid, endpoints)?;
                 (record, spec, lock)
             }
         };
@@ -352,11 +375,9 @@ impl Supervisor<'_> {
         &mut self,
         mut record: Record,
         starting: &Starting,
-    ) -> Result<Option<slirp::SlirpStack>> {
-        let stack = self.start_network(&record, starting)?;
-        if let Some(stack) = &stack {
-            record.ports = stack.ports().to_vec();
-        }
+        stay: Option<Stay>,
+    ) -> Result<Option<Network>> {
+        let network = self.start_network(&mut record, starting, stay)?;
         let pid = starting.pid();
         let supervisor = i32::try_from(std::process::id()).context("read the supervisor's id")?;
         let state = State {
@@ -372,23 +393,38 @@ impl Supervisor<'_> {
             restart_count: if record.state.is_restarting() { record.state.restart_count } else { 0 },
             ..State::default()
         };
-        let ports = record.ports;
+        let (ports, endpoints) = (record.ports, record.endpoints);
         self.record = Some(self.engine.containers().change(&record.id, |record| {
-            (record.state, record.ports) = (state, ports);
+            (record.state, record.ports, record.endpoints) = (state, ports, endpoints);
             Durability::Fast
         })?);
         if let Some(record) = &self.record {
             write_pidfiles(record)?;
         }
-        Ok(stack)
+        Ok(network)
     }
 
-    fn start_network(&self, record: &Record, starting: &Starting) -> Result<Option<slirp::SlirpStack>> {
+    /// Gives the container its network, which its record then tells of.
+    fn start_network(
+        &self,
+        record: &mut Record,
+        starting: &Starting,
+        stay: Option<Stay>,
+    ) -> Result<Option<Network>> {
+        if let Some(stay) = stay {
+            let hostname = create::hostname(self.engine, &record.options, &record.id)?;
+            stay.attach(starting.pid(), &record.name, &hostname)?;
+            (record.ports, record.endpoints) = (stay.ports.clone(), stay.endpoints.clone());
+            return Ok(Some(Network::Bridges { _stay: stay }));
+        }
         let NetworkMode::Slirp4netns { options } = &record.options.network else { return Ok(None) };
         let mut options = slirp::SlirpOptions::parse(options)?;
         options.mac_address.clone_from(&record.options.mac_address);
         let directory = self.engine.layout().container_run(&record.id);
-        Ok(Some(slirp::start(starting.pid(), &options, &record.options.publish, &directory)?))
+        let target = slirp::Target::Process(starting.pid());
+        let stack = slirp::start(target, &options, &record.options.publish, &directory)?;
+        record.ports = stack.ports().to_vec();
+        Ok(Some(Network::Private { _stack: stack }))
     }
 
     /// One supervisor at a time: a second start of the same container finds this lock taken.
@@ -445,12 +481,16 @@ impl Supervisor<'_> {
 }
 
 /// Makes anew what a container is given of the host as it is now, and reads its specification.
-fn refresh(engine: &Engine, record: &Record, max_gid: u32) -> Result<Spec> {
+fn refresh(engine: &Engine, record: &Record, max_gid: u32, endpoints: &[Endpoint]) -> Result<Spec> {
     // A volume that somebody took away by hand is made again, empty.
     let _volumes = mounts::hold_volumes(engine, &record.options)?;
     let around = surroundings(engine, &record.options, &record.id, max_gid)?;
-    files::write(&around.directory, &record.options, &around.hostname)?;
+    files::write(&around.directory, &record.options, &around.hostname, endpoints)?;
     read_spec(engine, &record.id)
+}
+
+fn endpoints(stay: Option<&Stay>) -> &[Endpoint] {
+    stay.map_or(&[], |stay| &stay.endpoints)
 }
 
 /// Writes the ids of the processes to the files that the user named.

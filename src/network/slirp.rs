@@ -19,10 +19,11 @@ mod ports;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::net::SocketAddrV4;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -61,6 +62,11 @@ impl SlirpStack {
         &self.ports
     }
 
+    /// What ends the program when it is dropped, and the program.
+    pub fn split(self) -> (PipeWriter, Child) {
+        (self._lifeline, self.child)
+    }
+
     /// The process, a child of the one that called [`start`].
     #[cfg(test)]
     pub fn pid(&self) -> u32 {
@@ -76,7 +82,16 @@ impl SlirpStack {
     }
 }
 
-/// Gives the network namespace of process `pid` a stack and publishes `ports`; returns when both are usable.
+/// The network namespace that gets a stack.
+#[derive(Clone, Copy)]
+pub enum Target<'a> {
+    /// That of a process, whose user namespace owns it.
+    Process(i32),
+    /// One that the caller's user namespace owns.
+    Namespace(BorrowedFd<'a>),
+}
+
+/// Gives a network namespace a stack and publishes `ports`; returns when both are usable.
 /// The caller is single-threaded, outside that network namespace, and either a member of the user namespace
 /// that owns it, with CAP_SYS_ADMIN there, or that namespace's owner. `directory` is private to the container.
 ///
@@ -84,14 +99,14 @@ impl SlirpStack {
 /// A port that is taken, with nothing started; a missing program or device, with a hint; whatever the program
 /// itself says.
 pub fn start(
-    pid: i32,
+    target: Target<'_>,
     options: &SlirpOptions,
     ports: &[PortMapping],
     directory: &Path,
 ) -> Result<SlirpStack> {
     let reservations: Vec<Reservation> = ports.iter().map(Reservation::take).collect::<Result<_>>()?;
     check_device()?;
-    let job = Job { pid, options, directory: Directory::open(directory)?, has_ports: !ports.is_empty() };
+    let job = Job { target, options, directory: Directory::open(directory)?, has_ports: !ports.is_empty() };
     let mut stack = job.run()?;
     for reservation in reservations {
         stack.ports.push(job.publish(reservation)?);
@@ -142,7 +157,7 @@ fn through(fd: &OwnedFd) -> PathBuf {
 
 /// What is asked of the program.
 struct Job<'a> {
-    pid: i32,
+    target: Target<'a>,
     options: &'a SlirpOptions,
     directory: Directory,
     has_ports: bool,
@@ -190,7 +205,9 @@ impl Job<'_> {
         ready: &PipeWriter,
         log: File,
     ) -> Result<Child, Failure> {
-        // Copies without close-on-exec, for as long as this function runs.
+        static SPAWNING: Mutex<()> = Mutex::new(());
+        // Copies without close-on-exec, for as long as this function runs: no other thread may start a program then.
+        let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
         let lifeline = rustix::io::dup(lifeline).context("copy a descriptor")?;
         let ready = rustix::io::dup(ready).context("copy a descriptor")?;
         let directory = rustix::io::dup(&self.directory.fd).context("copy a descriptor")?;
@@ -239,18 +256,24 @@ impl Job<'_> {
     /// returned: the program asks for the path's permissions with access(2), which leaves the capabilities of a
     /// caller out that is not root in this namespace.
     fn name_target(&self, command: &mut Command) -> Result<Option<OwnedFd>, Failure> {
-        let theirs = format!("/proc/{}/ns", self.pid);
-        let same = std::fs::read_link(format!("{theirs}/user")).ok()
-            == std::fs::read_link("/proc/self/ns/user").ok();
-        if same {
-            let network = rustix::fs::open(format!("{theirs}/net"), OFlags::RDONLY, Mode::empty())
-                .with_context(|| format!("open {theirs}/net"))?;
-            command.arg("--netns-type=path").arg(format!("/proc/self/fd/{}", network.as_raw_fd()));
-            command.arg(INTERFACE);
-            return Ok(Some(network));
-        }
-        command.arg(self.pid.to_string()).arg(INTERFACE);
-        Ok(None)
+        let network = match self.target {
+            // A copy without close-on-exec.
+            Target::Namespace(network) => rustix::io::dup(network).context("copy a descriptor")?,
+            Target::Process(pid) => {
+                let theirs = format!("/proc/{pid}/ns");
+                let same = std::fs::read_link(format!("{theirs}/user")).ok()
+                    == std::fs::read_link("/proc/self/ns/user").ok();
+                if !same {
+                    command.arg(pid.to_string()).arg(INTERFACE);
+                    return Ok(None);
+                }
+                rustix::fs::open(format!("{theirs}/net"), OFlags::RDONLY, Mode::empty())
+                    .with_context(|| format!("open {theirs}/net"))?
+            }
+        };
+        command.arg("--netns-type=path").arg(format!("/proc/self/fd/{}", network.as_raw_fd()));
+        command.arg(INTERFACE);
+        Ok(Some(network))
     }
 
     /// The stack takes the port over from its reservation.
@@ -392,7 +415,7 @@ mod tests {
     fn serve_and_stop(mut inside: Inside, directory: &Path) {
         let ports = [mapping(0, Protocol::Tcp), mapping(0, Protocol::Udp)];
         let options = SlirpOptions::parse(&["cidr=10.77.0.0/24".to_owned()]).unwrap();
-        let stack = start(inside.pid(), &options, &ports, directory).unwrap();
+        let stack = start(Target::Process(inside.pid()), &options, &ports, directory).unwrap();
 
         let table = inside.run("cat /proc/net/fib_trie /proc/net/dev");
         let address = options.addresses().container.to_string();
@@ -400,7 +423,8 @@ mod tests {
         let port = stack.ports()[0].host_port;
         assert!(port != 0 && stack.ports()[1].host_port != 0);
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        let taken = start(inside.pid(), &options, &stack.ports()[..1], directory).unwrap_err();
+        let taken =
+            start(Target::Process(inside.pid()), &options, &stack.ports()[..1], directory).unwrap_err();
         assert!(taken.to_string().ends_with("failed: port is already allocated"), "{taken:#}");
 
         let process = PathBuf::from(format!("/proc/{}", stack.pid()));
@@ -421,7 +445,7 @@ mod tests {
         let inside = Inside::new("-Urn");
         let options = SlirpOptions::default();
         let SlirpStack { mut child, _lifeline, .. } =
-            start(inside.pid(), &options, &[], directory.path()).unwrap();
+            start(Target::Process(inside.pid()), &options, &[], directory.path()).unwrap();
         assert!(child.try_wait().unwrap().is_none());
         drop(_lifeline);
         assert!(child.wait().unwrap().success());
@@ -436,7 +460,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let inside = Inside::new("-Urn");
         let options = SlirpOptions::parse(&["outbound_addr=no-such-device".to_owned()]).unwrap();
-        let error = start(inside.pid(), &options, &[], directory.path()).unwrap_err();
+        let error = start(Target::Process(inside.pid()), &options, &[], directory.path()).unwrap_err();
         let want = "slirp4netns: outbound-addr has to be valid ipv4 address or interface name.";
         assert_eq!(format!("{error:#}"), want);
     }

@@ -9,65 +9,11 @@
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 
-use anyhow::anyhow;
-use serde::{Deserialize, Serialize};
-
-use crate::base::exit::{self, ExitWith};
-use crate::base::hint::{self, HintExt};
+pub use crate::base::failure::Failure;
 use crate::sys::socket;
 
 /// The most bytes of a stream in one message; a message is one byte longer.
 pub const CHUNK: usize = 32 << 10;
-
-/// Longer failures are cut.
-const FAILURE_LIMIT: usize = 8 << 10;
-
-/// An error on its way to another process: exit code, text, hint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    pub code: u8,
-    pub text: String,
-    pub hint: String,
-}
-
-impl Failure {
-    /// Takes what the other side needs to report an error; without a code of its own it is the engine's 125.
-    pub fn of(error: &anyhow::Error) -> Self {
-        Self {
-            code: exit::find(error).unwrap_or(125),
-            text: format!("{error:#}"),
-            hint: hint::find(error).unwrap_or_default().to_owned(),
-        }
-    }
-
-    /// The error again.
-    pub fn into_error(self) -> anyhow::Error {
-        let error = anyhow::Error::new(ExitWith::new(self.code, anyhow!(self.text)));
-        if self.hint.is_empty() {
-            return error;
-        }
-        match Err::<(), _>(error).hint(|| self.hint) {
-            Err(error) => error,
-            Ok(()) => unreachable!("an error stays one"),
-        }
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![self.code];
-        bytes.extend_from_slice(self.text.as_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(self.hint.as_bytes());
-        bytes.truncate(FAILURE_LIMIT);
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Self {
-        let (&code, rest) = bytes.split_first().unwrap_or((&125, &[]));
-        let mut parts = rest.splitn(2, |&byte| byte == 0);
-        let mut text = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
-        Self { code, text: text(), hint: text() }
-    }
-}
 
 /// What the container's first process says before it is the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -227,6 +173,7 @@ impl<'a> Event<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anyhow::anyhow;
     use std::os::fd::AsFd;
 
     #[test]
@@ -272,15 +219,5 @@ mod tests {
             );
         }
         assert_eq!(FromChild::decode(&2i32.to_le_bytes()), FromChild::NotExecuted(2));
-    }
-
-    #[test]
-    fn failures_keep_code_and_hint() {
-        let error = Failure { code: 126, text: "a: b".into(), hint: "c".into() }.into_error();
-        assert_eq!(
-            (format!("{error:#}"), exit::find(&error), hint::find(&error)),
-            ("a: b".into(), Some(126), Some("c"))
-        );
-        assert_eq!(Failure::of(&anyhow!("b").context("a")).code, 125);
     }
 }

@@ -229,6 +229,17 @@ impl UserNamespace {
         }
     }
 
+    /// The namespace that this one was made in. `None` if that is beyond what this process may see.
+    pub fn parent(&self) -> io::Result<Option<Self>> {
+        Ok(namespace::parent(self.fd.as_fd())?.map(Self::from))
+    }
+
+    /// Whether this process is in it.
+    pub fn is_own(&self) -> io::Result<bool> {
+        let (own, this) = (rustix::fs::stat("/proc/self/ns/user")?, rustix::fs::fstat(&self.fd)?);
+        Ok((own.st_dev, own.st_ino) == (this.st_dev, this.st_ino))
+    }
+
     /// A second handle of the same namespace, which does not keep the child that it was made with.
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { fd: self.fd.try_clone()?, _holder: None })
@@ -243,6 +254,12 @@ impl UserNamespace {
             exec::pass_capabilities_on().context("keep the capabilities")?;
         }
         Ok(())
+    }
+}
+
+impl From<OwnedFd> for UserNamespace {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd, _holder: None }
     }
 }
 

@@ -20,6 +20,7 @@ use super::options::ContainerOptions;
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::idmap::IdMaps;
+use crate::base::network::Endpoint;
 use crate::base::{hint::HintExt, id};
 use crate::sys::process;
 
@@ -51,6 +52,9 @@ pub struct Record {
     /// Ports as they are bound while it runs, with picked ports filled in.
     #[serde(default)]
     pub ports: Vec<super::options::PortMapping>,
+    /// What it has of networks while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<Endpoint>,
     /// The ids of its user namespace, where that is not the user's own: outside are those of the user's
     /// namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -88,6 +88,11 @@ impl Layout {
         self.roots.data.join("volumes")
     }
 
+    /// One document for each network; made with the first.
+    pub fn networks(&self) -> PathBuf {
+        self.roots.data.join("networks")
+    }
+
     /// One document for each secret; made with the first.
     pub fn secrets(&self) -> PathBuf {
         self.roots.data.join("secrets")
@@ -131,6 +136,11 @@ impl Layout {
     /// The containers that have a directory for their sockets: those that run, and those whose supervisor died.
     pub fn ids_with_run_directory(&self) -> Result<Vec<String>> {
         ids_in(self.run())
+    }
+
+    /// The socket and the lock of the network helper.
+    pub fn network_run(&self) -> PathBuf {
+        self.roots.run.join("network")
     }
 
     /// Sockets of one running container.

@@ -34,6 +34,7 @@ mod index;
 pub mod layers;
 pub mod layout;
 pub mod mounts;
+pub mod networks;
 pub mod offstage;
 pub mod options;
 pub mod partial;

@@ -11,6 +11,7 @@ pub use super::accounts::AccountOptions;
 pub use super::mounts::{MountKind, MountOption};
 use super::userns::UsernsMode;
 pub use super::userns::UsernsOptions;
+pub use crate::base::network::Attachment;
 pub use crate::base::port::{PortMapping, Protocol};
 
 /// The flags of `create` and `run` that describe the container. What only concerns the command itself
@@ -439,6 +440,10 @@ pub enum NetworkMode {
     /// A private user-mode stack, with slirp4netns' options as written.
     Slirp4netns {
         options: Vec<String>,
+    },
+    /// Places on bridges.
+    Bridge {
+        networks: Vec<Attachment>,
     },
     /// The network namespace of another container.
     Container {

@@ -1,7 +1,7 @@
 //! Joining namespaces that exist.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::clone::Namespaces;
 
@@ -20,4 +20,25 @@ pub fn join_process(pidfd: BorrowedFd<'_>, namespaces: Namespaces) -> io::Result
 /// Gives this process a mount namespace of its own, a copy of the one it was in.
 pub fn separate_mounts() -> io::Result<()> {
     Ok(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?)
+}
+
+/// Gives this thread a new network namespace.
+pub fn separate_network() -> io::Result<()> {
+    Ok(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?)
+}
+
+/// The user namespace that another one was made in (man ioctl_nsfs(2)). `None` if that is beyond the caller's own.
+pub fn parent(namespace: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    /// `NS_GET_PARENT` of linux/nsfs.h: `_IO(0xb7, 2)`.
+    const NS_GET_PARENT: libc::Ioctl = 0xb702;
+    // SAFETY: this ioctl takes no argument and gives a new descriptor.
+    let fd = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT) };
+    if fd >= 0 {
+        // SAFETY: the kernel has just made this descriptor for the caller.
+        return Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }));
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::EPERM) => Ok(None),
+        error => Err(error),
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::store::options::NetworkMode;
+use crate::base::id::is_valid_name;
+use crate::store::options::{Attachment, NetworkMode};
 
 /// The address that stands for the host, filled in when the container is made.
 const HOST_GATEWAY: &str = "host-gateway";
@@ -21,10 +22,28 @@ pub fn mode(text: &str) -> Result<NetworkMode, String> {
         }
         ("container", Some(id)) if !id.is_empty() => Ok(NetworkMode::Container { id: id.to_owned() }),
         ("container", _) => Err("invalid container format container:<name|id>".to_owned()),
-        _ => Err(format!(
-            "--network {text} is not supported yet: there are none, host, slirp4netns and container:NAME"
-        )),
+        (name, None) if !is_valid_name(name) => Err(format!("invalid network name {name:?}")),
+        (name, rest) => {
+            let mut attachment = Attachment { network: name.to_owned(), ..Attachment::default() };
+            for option in rest.into_iter().flat_map(|rest| rest.split(',')) {
+                attach(&mut attachment, option)?;
+            }
+            Ok(NetworkMode::Bridge { networks: vec![attachment] })
+        }
     }
+}
+
+/// Reads one option of a network, in podman's words: `alias=`, `ip=`, `ip6=`, `mac=`.
+fn attach(attachment: &mut Attachment, option: &str) -> Result<(), String> {
+    let bad = |_| format!("IP address is not correctly formatted: {option}");
+    match option.split_once('=') {
+        Some(("alias", name)) => attachment.aliases.push(name.to_owned()),
+        Some(("ip", text)) => attachment.ip = Some(text.parse().map_err(bad)?),
+        Some(("ip6", text)) => attachment.ip6 = Some(text.parse().map_err(bad)?),
+        Some(("mac", text)) => attachment.mac = Some(mac_address(text)?),
+        _ => return Err(format!("invalid option {option:?} of a network: there are alias, ip, ip6 and mac")),
+    }
+    Ok(())
 }
 
 /// Checks an address of `--dns`.
@@ -82,10 +101,9 @@ mod tests {
             ("", "no name set for network"),
             ("container:", "invalid container format container:<name|id>"),
             ("container", "invalid container format container:<name|id>"),
-            (
-                "frontend",
-                "--network frontend is not supported yet: there are none, host, slirp4netns and container:NAME",
-            ),
+            ("a/b", "invalid network name \"a/b\""),
+            ("frontend:ip=x", "IP address is not correctly formatted: ip=x"),
+            ("frontend:x", "invalid option \"x\" of a network: there are alias, ip, ip6 and mac"),
         ] {
             assert_eq!(mode(text).unwrap_err(), want, "{text}");
         }

@@ -1,13 +1,11 @@
 //! Published ports: taking them on the host before anything is started.
 
-use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 use anyhow::{Result, bail};
 
-use crate::base::hint::HintExt;
-use crate::base::port::{PortMapping, Protocol};
+use crate::base::port::PortMapping;
+use crate::network::bind::{self, Bound};
 
 /// A port that is ours until the stack takes it over. slirp4netns opens the port by itself and only says that
 /// it could not, so the reason is found here, and two commands that pick a port at once pick different ones.
@@ -15,13 +13,7 @@ use crate::base::port::{PortMapping, Protocol};
 pub struct Reservation {
     host: SocketAddrV4,
     mapping: PortMapping,
-    _socket: Socket,
-}
-
-#[derive(Debug)]
-enum Socket {
-    Tcp { _listener: TcpListener },
-    Udp { _socket: UdpSocket },
+    _bound: Bound,
 }
 
 impl Reservation {
@@ -30,16 +22,10 @@ impl Reservation {
     /// # Errors
     /// Docker's words for a port that is in use, with a hint for one that needs privilege.
     pub fn take(wanted: &PortMapping) -> Result<Self> {
-        let address = SocketAddrV4::new(ipv4(wanted)?, wanted.host_port);
-        let protocol = wanted.protocol;
-        let (socket, host) = match listen(address, protocol) {
-            Ok(taken) => taken,
-            Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(Refusal { address, protocol, source }).hint(|| privilege_hint(address.port()));
-            }
-            Err(source) => return Err(Refusal { address, protocol, source }.into()),
-        };
-        Ok(Self { host, mapping: PortMapping { host_port: host.port(), ..wanted.clone() }, _socket: socket })
+        let ip = ipv4(wanted)?;
+        let bound = bind::bind((ip, wanted.host_port).into(), wanted.protocol)?;
+        let host = SocketAddrV4::new(ip, bound.port()?);
+        Ok(Self { host, mapping: PortMapping { host_port: host.port(), ..wanted.clone() }, _bound: bound })
     }
 
     /// Lets go of the port, and says where it is and which one was picked.
@@ -59,60 +45,10 @@ fn ipv4(wanted: &PortMapping) -> Result<Ipv4Addr> {
     }
 }
 
-fn listen(address: SocketAddrV4, protocol: Protocol) -> io::Result<(Socket, SocketAddrV4)> {
-    let (socket, local) = match protocol {
-        Protocol::Tcp => {
-            let listener = TcpListener::bind(address)?;
-            let local = listener.local_addr()?;
-            (Socket::Tcp { _listener: listener }, local)
-        }
-        Protocol::Udp => {
-            let socket = UdpSocket::bind(address)?;
-            let local = socket.local_addr()?;
-            (Socket::Udp { _socket: socket }, local)
-        }
-    };
-    Ok((socket, SocketAddrV4::new(*address.ip(), local.port())))
-}
-
-fn privilege_hint(port: u16) -> String {
-    format!("sudo sysctl net.ipv4.ip_unprivileged_port_start={port}, or publish a port from 1024 on")
-}
-
-/// Why a port could not be had.
-#[derive(Debug)]
-struct Refusal {
-    address: SocketAddrV4,
-    protocol: Protocol,
-    source: io::Error,
-}
-
-impl Refusal {
-    fn is_in_use(&self) -> bool {
-        self.source.kind() == io::ErrorKind::AddrInUse
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_in_use() {
-            write!(f, "Bind for {} failed: port is already allocated", self.address)
-        } else {
-            write!(f, "listen on {}/{}", self.address, self.protocol.as_str())
-        }
-    }
-}
-
-impl std::error::Error for Refusal {
-    /// None where docker's text has said it already.
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        (!self.is_in_use()).then_some(&self.source)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::port::Protocol;
 
     fn mapping(host_ip: &str, host_port: u16, protocol: Protocol) -> PortMapping {
         PortMapping { host_ip: Some(host_ip.parse().unwrap()), host_port, container_port: 80, protocol }

@@ -1,0 +1,104 @@
+//! Networks and what a container has of them, as records keep them and the network helper builds them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version of a network's record that is written; a newer one is refused.
+pub const VERSION: u32 = 1;
+
+/// The network that a container is on when nothing was said.
+pub const BRIDGE: &str = "bridge";
+
+/// The largest that slirp4netns takes (slirp4netns(1)): every packet that need not be divided saves time.
+pub const MTU: u32 = 65520;
+
+/// A bridge that containers are attached to: the document `networks/<name>.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    pub version: u32,
+    pub name: String,
+    /// 64 hexadecimal digits, new for each network that is made: what tells one from another of the same name.
+    pub id: String,
+    pub created: Timestamp,
+    pub subnet: Ipv4Net,
+    /// The bridge's own address.
+    pub gateway: Ipv4Addr,
+    /// Where addresses are picked from, if not from the whole subnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Ipv4Net>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6>,
+    /// No way out.
+    #[serde(default)]
+    pub internal: bool,
+    #[serde(default)]
+    pub disable_dns: bool,
+    /// Name servers to ask instead of the host's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dns: Vec<IpAddr>,
+    /// Bytes.
+    pub mtu: u32,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// `-o`, as given.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+/// The other half of a network that has IPv6 too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ipv6 {
+    pub subnet: Ipv6Net,
+    pub gateway: Ipv6Addr,
+}
+
+/// What the user wants of a network for one container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attachment {
+    /// The network's name.
+    pub network: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip6: Option<Ipv6Addr>,
+    /// Six bytes in hexadecimal, divided by colons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+/// What a container has of a network while it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The network's name and id.
+    pub network: String,
+    pub network_id: String,
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// The container's interface.
+    pub interface: String,
+    pub mac: String,
+    pub ip: Ipv4Addr,
+    pub prefix: u8,
+    /// None on an internal network.
+    pub gateway: Option<Ipv4Addr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Endpoint6>,
+    /// The name servers to ask.
+    pub dns: Vec<IpAddr>,
+    pub aliases: Vec<String>,
+}
+
+/// The IPv6 half of an [`Endpoint`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint6 {
+    pub ip: Ipv6Addr,
+    pub prefix: u8,
+    pub gateway: Option<Ipv6Addr>,
+}

@@ -1,0 +1,137 @@
+//! The network helper: starting it where there is none, and what it does before it serves.
+//!
+//! It is this program again. Whoever needs it and finds none starts it while holding a lock, so that of many that come
+//! at once one does.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Engine, namespace};
+use crate::base::failure::Failure;
+use crate::base::file::FileLock;
+use crate::config::paths::private_directory;
+use crate::network::client;
+use crate::network::helper::Helper;
+use crate::network::protocol::LOCK;
+use crate::runtime::identity;
+use crate::runtime::userns::UserNamespace;
+use crate::store::containers::Record;
+use crate::store::options::NetworkMode;
+use crate::sys::clone::{self, Forked, Namespaces};
+use crate::sys::exec;
+
+/// The hidden command that becomes the helper.
+pub const COMMAND: &str = "network-helper";
+
+/// What it says when it listens; anything else is why it does not.
+const READY: &[u8] = b"ready\n";
+
+/// Connects to the helper, starting it if there is none.
+pub fn connect(engine: &Engine) -> Result<client::Helper> {
+    let directory = engine.layout().network_run();
+    let attempt = || client::Helper::connect(&directory).context("connect to the network helper");
+    if let Some(helper) = attempt()? {
+        return Ok(helper);
+    }
+    private_directory(engine.layout().run())?;
+    private_directory(&directory)?;
+    let _lock = FileLock::acquire(&directory.join(LOCK))?;
+    if let Some(helper) = attempt()? {
+        return Ok(helper);
+    }
+    launch(engine).context("start the network helper")?;
+    attempt()?.context("connect to the network helper: it died")
+}
+
+/// Starts the helper, and returns when it listens.
+fn launch(engine: &Engine) -> Result<()> {
+    let mut starter = Command::new("/proc/self/exe")
+        .arg("--root")
+        .arg(engine.layout().data())
+        .arg("--runroot")
+        .arg(engine.layout().run())
+        .arg(COMMAND)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("execute /proc/self/exe")?;
+    let mut said = Vec::new();
+    let heard = starter.stdout.take().map(|mut stdout| stdout.read_to_end(&mut said));
+    // What was started has left for the background, or has failed.
+    starter.wait().context("wait for it")?;
+    heard.transpose().context("hear from it")?;
+    match said.as_slice() {
+        READY => Ok(()),
+        [] => bail!("it died"),
+        said => Err(Failure::decode(said).into_error()),
+    }
+}
+
+/// Becomes the helper, in the background; returns at once in the process that was started.
+pub fn serve(engine: &Engine) -> Result<()> {
+    let mut starter =
+        File::from(std::io::stdout().as_fd().try_clone_to_owned().context("copy a descriptor")?);
+    match clone::clone(Namespaces::default()).context("fork")? {
+        Forked::Parent(child) => {
+            child.release();
+            Ok(())
+        }
+        Forked::Child => {
+            // Nothing that the user has open is kept busy.
+            exec::close_all_but([starter.as_fd(), starter.as_fd()]);
+            let helper = prepare(engine);
+            let told = match &helper {
+                Ok(_) => starter.write_all(READY),
+                Err(error) => starter.write_all(&Failure::of(error).encode()),
+            };
+            drop(starter);
+            let served = told.map_err(anyhow::Error::from).and(helper).and_then(|helper| helper.serve());
+            clone::exit_now(i32::from(served.is_err()))
+        }
+    }
+}
+
+fn prepare(engine: &Engine) -> Result<Helper> {
+    rustix::process::setsid().context("start a session")?;
+    rustix::process::chdir("/").context("leave the directory")?;
+    identity::set_all_stdio(identity::null_device()?.as_fd()).context("leave the terminal")?;
+    let users = match in_use(engine)? {
+        Some(users) => users,
+        None => namespace::open(engine)?.finish()?,
+    };
+    if !users.is_own()? {
+        users.enter()?;
+    }
+    let users = users.as_fd().try_clone_to_owned().context("copy a descriptor")?;
+    Helper::listen(&engine.layout().network_run(), users)
+}
+
+/// The user namespace in which containers on bridges run already, which a helper that died has left.
+fn in_use(engine: &Engine) -> Result<Option<UserNamespace>> {
+    let containers = engine.containers();
+    for id in engine.layout().ids_with_run_directory()? {
+        let Ok(record) = containers.load(&id) else { continue };
+        let is_on_bridge = matches!(record.options.network, NetworkMode::Bridge { .. });
+        if is_on_bridge
+            && record.state.is_supervised()
+            && let Some(users) = of_supervisor(&record)?
+        {
+            return Ok(Some(users));
+        }
+    }
+    Ok(None)
+}
+
+/// A supervisor is in its container's user namespace, which is within the user's where it has ids of its own.
+fn of_supervisor(record: &Record) -> Result<Option<UserNamespace>> {
+    let Ok(users) = UserNamespace::of_process(record.state.supervisor) else { return Ok(None) };
+    match record.maps {
+        None => Ok(Some(users)),
+        Some(_) => users.parent().context("find the user's namespace"),
+    }
+}

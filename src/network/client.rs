@@ -1,0 +1,82 @@
+//! The other end of the helper's socket.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustix::io::Errno;
+
+use super::protocol::{self, Reply, Request, SOCKET};
+use crate::base::network::Endpoint;
+use crate::base::port::PortMapping;
+use crate::sys::socket;
+
+/// A connection to the helper. What was reserved over it is given back when it is dropped.
+#[derive(Debug)]
+pub struct Helper {
+    socket: OwnedFd,
+}
+
+/// What a container has been given.
+pub struct Reserved {
+    pub endpoints: Vec<Endpoint>,
+    pub ports: Vec<PortMapping>,
+    /// The user namespace that owns the networks.
+    pub users: OwnedFd,
+}
+
+impl Helper {
+    /// Connects to the helper whose socket is in `directory`; none if none runs.
+    pub fn connect(directory: &Path) -> io::Result<Option<Self>> {
+        match socket::connect(directory, SOCKET) {
+            Ok(socket) => Ok(Some(Self { socket })),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOENT | Errno::CONNREFUSED) => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Reserves places and ports; none if the helper has just ended, having had nothing to do.
+    pub fn reserve(&self, request: &Request) -> Result<Option<Reserved>> {
+        match self.ask(request, None) {
+            Ok(Some((Reply::Reserved { endpoints, ports }, Some(users)))) => {
+                Ok(Some(Reserved { endpoints, ports, users }))
+            }
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => bail!("the network helper gave an unknown answer"),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the container behind a network namespace what was reserved.
+    pub fn attach(&self, name: &str, hostname: &str, namespace: BorrowedFd<'_>) -> Result<()> {
+        let request = Request::Attach { name: name.to_owned(), hostname: hostname.to_owned() };
+        self.ask(&request, Some(namespace))?.context("the network helper died").map(drop)
+    }
+
+    /// Asks for anything else; none if the helper has ended.
+    pub fn ask(
+        &self,
+        request: &Request,
+        fd: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<(Reply, Option<OwnedFd>)>> {
+        match protocol::send(self.socket.as_fd(), request, fd) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(None),
+            sent => sent.context("ask the network helper")?,
+        }
+        let reply = protocol::receive(self.socket.as_fd()).context("hear from the network helper")?;
+        match reply {
+            Some((Reply::Failed { failure }, _)) => Err(failure.into_error()),
+            reply => Ok(reply),
+        }
+    }
+}
+
+impl AsFd for Helper {
+    /// Becomes readable when the helper dies.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

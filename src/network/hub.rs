@@ -1,0 +1,313 @@
+//! What the helper knows: the networks there are, and who is on them.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::leases::Leases;
+use super::ports::{Published, Relays};
+use super::protocol::Wanted;
+use super::uplink;
+use super::warden::{Building, Warden};
+use crate::base::id;
+use crate::base::network::{Endpoint, Endpoint6, Network};
+use crate::base::port::PortMapping;
+use crate::config::env;
+
+/// How long a network without containers is kept for the next one.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The state of the helper, shared by the threads of its connections.
+pub struct Hub {
+    /// Where a network's files are kept while it is there.
+    directory: PathBuf,
+    relays: Relays,
+    linger: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the networks' ids.
+    lans: HashMap<String, Lan>,
+    /// By the containers' ids.
+    stays: HashMap<String, Stay>,
+}
+
+/// A network that is there, or is being made.
+struct Lan {
+    network: Network,
+    leases: Leases,
+    warden: Warden,
+    /// Since when nobody is on it.
+    idle_since: Option<Instant>,
+}
+
+/// What a container has.
+struct Stay {
+    name: String,
+    hostname: String,
+    endpoints: Vec<Endpoint>,
+    ports: Vec<Published>,
+    /// The container's network namespace, once it is there.
+    namespace: Option<Arc<OwnedFd>>,
+}
+
+impl Hub {
+    pub fn new(directory: PathBuf) -> Self {
+        let linger = env::seconds(env::CORACLE_NETWORK_LINGER).unwrap_or(LINGER);
+        Self { directory, relays: Relays::default(), linger, state: Mutex::default() }
+    }
+
+    /// Leases an address of each network and binds the ports; networks that are not there are begun.
+    pub fn reserve(
+        &self,
+        container: &str,
+        networks: &[Wanted],
+        ports: &[PortMapping],
+    ) -> Result<(Vec<Endpoint>, Vec<PortMapping>)> {
+        let ports = ports.iter().map(Published::bind).collect::<Result<Vec<_>>>()?;
+        let mut state = self.state();
+        if state.stays.contains_key(container) {
+            bail!("container {container} has its networks already");
+        }
+        let mut endpoints = Vec::new();
+        for wanted in networks {
+            match self.lease(&mut state, wanted, endpoints.len()) {
+                Ok(endpoint) => endpoints.push(endpoint),
+                Err(error) => {
+                    endpoints.iter().for_each(|endpoint| state.release(endpoint));
+                    return Err(error);
+                }
+            }
+        }
+        let mappings = ports.iter().map(|port| port.mapping().clone()).collect();
+        let stay = Stay {
+            name: String::new(),
+            hostname: String::new(),
+            endpoints: endpoints.clone(),
+            ports,
+            namespace: None,
+        };
+        state.stays.insert(container.to_owned(), stay);
+        Ok((endpoints, mappings))
+    }
+
+    /// Connects a container's network namespace to what was reserved, and opens its ports.
+    pub fn attach(&self, container: &str, name: String, hostname: String, namespace: OwnedFd) -> Result<()> {
+        let namespace = Arc::new(namespace);
+        let endpoints = {
+            let mut state = self.state();
+            let stay = state.stays.get_mut(container).context("the container has no networks reserved")?;
+            (stay.name, stay.hostname) = (name, hostname);
+            stay.namespace = Some(namespace.clone());
+            stay.endpoints.clone()
+        };
+        let default = default_of(&endpoints).map(|endpoint| endpoint.id.clone());
+        for endpoint in endpoints {
+            let is_default = default.as_ref() == Some(&endpoint.id);
+            self.plug_in(&endpoint, &namespace, is_default)?;
+        }
+        self.open_ports(container)
+    }
+
+    /// Puts a container that runs on one more network.
+    pub fn connect(&self, container: &str, wanted: &Wanted) -> Result<Endpoint> {
+        let (endpoint, namespace, is_first) = {
+            let mut state = self.state();
+            let stay = state.stays.get(container).context("the container is on no bridge")?;
+            let namespace = stay.namespace.clone().context("the container is being started")?;
+            if stay.endpoints.iter().any(|endpoint| endpoint.network_id == wanted.network.id) {
+                bail!("endpoint with name {} already exists in network {}", stay.name, wanted.network.name);
+            }
+            let used: Vec<_> = stay.endpoints.iter().map(|endpoint| endpoint.interface.clone()).collect();
+            let is_first = default_of(&stay.endpoints).is_none();
+            let number = (0..).find(|number| !used.contains(&format!("eth{number}"))).unwrap_or(0);
+            let endpoint = self.lease(&mut state, wanted, number)?;
+            let stay = state.stays.get_mut(container).context("the container has left")?;
+            stay.endpoints.push(endpoint.clone());
+            (endpoint, namespace, is_first)
+        };
+        if let Err(error) = self.plug_in(&endpoint, &namespace, is_first && endpoint.gateway.is_some()) {
+            self.forget(container, &endpoint.network_id);
+            return Err(error);
+        }
+        self.open_ports(container)?;
+        Ok(endpoint)
+    }
+
+    /// Takes a container off a network.
+    pub fn disconnect(&self, container: &str, network: &str) -> Result<()> {
+        let (endpoint, namespace, rest) = {
+            let state = self.state();
+            let stay = state.stays.get(container).context("the container is on no bridge")?;
+            let found = stay.endpoints.iter().find(|endpoint| endpoint.network_id == network).cloned();
+            let mut rest = stay.endpoints.clone();
+            rest.retain(|endpoint| endpoint.network_id != network);
+            (found.context("the container is not on that network")?, stay.namespace.clone(), rest)
+        };
+        self.unplug(&endpoint);
+        self.forget(container, network);
+        // What went through it goes another way, if there is one.
+        if let (Some(namespace), Some(next)) = (namespace, default_of(&rest).cloned()) {
+            let segment = self.warden(&next.network_id)?.segment()?;
+            let routed = segment.run(move |inside| inside.route(&next, namespace.as_fd()));
+            // The other was the way out all along.
+            let _ = routed;
+        }
+        Ok(())
+    }
+
+    /// A container has left: its addresses and ports are free again.
+    pub fn leave(&self, container: &str) {
+        let Some(stay) = self.state().stays.remove(container) else { return };
+        if stay.namespace.is_some() {
+            stay.endpoints.iter().for_each(|endpoint| self.unplug(endpoint));
+        }
+        let mut state = self.state();
+        stay.endpoints.iter().for_each(|endpoint| state.release(endpoint));
+    }
+
+    /// How long what nobody uses is kept.
+    pub fn linger(&self) -> Duration {
+        self.linger
+    }
+
+    /// Takes networks away that nobody has used for a while; how long until the next may go, if there is any.
+    pub fn sweep(&self) -> Option<Duration> {
+        let mut state = self.state();
+        state.lans.retain(|_, lan| lan.idle_since.is_none_or(|since| since.elapsed() < self.linger));
+        let left = |lan: &Lan| Some(self.linger.saturating_sub(lan.idle_since?.elapsed()));
+        state.lans.values().filter_map(left).min()
+    }
+
+    /// Whether there is neither a network nor a container.
+    pub fn is_empty(&self) -> bool {
+        let state = self.state();
+        state.lans.is_empty() && state.stays.is_empty()
+    }
+
+    fn lease(&self, state: &mut State, wanted: &Wanted, number: usize) -> Result<Endpoint> {
+        let network = &wanted.network;
+        let lan = state.lans.entry(network.id.clone()).or_insert_with(|| Lan {
+            network: network.clone(),
+            leases: Leases::new(network.clone()),
+            warden: Warden::start(network.clone(), self.directory.join(&network.id[..12])),
+            idle_since: Some(Instant::now()),
+        });
+        let attachment = &wanted.attachment;
+        let ip = lan.leases.take(attachment.ip)?;
+        let ip6 = lan.leases.take6(attachment.ip6, ip).inspect_err(|_| lan.leases.release(ip, None))?;
+        lan.idle_since = None;
+        let network = &lan.network;
+        let dns = match network.dns.is_empty() {
+            true if network.internal => Vec::new(),
+            true => vec![uplink::resolver(network)?.into()],
+            false => network.dns.clone(),
+        };
+        Ok(Endpoint {
+            network: network.name.clone(),
+            network_id: network.id.clone(),
+            id: id::random_hex(64),
+            interface: format!("eth{number}"),
+            mac: attachment.mac.clone().unwrap_or_else(|| mac_of(ip)),
+            ip,
+            prefix: network.subnet.prefix_len(),
+            gateway: (!network.internal).then_some(network.gateway),
+            ipv6: ip6.zip(network.ipv6.as_ref()).map(|(ip, ipv6)| Endpoint6 {
+                ip,
+                prefix: ipv6.subnet.prefix_len(),
+                gateway: (!network.internal).then_some(ipv6.gateway),
+            }),
+            dns,
+            aliases: attachment.aliases.clone(),
+        })
+    }
+
+    fn plug_in(&self, endpoint: &Endpoint, namespace: &Arc<OwnedFd>, is_default: bool) -> Result<()> {
+        let segment = self.warden(&endpoint.network_id)?.segment()?;
+        let (endpoint, namespace) = (endpoint.clone(), namespace.clone());
+        segment
+            .run(move |inside| inside.attach(&endpoint, namespace.as_fd(), is_default))
+            .context("connect the container to its network")
+    }
+
+    fn unplug(&self, endpoint: &Endpoint) {
+        let Ok(segment) = self.warden(&endpoint.network_id).and_then(|warden| warden.segment()) else {
+            return;
+        };
+        let endpoint = endpoint.clone();
+        let _ = segment.run(move |inside| {
+            inside.detach(&endpoint);
+            Ok(())
+        });
+    }
+
+    /// Relays what comes to the container's ports to its address on the network that is its way out.
+    fn open_ports(&self, container: &str) -> Result<()> {
+        let (target, network) = {
+            let state = self.state();
+            let stay = state.stays.get(container).context("the container has left")?;
+            if stay.ports.is_empty() {
+                return Ok(());
+            }
+            let endpoint = default_of(&stay.endpoints).or(stay.endpoints.first());
+            let endpoint = endpoint.context("publish ports: the container is on no network")?;
+            (endpoint.ip, endpoint.network_id.clone())
+        };
+        let segment = self.warden(&network)?.segment()?;
+        let mut state = self.state();
+        let stay = state.stays.get_mut(container).context("the container has left")?;
+        for port in &mut stay.ports {
+            port.serve(&self.relays, &segment, target)?;
+        }
+        Ok(())
+    }
+
+    fn warden(&self, network: &str) -> Result<Arc<Building>> {
+        let state = self.state();
+        let lan = state.lans.get(network).ok_or_else(|| anyhow!("the network is not there any more"))?;
+        Ok(lan.warden.building())
+    }
+
+    fn forget(&self, container: &str, network: &str) {
+        let mut state = self.state();
+        let Some(stay) = state.stays.get_mut(container) else { return };
+        let at = stay.endpoints.iter().position(|endpoint| endpoint.network_id == network);
+        if let Some(endpoint) = at.map(|at| stay.endpoints.remove(at)) {
+            state.release(&endpoint);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn release(&mut self, endpoint: &Endpoint) {
+        let Some(lan) = self.lans.get_mut(&endpoint.network_id) else { return };
+        lan.leases.release(endpoint.ip, endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip));
+        if lan.leases.is_empty() {
+            lan.idle_since = Some(Instant::now());
+        }
+    }
+}
+
+/// The endpoint through which everything goes that is on none of the container's networks: docker's choice, the first
+/// by the network's name.
+fn default_of(endpoints: &[Endpoint]) -> Option<&Endpoint> {
+    let outward = endpoints.iter().filter(|endpoint| endpoint.gateway.is_some());
+    outward.min_by(|a, b| a.network.cmp(&b.network))
+}
+
+/// A hardware address that stays with the address: who has spoken to the one before need not ask again.
+fn mac_of(ip: Ipv4Addr) -> String {
+    let [a, b, c, d] = ip.octets();
+    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}

@@ -1,0 +1,182 @@
+//! Links, addresses and routes of a network namespace, by rtnetlink(7).
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rustix::net::{RecvFlags, SendFlags, SocketFlags, SocketType};
+
+/// More than any answer to these requests.
+const ANSWER_LIMIT: usize = 32 << 10;
+
+/// A socket to the network namespace that the thread was in when it was opened.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: OwnedFd,
+}
+
+/// One end of a pair of connected links.
+pub struct End<'a> {
+    pub name: &'a str,
+    pub mac: Option<[u8; 6]>,
+    /// Another network namespace to make it in.
+    pub namespace: Option<BorrowedFd<'a>>,
+    /// The bridge, by number, of which it is an open port from the start.
+    pub bridge: Option<u32>,
+}
+
+impl Netlink {
+    /// Opens a socket to the thread's network namespace.
+    pub fn open() -> io::Result<Self> {
+        let family = rustix::net::AddressFamily::NETLINK;
+        // The first protocol is NETLINK_ROUTE.
+        let socket = rustix::net::socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+        Ok(Self { socket })
+    }
+
+    /// The number of a link.
+    pub fn index(&self, name: &str) -> io::Result<u32> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        match self.request(RouteNetlinkMessage::GetLink(link), 0)? {
+            Some(RouteNetlinkMessage::NewLink(link)) => Ok(link.header.index),
+            _ => Err(io::Error::from_raw_os_error(libc::ENODEV)),
+        }
+    }
+
+    /// Makes a bridge.
+    pub fn add_bridge(&self, name: &str, mac: [u8; 6], mtu: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes = vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Address(mac.to_vec()),
+            LinkAttribute::Mtu(mtu),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+        ];
+        self.create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// Makes two links that are connected to each other, each where it is to stay: moving one would have the kernel
+    /// wait for every processor.
+    pub fn add_pair(&self, near: &End<'_>, far: &End<'_>, mtu: u32) -> io::Result<()> {
+        let mut link = describe(near, mtu);
+        let data = InfoData::Veth(InfoVeth::Peer(describe(far, mtu)));
+        let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
+        link.attributes.push(LinkAttribute::LinkInfo(info));
+        self.create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// Opens a link.
+    pub fn bring_up(&self, index: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.header.flags = LinkFlags::Up;
+        link.header.change_mask = LinkFlags::Up;
+        self.request(RouteNetlinkMessage::SetLink(link), NLM_F_ACK).map(drop)
+    }
+
+    /// Takes a link away, and the one that it is connected to.
+    pub fn delete(&self, name: &str) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        self.request(RouteNetlinkMessage::DelLink(link), NLM_F_ACK).map(drop)
+    }
+
+    /// Gives a link an address, without asking around whether somebody else has it.
+    pub fn add_address(&self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
+        let mut message = AddressMessage::default();
+        message.header.family = family(address);
+        message.header.prefix_len = prefix;
+        message.header.index = index;
+        message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+        if address.is_ipv6() {
+            message.header.flags = AddressHeaderFlags::Nodad;
+        }
+        self.create(RouteNetlinkMessage::NewAddress(message))
+    }
+
+    /// Sends everything that no other route takes to `gateway`.
+    pub fn add_default_route(&self, index: u32, gateway: IpAddr) -> io::Result<()> {
+        let mut route = RouteMessage::default();
+        route.header = RouteHeader {
+            address_family: family(gateway),
+            table: RouteHeader::RT_TABLE_MAIN,
+            protocol: RouteProtocol::Static,
+            scope: RouteScope::Universe,
+            kind: RouteType::Unicast,
+            ..RouteHeader::default()
+        };
+        let gateway = match gateway {
+            IpAddr::V4(address) => RouteAddress::Inet(address),
+            IpAddr::V6(address) => RouteAddress::Inet6(address),
+        };
+        route.attributes = vec![RouteAttribute::Gateway(gateway), RouteAttribute::Oif(index)];
+        self.create(RouteNetlinkMessage::NewRoute(route))
+    }
+
+    /// Answers on a link for an IPv6 address that is behind another; IPv4 has a switch for all of them.
+    pub fn add_proxy(&self, index: u32, address: std::net::Ipv6Addr) -> io::Result<()> {
+        let mut neighbour = NeighbourMessage::default();
+        neighbour.header.family = AddressFamily::Inet6;
+        neighbour.header.ifindex = index;
+        neighbour.header.flags = NeighbourFlags::Proxy;
+        neighbour.attributes = vec![NeighbourAttribute::Destination(NeighbourAddress::Inet6(address))];
+        self.request(RouteNetlinkMessage::NewNeighbour(neighbour), NLM_F_ACK | NLM_F_CREATE).map(drop)
+    }
+
+    fn create(&self, message: RouteNetlinkMessage) -> io::Result<()> {
+        self.request(message, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).map(drop)
+    }
+
+    /// Sends a request and takes the first answer: what was asked for, or nothing where it was done.
+    fn request(&self, message: RouteNetlinkMessage, flags: u16) -> io::Result<Option<RouteNetlinkMessage>> {
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | flags;
+        let mut request = NetlinkMessage::new(header, NetlinkPayload::from(message));
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        rustix::net::send(&self.socket, &bytes, SendFlags::empty())?;
+        let mut answer = vec![0; ANSWER_LIMIT];
+        let (size, _) = rustix::io::retry_on_intr(|| {
+            rustix::net::recv(self.socket.as_fd(), &mut answer[..], RecvFlags::empty())
+        })?;
+        let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer[..size]);
+        match answer.map_err(io::Error::other)?.payload {
+            NetlinkPayload::Error(error) if error.code.is_some() => Err(error.to_io()),
+            NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn describe(end: &End<'_>, mtu: u32) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.attributes = vec![LinkAttribute::IfName(end.name.to_owned()), LinkAttribute::Mtu(mtu)];
+    link.attributes.extend(end.mac.map(|mac| LinkAttribute::Address(mac.to_vec())));
+    if let Some(bridge) = end.bridge {
+        link.header.flags = LinkFlags::Up;
+        link.header.change_mask = LinkFlags::Up;
+        link.attributes.push(LinkAttribute::Controller(bridge));
+    }
+    link.attributes.extend(end.namespace.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
+    link
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}

@@ -1,0 +1,87 @@
+//! Messages between a supervisor, or a command, and the network helper: one JSON document per packet of a
+//! `SOCK_SEQPACKET` socket, with a descriptor where it says so.
+//!
+//! ```text
+//! supervisor                                helper
+//!   Reserve, before anything is made   ->   addresses are leased, ports bound, networks begun
+//!                                      <-   Reserved, with the user namespace to make the container in
+//!   Attach, with its network namespace ->   links, addresses, routes, relays
+//!                                      <-   Done: the container may start
+//!   … the connection closes: the container has left
+//! ```
+
+use std::io::{self, IoSlice};
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::base::failure::Failure;
+use crate::base::network::{Attachment, Endpoint, Network};
+use crate::base::port::PortMapping;
+use crate::sys::socket;
+
+/// The longest message, in bytes.
+pub const LIMIT: usize = 64 << 10;
+
+/// The helper's socket, and the lock that is held while it is started or ends, in its directory.
+pub const SOCKET: &str = "helper.sock";
+pub const LOCK: &str = "lock";
+
+/// What is asked of the helper.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "lowercase")]
+pub enum Request {
+    /// A place on each of these networks and on the host's ports, for as long as this connection lasts.
+    Reserve { container: String, networks: Vec<Wanted>, ports: Vec<PortMapping> },
+    /// Comes with the container's network namespace, which is to have what was reserved.
+    Attach { name: String, hostname: String },
+    /// A place for a container that runs, until it ends.
+    Connect { container: String, wanted: Box<Wanted> },
+    /// Takes the container off a network, by the network's id.
+    Disconnect { container: String, network: String },
+}
+
+/// A network and what is wanted of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    pub network: Network,
+    pub attachment: Attachment,
+}
+
+/// What the helper answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
+pub enum Reply {
+    /// Comes with the user namespace. The ports are those asked for, with picked ones filled in.
+    Reserved {
+        endpoints: Vec<Endpoint>,
+        ports: Vec<PortMapping>,
+    },
+    Connected {
+        endpoint: Endpoint,
+    },
+    Done,
+    Failed {
+        failure: Failure,
+    },
+}
+
+/// Sends a message, and a descriptor with it.
+pub fn send(socket: BorrowedFd<'_>, message: &impl Serialize, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    if bytes.len() > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"));
+    }
+    socket::send_with_fd(socket, &[IoSlice::new(&bytes)], fd)
+}
+
+/// Receives a message, with the descriptor that came along; none at the end of the connection.
+pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<(T, Option<OwnedFd>)>> {
+    let mut buffer = vec![0; LIMIT];
+    let (size, fd) = socket::receive_with_fd(socket, &mut buffer)?;
+    if size == 0 {
+        return Ok(None);
+    }
+    Ok(Some((serde_json::from_slice(&buffer[..size])?, fd)))
+}

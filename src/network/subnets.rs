@@ -1,0 +1,116 @@
+//! Which addresses a new network gets: pure.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Context, Result, bail};
+use ipnet::{Ipv4Net, Ipv6Net};
+
+/// The first subnet of docker's default pools that `is_free`: of 172.17.0.0/16 to 172.31.0.0/16, then of
+/// 192.168.0.0/16 in parts of 4096 addresses. The first of all is the default network's.
+pub fn pick(is_default: bool, is_free: impl Fn(&Ipv4Net) -> bool) -> Result<Ipv4Net> {
+    let large = (17..32).map(|number| (Ipv4Addr::new(172, number, 0, 0), 16));
+    let small = (0..16).map(|number| (Ipv4Addr::new(192, 168, number * 16, 0), 20));
+    let pools = large.chain(small).filter_map(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    let first = usize::from(!is_default);
+    let mut free = pools.skip(first).filter(is_free);
+    free.next().context("all predefined address pools have been fully subnetted")
+}
+
+/// Whether two subnets have an address in common.
+pub fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
+    a.contains(&b.network()) || b.contains(&a.network())
+}
+
+/// The same for IPv6.
+pub fn overlap6(a: &Ipv6Net, b: &Ipv6Net) -> bool {
+    a.contains(&b.network()) || b.contains(&a.network())
+}
+
+/// A subnet that nobody else has, by the random digits of a network's id (RFC 4193).
+pub fn unique_local(id: &str) -> Result<Ipv6Net> {
+    let bits = id.get(..14).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let bits = u128::from(bits.context("read the network's id")?);
+    Ok(Ipv6Net::new(Ipv6Addr::from_bits((0xfd << 120) | (bits << 64)), 64)?)
+}
+
+/// A subnet as the user wrote it: a gateway in it is not meant.
+pub fn parse(text: &str) -> Result<ipnet::IpNet> {
+    let subnet: ipnet::IpNet = text.parse().ok().with_context(|| format!("invalid subnet {text}"))?;
+    let (ours, most) = (subnet.prefix_len(), subnet.max_prefix_len());
+    if most - ours < 2 {
+        bail!("invalid subnet {text}: it has no room for a gateway and a container");
+    }
+    if subnet != subnet.trunc() {
+        bail!("invalid subnet {text}: it should be {}", subnet.trunc());
+    }
+    Ok(subnet)
+}
+
+/// The subnets of the host's routes, but the default one, out of `/proc/net/route` (man proc(5)): addresses are
+/// hexadecimal numbers in the machine's byte order.
+pub fn routes(table: &str) -> Vec<Ipv4Net> {
+    let route = |line: &str| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let mut number = |skipped: usize| {
+            let field = fields.nth(skipped)?;
+            Some(Ipv4Addr::from(u32::from_str_radix(field, 16).ok()?.to_ne_bytes()))
+        };
+        let (address, mask) = (number(0)?, number(5)?);
+        let subnet = Ipv4Net::with_netmask(address, mask).ok()?;
+        (subnet.prefix_len() > 0).then_some(subnet)
+    };
+    table.lines().skip(1).filter_map(route).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(text: &str) -> Ipv4Net {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_first_free_pool_is_picked() {
+        let pick_among = |is_default: bool, taken: &[&str]| {
+            let taken: Vec<_> = taken.iter().map(|text| net(text)).collect();
+            pick(is_default, |subnet| !taken.iter().any(|other| overlap(other, subnet)))
+        };
+        for (is_default, taken, want) in [
+            (true, &[][..], "172.17.0.0/16"),
+            (false, &[], "172.18.0.0/16"),
+            (true, &["172.17.5.0/24"], "172.18.0.0/16"),
+            (false, &["172.18.0.0/16", "172.19.0.1/32"], "172.20.0.0/16"),
+            (false, &["172.16.0.0/12"], "192.168.0.0/20"),
+            (false, &["172.16.0.0/12", "192.168.1.0/24"], "192.168.16.0/20"),
+        ] {
+            assert_eq!(pick_among(is_default, taken).unwrap(), net(want), "{taken:?}");
+        }
+        let error = pick_among(false, &["0.0.0.0/0"]).unwrap_err().to_string();
+        assert_eq!(error, "all predefined address pools have been fully subnetted");
+    }
+
+    #[test]
+    fn the_hosts_routes_are_read() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+                     eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+                     eth0\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+                     nonsense\n";
+        #[cfg(target_endian = "little")]
+        assert_eq!(routes(table), [net("192.168.0.0/24")]);
+        assert!(routes("").is_empty());
+    }
+
+    #[test]
+    fn subnets_as_written() {
+        assert_eq!(parse("10.5.0.0/24").unwrap().to_string(), "10.5.0.0/24");
+        for (text, want) in [
+            ("10.5.0.0", "invalid subnet 10.5.0.0"),
+            ("10.5.0.1/24", "invalid subnet 10.5.0.1/24: it should be 10.5.0.0/24"),
+            ("10.5.0.0/31", "invalid subnet 10.5.0.0/31: it has no room for a gateway and a container"),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), want);
+        }
+        assert_eq!(unique_local(&"ab".repeat(32)).unwrap().to_string(), "fdab:abab:abab:abab::/64");
+    }
+}

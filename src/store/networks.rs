@@ -1,0 +1,133 @@
+//! Networks on record: `networks/<name>.json`, one document each, made with the first.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{CWD, RenameFlags};
+use serde::Deserialize;
+
+use super::layout::Layout;
+use crate::base::file::{self, Durability, FileLock};
+use crate::base::id;
+use crate::base::network::{Network, VERSION};
+use crate::config::paths::private_directory;
+
+/// A record is small; a file beyond this is not one of ours.
+const RECORD_LIMIT: u64 = 1 << 20;
+
+/// A network that is not there; docker's words.
+#[derive(Debug, thiserror::Error)]
+#[error("network {0} not found")]
+pub struct NoSuchNetwork(pub String);
+
+/// The networks of one store.
+#[derive(Clone, Copy)]
+pub struct Networks<'a> {
+    layout: &'a Layout,
+}
+
+impl<'a> Networks<'a> {
+    pub fn new(layout: &'a Layout) -> Self {
+        Self { layout }
+    }
+
+    /// Reads the network of this name.
+    pub fn load(&self, name: &str) -> Result<Network> {
+        if !id::is_valid_name(name) {
+            return Err(NoSuchNetwork(name.to_owned()).into());
+        }
+        let path = self.path(name);
+        match fs::exists(&path) {
+            Ok(true) => {}
+            _ => return Err(NoSuchNetwork(name.to_owned()).into()),
+        }
+        let content = file::read_bounded(&path, RECORD_LIMIT)?;
+        parse(&content).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// Finds a network by its name, its id, or a unique prefix of that: docker's order.
+    pub fn resolve(&self, text: &str) -> Result<Network> {
+        if let Ok(network) = self.load(text) {
+            return Ok(network);
+        }
+        if !id::is_id_prefix(text) {
+            // With the reason, where there is one.
+            return self.load(text);
+        }
+        let mut matching = self.list()?.into_iter().filter(|network| network.id.starts_with(text));
+        match (matching.next(), matching.next()) {
+            (Some(network), None) => Ok(network),
+            (Some(_), Some(_)) => bail!("network {text} is ambiguous (2 matches found based on ID prefix)"),
+            (None, _) => Err(NoSuchNetwork(text.to_owned()).into()),
+        }
+    }
+
+    /// Every network on record, by name. One that cannot be read is left out.
+    pub fn list(&self) -> Result<Vec<Network>> {
+        let path = self.layout.networks();
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| format!("list {}", path.display())),
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let names = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
+        let mut networks: Vec<_> = names.filter_map(|name| self.load(&name).ok()).collect();
+        networks.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(networks)
+    }
+
+    /// Makes a network: `describe` is told those there are, and nobody else makes one meanwhile.
+    pub fn create(&self, describe: impl FnOnce(&[Network]) -> Result<Network>) -> Result<Network> {
+        self.layout.create()?;
+        private_directory(&self.layout.networks())?;
+        let _lock = self.lock()?;
+        let network = describe(&self.list()?)?;
+        let staging = self.layout.tmp().join(format!("network-{}", id::random_hex(16)));
+        let content = serde_json::to_vec_pretty(&network).context("encode the record")?;
+        file::write_atomic(&staging, &content, Durability::Synced)?;
+        let renamed =
+            rustix::fs::renameat_with(CWD, &staging, CWD, self.path(&network.name), RenameFlags::NOREPLACE);
+        if renamed.is_err() {
+            let _ = fs::remove_file(&staging);
+        }
+        renamed.with_context(|| format!("create network {}", network.name))?;
+        file::sync_directory(&self.layout.networks()).context("sync the networks")?;
+        Ok(network)
+    }
+
+    /// Takes a network off the record, if `check` has nothing against it. Who puts one into a container's record
+    /// keeps [`Networks::lock`] until that is written.
+    pub fn remove(&self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
+        let _lock = self.lock()?;
+        check()?;
+        match fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(NoSuchNetwork(name.to_owned()).into()),
+            removed => removed.with_context(|| format!("remove network {name}")),
+        }
+    }
+
+    /// Keeps networks from being made and removed.
+    pub fn lock(&self) -> Result<FileLock> {
+        FileLock::acquire(&self.layout.locks().join("networks"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.layout.networks().join(format!("{name}.json"))
+    }
+}
+
+/// Checks the version before the shape, so that a newer record says so.
+fn parse(content: &[u8]) -> Result<Network> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = serde_json::from_slice(content).context("not a network's record")?;
+    if version > VERSION {
+        bail!("version {version} is newer than this coracle understands ({VERSION})");
+    }
+    serde_json::from_slice(content).context("not a network's record")
+}

@@ -1,0 +1,233 @@
+//! Networks of containers: addresses, reach, isolation, ports, and the helper that keeps them.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::time::Duration;
+
+use crate::network::no_stack;
+use crate::skip;
+use crate::support::registry::free_port;
+use crate::support::{Sandbox, eventually, within};
+
+/// Serves `text` over HTTP on port 80 of a container.
+fn serve(sandbox: &Sandbox, flags: &str, text: &str) {
+    let script = format!("mkdir -p /tmp/w && echo {text} > /tmp/w/index.html && httpd -f -p 80 -h /tmp/w");
+    let words = format!("run -d {flags} busybox sh -c");
+    sandbox.run_words(&words.split(' ').chain([script.as_str()]).collect::<Vec<_>>()).success();
+}
+
+/// The address of a container on a network.
+fn address(sandbox: &Sandbox, container: &str, network: &str) -> String {
+    let path = format!("NetworkSettings.Networks.{network}.IPAddress");
+    sandbox.inspect(container, &path).as_str().expect("an address").to_owned()
+}
+
+/// What a new container on `network` gets from an address over HTTP.
+fn fetch(sandbox: &Sandbox, network: &str, address: &str) -> Option<String> {
+    let line = format!("run --rm --network {network} busybox timeout 3 wget -q -O - http://{address}/");
+    let output = sandbox.run(&line);
+    (output.exit_code() == 0).then(|| output.line())
+}
+
+/// The helper of a sandbox.
+fn helper(sandbox: &Sandbox) -> Option<i32> {
+    sandbox.processes().into_iter().find(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(14).any(|window| window == b"network-helper")
+    })
+}
+
+#[test]
+fn containers_of_a_network_reach_each_other_and_nobody_elses() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    sandbox.run("network create other").success();
+    serve(&sandbox, "--name web --network lan", "from-web");
+    let web = address(&sandbox, "web", "lan");
+    eventually("the server listens", || fetch(&sandbox, "lan", &web));
+    assert_eq!(fetch(&sandbox, "lan", &web).as_deref(), Some("from-web"));
+    assert_eq!(fetch(&sandbox, "other", &web), None);
+    let both = format!("run --rm --network other --network lan busybox wget -q -O - http://{web}/");
+    sandbox.run(&both).success().stdout("from-web\n");
+    sandbox.run(&format!("run --rm --network lan busybox ping -c 1 -W 5 {web}")).success();
+    sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn addresses_as_asked_for() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --subnet 10.90.0.0/24 --gateway 10.90.0.254 --ipv6 lan").success();
+    sandbox.run("run -d --name first --network lan busybox sleep 1000").success();
+    assert_eq!(address(&sandbox, "first", "lan"), "10.90.0.1");
+    let shown = sandbox.run_words(&["exec", "first", "sh", "-c", "ip -4 addr; ip route"]);
+    shown.success().stdout_has("10.90.0.1/24").stdout_has("default via 10.90.0.254");
+    let six = sandbox.inspect("first", "NetworkSettings.Networks.lan.GlobalIPv6Address");
+    let six = six.as_str().expect("an address").to_owned();
+    sandbox.run(&format!("run --rm --network lan busybox ping -6 -c 1 -W 5 {six}")).success();
+    let line = "run --rm --network lan:ip=10.90.0.77,mac=02:00:00:00:00:07 busybox ip addr show eth0";
+    sandbox.run(line).success().stdout_has("10.90.0.77/24").stdout_has("02:00:00:00:00:07");
+    sandbox
+        .run("run --rm --network lan:ip=10.90.0.1 busybox true")
+        .code(125)
+        .stderr_has("Address already in use");
+    sandbox
+        .run("run --rm --network lan:ip=10.91.0.1 busybox true")
+        .code(125)
+        .stderr_has("no configured subnet contains IP address 10.91.0.1");
+    let hosts = sandbox.run("exec first cat /etc/hosts");
+    let hostname = sandbox.inspect("first", "Config.Hostname");
+    hosts.success().stdout_has(&format!("10.90.0.1\t{}", hostname.as_str().expect("a name")));
+    sandbox.run("rm -f first").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_subnet_that_is_full() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --subnet 10.90.0.0/30 lan").success();
+    sandbox.run("run -d --name only --network lan busybox sleep 1000").success();
+    sandbox
+        .run("run --rm --network lan busybox true")
+        .code(125)
+        .stderr_has("no available IPv4 addresses on this network's address pools");
+    sandbox.run("rm -f only").success();
+    sandbox.run("run --rm --network lan busybox true").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn an_internal_network_has_no_way_out() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --internal lan").success();
+    let routes = sandbox.run("run --rm --network lan busybox ip route");
+    routes.success().stdout_has("172.").stdout_lacks("default");
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn published_ports_lead_into_the_network() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    let (tcp, udp) = (free_port(), free_port());
+    let flags = format!("--name web --network lan -p 127.0.0.1:{tcp}:80 -p 127.0.0.1:{udp}:81/udp");
+    serve(&sandbox, &flags, "hello");
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", tcp))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    assert!(UdpSocket::bind(("127.0.0.1", udp)).is_err());
+    eventually("the server answers", || ask().ok().filter(|answer| answer.ends_with("hello\n")));
+    sandbox
+        .run(&format!("run --rm --network lan -p 127.0.0.1:{tcp}:80 busybox true"))
+        .code(125)
+        .stderr_has(&format!("Bind for 127.0.0.1:{tcp} failed: port is already allocated"));
+    sandbox.run("rm -f web").success();
+    assert!(TcpStream::connect(("127.0.0.1", tcp)).is_err());
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn many_first_containers_share_one_helper() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    let started: Vec<_> = (0..16)
+        .map(|number| {
+            sandbox.command(&format!("run -d --name c{number} --network lan busybox sleep 1000")).start()
+        })
+        .collect();
+    for run in started {
+        run.finish().success();
+    }
+    let addresses: std::collections::BTreeSet<_> =
+        (0..16).map(|number| address(&sandbox, &format!("c{number}"), "lan")).collect();
+    assert_eq!(addresses.len(), 16, "{addresses:?}");
+    let own = format!("--runroot\0{}", sandbox.path().join("run").display());
+    let helpers = sandbox.processes().into_iter().filter(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.contains("network-helper") && line.contains(&own)
+    });
+    assert_eq!(helpers.count(), 1);
+    for number in 0..16 {
+        sandbox.run(&format!("rm -f c{number}")).success();
+    }
+    assert!(within(Duration::from_secs(20), || helper(&sandbox).is_none().then_some(())).is_some());
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn networks_are_listed_and_removed_as_docker_does() {
+    let sandbox = Sandbox::new();
+    let id = sandbox.run("network create --label a=1 --subnet 10.90.0.0/24 lan").success().line();
+    let table = sandbox.run("network ls");
+    let lines = table.success().lines();
+    assert!(lines[0].starts_with("NETWORK ID     NAME      DRIVER    SCOPE"), "{lines:?}");
+    for name in ["bridge    bridge", "host      host", "none      null", "lan       bridge"] {
+        assert!(lines.iter().any(|line| line.contains(name)), "{name} in {lines:?}");
+    }
+    sandbox.run("network ls -q --filter type=custom").success().stdout(&format!("{}\n", &id[..12]));
+    sandbox.run("network ls -q --no-trunc --filter label=a=1").success().stdout(&format!("{id}\n"));
+    sandbox.run("network ls --format {{.Name}} --filter driver=null").success().stdout("none\n");
+    assert_eq!(sandbox.inspect("lan", "IPAM.Config.0.Gateway"), "10.90.0.1");
+    for (line, words) in [
+        ("network create lan", "network with name lan already exists"),
+        ("network create bridge", "operation is not permitted on predefined bridge network"),
+        (
+            "network create --subnet 10.90.0.128/25 two",
+            "invalid pool request: Pool overlaps with other one on this address space",
+        ),
+        (
+            "network create --gateway 10.1.1.1 --subnet 10.91.0.0/24 two",
+            "no matching subnet for gateway 10.1.1.1",
+        ),
+        ("network rm bridge", "bridge is a pre-defined network and cannot be removed"),
+        ("network rm nowhere", "network nowhere not found"),
+        ("network inspect nowhere", "network nowhere not found"),
+    ] {
+        let output = sandbox.run(line);
+        output.stderr_has(words);
+        assert_ne!(output.exit_code(), 0, "{line}");
+    }
+    sandbox.run(&format!("network rm {}", &id[..10])).success();
+    sandbox.run("network create old").success();
+    sandbox.run("network prune -f").success().stdout("Deleted Networks:\nold\n\n");
+    sandbox.run("network ls -q --filter type=custom").success().stdout("");
+}
+
+#[test]
+fn a_network_in_use_stays() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    sandbox.run("run -d --name web --network lan busybox sleep 1000").success();
+    sandbox.run("network rm lan").code(1).stderr_has("network lan has active endpoints (name:\"web\"");
+    sandbox.run("network prune -f").success().stdout("");
+    assert_eq!(sandbox.inspect("lan", "Name"), "lan");
+    sandbox.run("rm -f web").success();
+    sandbox.run("network rm lan").success();
+    sandbox.run("run --rm --network lan busybox true").code(125).stderr_has("network lan not found");
+}
