@@ -225,6 +225,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand exec" -l help -d 'Print 
 complete -c coracle -n "__fish_coracle_using_subcommand export" -s o -l output -d 'Write to a file instead of standard output' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand export" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand history" -l format -d 'Print in another form: \'table TEMPLATE\', \'json\', or a Go template' -r
+complete -c coracle -n "__fish_coracle_using_subcommand history" -l platform -d 'Of an image for several platforms the one for this: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s H -l human -d 'Print sizes and times for people (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand history" -l no-trunc -d 'Show ids and instructions in full'
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s q -l quiet -d 'Print ids only'
@@ -311,7 +312,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand restart" -s l -l latest 
 complete -c coracle -n "__fish_coracle_using_subcommand restart" -l running -d 'Restart every container that runs'
 complete -c coracle -n "__fish_coracle_using_subcommand restart" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l digestfile -d 'Write the digest of the pushed image to this file' -r -F
-complete -c coracle -n "__fish_coracle_using_subcommand push" -l platform -d 'Refuse to push an image for another platform: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand push" -l platform -d 'Push one image alone, where the name stands for several: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand push" -l creds -d 'Use these credentials' -r
@@ -332,6 +333,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand rm" -s i -l ignore -d 'O
 complete -c coracle -n "__fish_coracle_using_subcommand rm" -l latest -d 'Take the container that was created last'
 complete -c coracle -n "__fish_coracle_using_subcommand rm" -s v -l volumes -d 'Remove its anonymous volumes too'
 complete -c coracle -n "__fish_coracle_using_subcommand rm" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand rmi" -l platform -d 'Of an image for several platforms only the one for this: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand rmi" -s f -l force -d 'Remove an image that ended containers refer to; one that is not there is no failure'
 complete -c coracle -n "__fish_coracle_using_subcommand rmi" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l add-host -d 'Add a line to /etc/hosts: name:address, or name:host-gateway' -r
@@ -902,6 +904,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from exists history prune ls list scp import inspect load pull push rm remove save tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from exists" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l format -d 'Print in another form: \'table TEMPLATE\', \'json\', or a Go template' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l platform -d 'Of an image for several platforms the one for this: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -s H -l human -d 'Print sizes and times for people (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l no-trunc -d 'Show ids and instructions in full'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Print ids only'
@@ -932,6 +935,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print nothing but the image\'s id: there is never more'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from import" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Print through a Go template, or \'json\' for one line each' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -l platform -d 'Of an image for several platforms the one for this: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read from a file or a directory instead of standard input' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from load" -l platform -d 'Of images for several platforms the one for this: os[/architecture[/variant]]' -r
@@ -947,7 +951,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l digestfile -d 'Write the digest of the pushed image to this file' -r -F
-complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l platform -d 'Refuse to push an image for another platform: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l platform -d 'Push one image alone, where the name stands for several: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l creds -d 'Use these credentials' -r
@@ -957,8 +961,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Print only the image\'s name in full'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l tls-verify -d 'Check the registry\'s certificate (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from push" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from rm" -l platform -d 'Of an image for several platforms only the one for this: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Remove an image that ended containers refer to; one that is not there is no failure'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from remove" -l platform -d 'Of an image for several platforms only the one for this: os[/architecture[/variant]]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from remove" -s f -l force -d 'Remove an image that ended containers refer to; one that is not there is no failure'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l format -d 'What to write: docker-archive, which is an OCI layout too, oci-archive, oci-dir or docker-dir' -r

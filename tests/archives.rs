@@ -195,7 +195,7 @@ fn what_cannot_be_saved() {
         ("save --compress boat", "--compress can only be set when --format is 'docker-dir'"),
         (
             "save --platform linux/s390x boat",
-            "image with reference boat was found but does not provide the specified platform (linux/s390x)",
+            "image with reference boat:latest was found but does not provide the specified platform (linux/s390x)",
         ),
     ] {
         sandbox.run(line).code(1).stdout("").stderr_has(words).one_clear_line();

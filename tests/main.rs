@@ -28,6 +28,7 @@ mod login;
 mod logs;
 mod network;
 mod options;
+mod platforms;
 mod policy;
 mod ps;
 mod pull;

@@ -87,18 +87,20 @@ impl Acquire {
     fn is_of_another_platform(&self, engine: &Engine, options: &ContainerOptions) -> Result<bool> {
         let Some(wanted) = &options.platform else { return Ok(false) };
         let wanted: Platform = wanted.parse()?;
+        if engine.images().lookup_for(&options.image, Some(&wanted)).is_ok() {
+            return Ok(false);
+        }
         let Ok(image) = engine.images().lookup(&options.image) else { return Ok(false) };
         let config = &image.config;
         let own = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
-        let suits = wanted.rank(&own).is_some();
-        if !suits && self.policy == PullPolicy::Never {
+        if self.policy == PullPolicy::Never {
             anyhow::bail!(
                 "image with reference {} was found but its platform ({own}) does not match the specified platform \
                  ({wanted})",
                 options.image
             );
         }
-        Ok(!suits)
+        Ok(true)
     }
 
     fn pull(&self, engine: &Engine, options: &ContainerOptions) -> Result<String> {

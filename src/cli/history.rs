@@ -10,6 +10,7 @@ use super::listing::{self, Field, Format, View};
 use super::verb::{Action, Operands, Session};
 use crate::base::{size, time};
 use crate::engine::images_view::{self, HistoryRow};
+use crate::oci::platform::Platform;
 use crate::store::images::Images;
 use crate::store::layers::Layers;
 
@@ -27,6 +28,9 @@ pub struct Args {
     /// Show ids and instructions in full
     #[arg(long)]
     no_trunc: bool,
+    /// Of an image for several platforms the one for this: os[/architecture[/variant]]
+    #[arg(long, value_name = "platform")]
+    platform: Option<String>,
     /// Print ids only
     #[arg(long, short)]
     quiet: bool,
@@ -52,7 +56,9 @@ impl Action for Args {
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
         let layout = session.layout()?;
-        let image = Images::new(&layout).lookup(operands.first().map_or("", String::as_str))?;
+        let platform = Platform::asked(self.platform.as_deref())?;
+        let name = operands.first().map_or("", String::as_str);
+        let image = Images::new(&layout).lookup_for(name, platform.as_ref())?;
         let (whole, human, now) = (self.no_trunc, self.human, Timestamp::now());
         let steps = images_view::history(&image, &Layers::new(&layout));
         let rows: Vec<_> = steps.into_iter().map(|step| Row { step, whole, human, now }).collect();

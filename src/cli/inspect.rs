@@ -13,6 +13,7 @@ use super::template::{self, Fill, KeyOrder};
 use super::verb::{Action, Operands, Session};
 use crate::base::file;
 use crate::engine::{Engine, changes, images_view, inspect, inspect_image, networks};
+use crate::oci::platform::Platform;
 use crate::store::containers::{Containers, LookupError, Source};
 use crate::store::executions;
 use crate::store::health;
@@ -58,6 +59,9 @@ pub struct ContainerArgs {
 pub struct ImageArgs {
     #[command(flatten)]
     output: Output,
+    /// Of an image for several platforms the one for this: os[/architecture[/variant]]
+    #[arg(long, value_name = "platform")]
+    platform: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -143,7 +147,9 @@ impl Action for ImageArgs {
         &[("What an image runs", "coracle image inspect -f '{{json .Config.Cmd}}' alpine")];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        self.output.show(&operands, session, false, image)
+        let platform = Platform::asked(self.platform.as_deref())?;
+        let find = |engine: &Engine, _, name: &str| image_for(engine, name, platform.as_ref());
+        self.output.show(&operands, session, false, find)
     }
 }
 
@@ -183,7 +189,13 @@ impl Output {
     }
 
     /// Shows every object that is found, then reports those that are not, as docker does.
-    pub fn show(&self, operands: &[String], session: &Session, size: bool, find: Find) -> Result<ExitCode> {
+    pub fn show(
+        &self,
+        operands: &[String],
+        session: &Session,
+        size: bool,
+        find: impl Fn(&Engine, bool, &str) -> Result<Value>,
+    ) -> Result<ExitCode> {
         let source = self.format.as_deref().filter(|format| !format.is_empty()).map(source_of);
         if let Some(source) = &source {
             check(source)?;
@@ -337,8 +349,12 @@ fn container(engine: &Engine, size: bool, name: &str) -> Result<Value> {
 }
 
 fn image(engine: &Engine, size: bool, name: &str) -> Result<Value> {
-    let image = engine.images().lookup(name)?;
     warn_unsized(size, "image");
+    image_for(engine, name, None)
+}
+
+fn image_for(engine: &Engine, name: &str, platform: Option<&Platform>) -> Result<Value> {
+    let image = engine.images().lookup_for(name, platform)?;
     let unpacked = images_view::unpacked_size(&image, &Layers::new(engine.layout()));
     Ok(inspect_image::image(&image, unpacked, engine.layout()))
 }

@@ -21,7 +21,7 @@ pub struct Args {
     /// Write the digest of the pushed image to this file
     #[arg(long, value_name = "file")]
     digestfile: Option<PathBuf>,
-    /// Refuse to push an image for another platform: os[/architecture[/variant]]
+    /// Push one image alone, where the name stands for several: os[/architecture[/variant]]
     #[arg(long, value_name = "platform")]
     platform: Option<String>,
     /// Print only the image's name in full

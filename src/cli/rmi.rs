@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::verb::{Action, Operands, Session};
 use super::{out, report};
 use crate::engine::rmi::{self, Removal};
+use crate::oci::platform::Platform;
 use crate::store::images::ImageLookup;
 
 #[derive(clap::Args)]
@@ -14,6 +15,9 @@ pub struct Args {
     /// Remove an image that ended containers refer to; one that is not there is no failure
     #[arg(long, short)]
     force: bool,
+    /// Of an image for several platforms only the one for this: os[/architecture[/variant]]
+    #[arg(long, value_name = "platform")]
+    platform: Option<String>,
 }
 
 impl Action for Args {
@@ -27,22 +31,26 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
+        let platform = Platform::asked(self.platform.as_deref())?;
+        let remove = |name: &str| match &platform {
+            Some(platform) => rmi::remove_platform(&engine, name, platform, self.force),
+            None => rmi::remove(&engine, name, self.force),
+        };
         let mut deleted = false;
-        let removed =
-            report::each(&operands, &session.path, |name| match rmi::remove(&engine, name, self.force) {
-                Ok(removals) => removals.iter().try_for_each(|removal| match removal {
-                    Removal::Untagged(name) => out::line(&format!("Untagged: {name}")),
-                    Removal::Deleted(id) => {
-                        deleted = true;
-                        out::line(&format!("Deleted: {id}"))
-                    }
-                }),
-                Err(error) if self.force && error.is::<ImageLookup>() => {
-                    report::print(&error, &session.path);
-                    Ok(())
+        let removed = report::each(&operands, &session.path, |name| match remove(name) {
+            Ok(removals) => removals.iter().try_for_each(|removal| match removal {
+                Removal::Untagged(name) => out::line(&format!("Untagged: {name}")),
+                Removal::Deleted(id) => {
+                    deleted = true;
+                    out::line(&format!("Deleted: {id}"))
                 }
-                Err(error) => Err(error),
-            });
+            }),
+            Err(error) if self.force && error.is::<ImageLookup>() => {
+                report::print(&error, &session.path);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        });
         if deleted {
             rmi::collect(&engine)?;
         }

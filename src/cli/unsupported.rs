@@ -99,9 +99,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("diff", &[("--format", None)]),
     ("events", &[("--no-trunc", None)]),
     ("exec", &[("--cidfile", None), ("--preserve-fd", None), ("--preserve-fds", None)]),
-    ("history", &[("--platform", None)]),
     ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
-    ("image inspect", &[("--platform", None)]),
     ("login", &[("--secret", None)]),
     ("logs", &[("--color", None), ("--names", None)]),
     ("mount", &[("--format", None), ("--latest", Some('l'))]),
@@ -151,7 +149,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("secret create", &[("--driver-opts", None), ("--template-driver", None)]),
     ("secret ls", &[("--noheading", Some('n'))]),
     ("rm", &[("--link", Some('l'))]),
-    ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None), ("--platform", None)]),
+    ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None)]),
     ("start", &[("--checkpoint", None), ("--checkpoint-dir", None)]),
     (
         "update",

@@ -215,7 +215,8 @@ fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, C
         }
         return Ok((Source::Rootfs { path }, ContainerConfig::default()));
     }
-    let image = engine.images().lookup(&options.image)?;
+    let platform = options.platform.as_deref().map(str::parse).transpose()?;
+    let image = engine.images().lookup_for(&options.image, platform.as_ref())?;
     check_layers(engine, &options.image, &image.config.rootfs.diff_ids)?;
     let source = Source::Image {
         name: options.image.clone(),

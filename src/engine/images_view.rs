@@ -192,6 +192,8 @@ mod tests {
             id: content.clone(),
             manifest: content.clone(),
             manifest_size: 1,
+            target: content.clone(),
+            siblings: vec![content.clone()],
             media_type: String::new(),
             layers: Vec::new(),
             config,

@@ -139,6 +139,8 @@ mod tests {
                 id: content.clone(),
                 manifest: content.clone(),
                 manifest_size: 1,
+                target: content.clone(),
+                siblings: vec![content.clone()],
                 media_type: "m".to_owned(),
                 layers: Vec::new(),
                 config,

@@ -5,6 +5,7 @@
 use anyhow::{Result, bail};
 
 use super::{Engine, events, namespace};
+use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::containers::{Record, Source};
 use crate::store::gc;
@@ -91,6 +92,25 @@ fn delete(engine: &Engine, image: &Image, mut done: Vec<Removal>) -> Result<Vec<
     Ok(done)
 }
 
+/// Takes the image for one platform away; the others stay under their names.
+pub fn remove_platform(
+    engine: &Engine,
+    text: &str,
+    platform: &Platform,
+    force: bool,
+) -> Result<Vec<Removal>> {
+    let image = engine.images().lookup_for(text, Some(platform))?;
+    if image.siblings.len() < 2 {
+        return remove(engine, text, force);
+    }
+    let mut users = Users::of(engine, &image)?;
+    users.records.retain(|record| matches!(&record.source, Source::Image { id, .. } if *id == image.id));
+    users.refuse(&image, force)?;
+    engine.images().remove_one(&image)?;
+    events::image(engine, &image, None, "delete");
+    Ok(vec![Removal::Deleted(image.id.to_string())])
+}
+
 /// Frees what no image and no container refers to any more; returns how many bytes.
 pub fn collect(engine: &Engine) -> Result<u64> {
     engine.layout().create()?;
@@ -126,7 +146,9 @@ struct Users {
 impl Users {
     fn of(engine: &Engine, image: &Image) -> Result<Self> {
         let (mut records, _) = engine.containers().list()?;
-        records.retain(|record| matches!(&record.source, Source::Image { id, .. } if *id == image.id));
+        records.retain(
+            |record| matches!(&record.source, Source::Image { id, .. } if image.siblings.contains(id)),
+        );
         Ok(Self { records })
     }
 

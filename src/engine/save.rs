@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Engine, events, namespace};
 use crate::base::exit::{self, ReaderGone};
@@ -55,7 +55,7 @@ pub fn directory(
 
 fn tell(engine: &Engine, images: &[Saving]) {
     for saving in images {
-        events::image(engine, &saving.image, None, "save");
+        events::image(engine, &saving.images[0], None, "save");
     }
 }
 
@@ -64,12 +64,13 @@ fn selected(engine: &Engine, names: &[String], platform: Option<&Platform>) -> R
     let mut selected: Vec<Saving> = Vec::new();
     for text in names {
         for (image, name) in meant(engine, text)? {
-            if let Some(wanted) = platform {
-                refuse_other(&image, text, wanted)?;
-            }
-            let known = selected.iter().position(|other| other.image.manifest == image.manifest);
+            let images = match platform {
+                Some(_) => vec![engine.images().lookup_for(&in_store(&name, text), platform)?],
+                None => engine.images().all_of(&image)?,
+            };
+            let known = selected.iter().position(|other| other.images[0].manifest == images[0].manifest);
             let place = known.unwrap_or_else(|| {
-                selected.push(Saving { image, names: Vec::new() });
+                selected.push(Saving { images, names: Vec::new() });
                 selected.len() - 1
             });
             let names = &mut selected[place].names;
@@ -107,12 +108,7 @@ fn repository(engine: &Engine, repository: &Reference) -> Result<Vec<(Image, Opt
     Ok(found)
 }
 
-/// Docker's words for an image that is there, but for another machine.
-fn refuse_other(image: &Image, text: &str, wanted: &Platform) -> Result<()> {
-    let config = &image.config;
-    let own = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
-    if wanted.rank(&own).is_none() {
-        bail!("image with reference {text} was found but does not provide the specified platform ({wanted})");
-    }
-    Ok(())
+/// How the image is found again.
+fn in_store(name: &Option<Reference>, text: &str) -> String {
+    name.as_ref().map_or_else(|| text.to_owned(), Reference::familiar)
 }

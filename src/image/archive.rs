@@ -36,6 +36,7 @@ use crate::store::blobs::{self, Blobs};
 use crate::store::gc;
 use crate::store::images::{CONFIG_LIMIT, Images, MANIFEST_LIMIT};
 use crate::store::layout::Layout;
+use crate::store::platforms;
 use crate::sys::path::Dir;
 
 /// An image's name in an OCI layout: whole, or only a tag.
@@ -44,6 +45,8 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// An index may point at another index; nobody needs more of them in a row.
 const MAX_INDEXES: usize = 3;
+/// More images than one name stands for anywhere.
+const MAX_PLATFORMS: usize = 100;
 
 /// Where images are read from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,8 +82,9 @@ pub struct LoadRequest {
 pub struct Loaded {
     /// Its names; none where the archive has none that is valid.
     pub names: Vec<Reference>,
-    /// Digest of its configuration.
+    /// Digest of its configuration; of several platforms that of this machine's.
     pub id: Digest,
+    /// Its manifest, or the index of several.
     pub manifest: Digest,
 }
 
@@ -332,7 +336,9 @@ impl Loader<'_> {
         let mut loaded = Vec::new();
         for (name, entries) in chosen {
             let shown = || format!("image {:?}", name.as_deref().unwrap_or("without a name"));
-            merge(&mut loaded, self.oci_image(name.as_deref(), entries).with_context(shown)?);
+            for next in self.oci_image(name.as_deref(), entries).with_context(shown)? {
+                merge(&mut loaded, next);
+            }
         }
         Ok(loaded)
     }
@@ -352,21 +358,85 @@ impl Loader<'_> {
         Ok(found)
     }
 
-    fn oci_image(&self, name: Option<&str>, entries: &[Descriptor]) -> Result<Loaded> {
-        let (descriptor, bytes) = self.descend(entries)?;
-        let names = name.and_then(|name| self.full_name(name)).into_iter().collect();
-        self.manifest(names, descriptor, &bytes)
+    /// Stores what one name of a layout stands for: all platforms that are there, unless one is asked for.
+    fn oci_image(&self, name: Option<&str>, entries: &[Descriptor]) -> Result<Vec<Loaded>> {
+        let names: Vec<_> = name.and_then(|name| self.full_name(name)).into_iter().collect();
+        let mut found = match self.source.format == Format::Any && self.request.platform.is_none() {
+            true => self.leaves(entries, MAX_INDEXES)?,
+            false => Vec::new(),
+        };
+        if found.is_empty() {
+            found.push(self.descend(entries)?);
+        }
+        if found.len() > 1 && !names.is_empty() {
+            return Ok(vec![self.several(names, found)?]);
+        }
+        found
+            .iter()
+            .map(|(described, bytes)| self.manifest(names.clone(), described.clone(), bytes))
+            .collect()
     }
 
     /// Stores the image of a manifest, whose blobs are named by their digests.
     fn manifest(&self, names: Vec<Reference>, descriptor: Descriptor, bytes: &[u8]) -> Result<Loaded> {
+        let (id, _) = self.bring(&descriptor, bytes)?;
+        self.name(names, vec![descriptor], id)
+    }
+
+    /// Stores images for several platforms under one name.
+    fn several(&self, names: Vec<Reference>, found: Vec<(Descriptor, Vec<u8>)>) -> Result<Loaded> {
+        let (mut manifests, mut ids) = (Vec::<Descriptor>::new(), Vec::new());
+        for (descriptor, bytes) in found {
+            let (id, platform) = self.bring(&descriptor, &bytes)?;
+            if !manifests.iter().any(|other| platforms::platform_of(other).as_ref() == Some(&platform)) {
+                manifests.push(platforms::with_platform(&descriptor, &platform)?);
+                ids.push((platform, id));
+            }
+        }
+        let best = Platform::host().best(ids.iter().map(|(platform, _)| platform)).unwrap_or_default();
+        let id = ids.swap_remove(best).1;
+        self.name(names, manifests, id)
+    }
+
+    /// Stores layers and documents of one image, which has no name yet; returns its id and its platform.
+    fn bring(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(Digest, Platform)> {
         let manifest = resolve::manifest(bytes)?;
         let id = resolve::digest(manifest.config())?;
         let config = self.content.blob(&id, manifest.config().size(), CONFIG_LIMIT)?;
         let parsed = resolve::config(&config, self.request.platform.as_ref())?;
         let layers = resolve::layers(&manifest, &parsed)?;
         let file = |want: LayerWanted| LayerFile { name: self.content.blob_name(&want.digest), want };
-        self.store(names, descriptor, bytes, &id, &config, layers.into_iter().map(file).collect())
+        self.layers(&layers.into_iter().map(file).collect::<Vec<_>>())?;
+        let blobs = Blobs::new(self.layout);
+        blobs.put(&id, &config)?;
+        blobs.put(&resolve::digest(descriptor)?, bytes)?;
+        Ok((id, platforms::platform_of_config(&parsed)))
+    }
+
+    /// The manifests of all images beneath some entries that are in the archive: one that was made for one platform
+    /// has the others' left out.
+    fn leaves(&self, entries: &[Descriptor], depth: usize) -> Result<Vec<(Descriptor, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for entry in entries {
+            let digest = resolve::digest(entry)?;
+            // Attestations, which are no images, are of a system that is unknown.
+            let is_other = platforms::platform_of(entry).is_some_and(|platform| platform.os != "linux");
+            if is_other || !self.content.has(&self.content.blob_name(&digest)) {
+                continue;
+            }
+            let bytes = self.content.blob(&digest, entry.size(), MANIFEST_LIMIT)?;
+            match Kind::of_document(Some(entry.media_type().as_ref()), &bytes)? {
+                Kind::Manifest => found.push((entry.clone(), bytes)),
+                Kind::Index => {
+                    ensure!(depth > 0, "more than {MAX_INDEXES} image indexes point at each other");
+                    let index: ImageIndex =
+                        serde_json::from_slice(&bytes).context("parse the image index")?;
+                    found.extend(self.leaves(index.manifests(), depth - 1)?);
+                }
+            }
+            ensure!(found.len() <= MAX_PLATFORMS, "more than {MAX_PLATFORMS} images of one name");
+        }
+        Ok(found)
     }
 
     /// Follows indexes down to the manifest of one image for the wanted platform.
@@ -439,7 +509,11 @@ impl Loader<'_> {
         let bytes = serde_json::to_vec(&manifest).context("encode the manifest")?;
         let descriptor = describe(MediaType::ImageManifest, &bytes)?;
         let names = names.map(Reference::with_default_tag).into_iter().collect();
-        self.store(names, descriptor, &bytes, &id, &config, files)
+        self.layers(&files)?;
+        let blobs = Blobs::new(self.layout);
+        blobs.put(&id, &config)?;
+        blobs.put(&Digest::of(&bytes), &bytes)?;
+        self.name(names, vec![descriptor], id)
     }
 
     /// Describes a layer of a docker archive. It is a plain tar as a rule, whose digest the configuration has.
@@ -465,32 +539,27 @@ impl Loader<'_> {
         Ok(digest)
     }
 
-    /// Stores an image: layers, then documents, then its names.
-    fn store(
-        &self,
-        names: Vec<Reference>,
-        descriptor: Descriptor,
-        manifest: &[u8],
-        id: &Digest,
-        config: &[u8],
-        layers: Vec<LayerFile>,
-    ) -> Result<Loaded> {
-        self.layers(&layers)?;
-        let digest = resolve::digest(&descriptor)?;
-        let (blobs, images) = (Blobs::new(self.layout), Images::new(self.layout));
-        blobs.put(id, config)?;
-        blobs.put(&digest, manifest)?;
+    /// Names an image, or the images of several platforms, that are stored; `id` is that of the one to tell of.
+    fn name(&self, names: Vec<Reference>, manifests: Vec<Descriptor>, id: Digest) -> Result<Loaded> {
+        let images = Images::new(self.layout);
+        let target = match &manifests[..] {
+            [one] => resolve::digest(one)?,
+            several => Digest::of(&platforms::document(several)?),
+        };
         for name in &names {
-            self.tell_of_replaced(&images, name, &digest)?;
-            images.add(Some(name), &descriptor, None)?;
+            self.tell_of_replaced(&images, name, &target)?;
+            match &manifests[..] {
+                [one] => images.add(Some(name), one, None)?,
+                several => images.add_index(name, several, None)?,
+            }
         }
         if names.is_empty() {
-            images.add(None, &descriptor, None)?;
+            manifests.iter().try_for_each(|manifest| images.add(None, manifest, None))?;
         }
         if self.request.announce {
-            self.announce(&names, id);
+            self.announce(&names, &id);
         }
-        Ok(Loaded { names, id: id.clone(), manifest: digest })
+        Ok(Loaded { names, id, manifest: target })
     }
 
     fn announce(&self, names: &[Reference], id: &Digest) {
@@ -505,7 +574,7 @@ impl Loader<'_> {
     /// Says, in docker's words, that another image loses this name.
     fn tell_of_replaced(&self, images: &Images<'_>, name: &Reference, digest: &Digest) -> Result<()> {
         if let Ok(Some(old)) = images.by_name(name)
-            && old.manifest != *digest
+            && old.target != *digest
         {
             self.progress.line(&format!(
                 "The image {} already exists, renaming the old one with ID {} to empty string",

@@ -362,7 +362,7 @@ impl Pull<'_> {
     fn record(&self, digest: Digest, documents: &Documents, fresh: bool) -> Result<Pulled> {
         let (blobs, images) = (Blobs::new(self.layout), Images::new(self.layout));
         let manifest = documents.manifest.digest.clone();
-        let before = images.by_name(&self.reference).ok().flatten();
+        let before = images.lookup_for(&self.reference.to_string(), self.request.platform.as_ref()).ok();
         blobs.put(&documents.config_digest, &documents.config)?;
         blobs.put(&manifest, &documents.manifest.bytes)?;
         images.add(Some(&self.reference), &descriptor(documents)?, Some(&digest))?;

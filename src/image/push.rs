@@ -28,7 +28,7 @@ use crate::oci::reference::Reference;
 use crate::registry::{Access, Content, Failure, Mounted, Options, Registry, Upload};
 use crate::store::blobs::Blobs;
 use crate::store::gc;
-use crate::store::images::{Image, Images};
+use crate::store::images::{Image, Images, MANIFEST_LIMIT};
 use crate::store::layout::Layout;
 
 /// Layers in transfer at the same time, as docker's `max-concurrent-uploads`.
@@ -82,16 +82,19 @@ fn push_held(layout: &Layout, request: &PushRequest, progress: &dyn Progress) ->
     progress.line(&format!("The push refers to repository [{}]", target.name()));
     let (mut pushed, mut sealed) = (Vec::new(), false);
     for (source, target) in jobs {
-        let mut image = Images::new(layout).lookup(&source)?;
-        check_platform(&image, &source, request.platform.as_ref())?;
-        if seal::seal(layout, &image)?.is_some() {
-            (image, sealed) = (Images::new(layout).lookup(&source)?, true);
+        let platform = request.platform.as_ref();
+        let mut images = chosen(layout, &source, platform)?;
+        for image in images.clone() {
+            if seal::seal(layout, &image)?.is_some() {
+                (images, sealed) = (chosen(layout, &source, platform)?, true);
+            }
         }
-        let sources = Sources::of(layout, &image, &target)?;
+        let index = index_of(layout, &images, platform)?;
+        let sources = Sources::of(layout, &images, &target)?;
         let access = Access::Push { from: sources.repositories() };
         let endpoint = registries::target(target.domain(), target.path())?;
         let registry = Registry::new(&endpoint, &access, request.registry.clone());
-        let push = Push { layout, image: &image, target: &target, progress, registry, sources };
+        let push = Push { layout, images: &images, index, target: &target, progress, registry, sources };
         let digest = push.run()?;
         pushed.push(Pushed { reference: target, digest });
     }
@@ -144,16 +147,17 @@ fn tags_of(layout: &Layout, name: &Reference) -> Result<Vec<Reference>> {
     Ok(own)
 }
 
-fn check_platform(image: &Image, source: &str, wanted: Option<&Platform>) -> Result<()> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    let config = &image.config;
-    let own = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
-    if wanted.rank(&own).is_none() {
-        bail!(
-            "image with reference {source} was found but does not provide the specified platform ({wanted})"
-        );
-    }
-    Ok(())
+/// The image for a platform, or all that the name stands for.
+fn chosen(layout: &Layout, source: &str, platform: Option<&Platform>) -> Result<Vec<Image>> {
+    let image = Images::new(layout).lookup_for(source, platform)?;
+    if platform.is_some() { Ok(vec![image]) } else { Images::new(layout).all_of(&image) }
+}
+
+/// The index that a name stands for, unless one image of it is meant.
+fn index_of(layout: &Layout, images: &[Image], platform: Option<&Platform>) -> Result<Option<Vec<u8>>> {
+    let is_index = |image: &&Image| platform.is_none() && image.target != image.manifest;
+    let index = images.first().filter(is_index);
+    index.map(|image| Blobs::new(layout).read(&image.target, MANIFEST_LIMIT)).transpose()
 }
 
 /// Repositories that are known to have some of an image's layers.
@@ -161,8 +165,9 @@ struct Sources(Vec<(Digest, String)>);
 
 impl Sources {
     /// Looks through the images that came from the target's registry, or went there.
-    fn of(layout: &Layout, image: &Image, target: &Reference) -> Result<Self> {
-        let wanted = image.layers.iter().map(resolve::digest).collect::<Result<Vec<_>>>()?;
+    fn of(layout: &Layout, pushed: &[Image], target: &Reference) -> Result<Self> {
+        let layers = pushed.iter().flat_map(|image| &image.layers);
+        let wanted = layers.map(resolve::digest).collect::<Result<Vec<_>>>()?;
         let (images, _) = Images::new(layout).list()?;
         let mut found: Vec<(Digest, String)> = Vec::new();
         for other in &images {
@@ -197,7 +202,10 @@ impl Sources {
 
 struct Push<'a> {
     layout: &'a Layout,
-    image: &'a Image,
+    /// At least one.
+    images: &'a [Image],
+    /// What the images are listed in; else there is one image.
+    index: Option<Vec<u8>>,
     target: &'a Reference,
     progress: &'a dyn Progress,
     registry: Registry,
@@ -221,34 +229,46 @@ impl Push<'_> {
         let digest = in_context(result, self.target)?;
         self.record(&digest)?;
         let tag = self.target.tag().unwrap_or_default();
-        let size = self.image.manifest_size;
+        let size = self.index.as_ref().map_or(self.images[0].manifest_size, |index| index.len() as u64);
         self.progress.line(&format!("{tag}: digest: {digest} size: {size}"));
         Ok(digest)
     }
 
-    /// Sends what is missing, and then the manifest, which refers to it.
+    /// Sends what is missing, and then what refers to it: the manifests, and their index last.
     async fn send(&self) -> Result<Digest> {
         let layers = self.announce()?;
         stream::iter(layers.iter().map(|layer| self.send_layer(layer)))
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
-        let (manifest, parsed) = Images::new(self.layout).manifest(&self.image.manifest)?;
+        let tag = self.target.tag().unwrap_or("latest");
+        let Some(index) = &self.index else { return self.send_manifest(&self.images[0], tag).await };
+        for image in self.images {
+            self.send_manifest(image, &image.manifest.to_string()).await?;
+        }
+        Ok(self.registry.put_manifest(tag, media::OCI_INDEX, index).await?)
+    }
+
+    /// Sends an image's configuration and manifest, under a tag or its digest.
+    async fn send_manifest(&self, image: &Image, tag: &str) -> Result<Digest> {
+        let (manifest, parsed) = Images::new(self.layout).manifest(&image.manifest)?;
         let config = resolve::digest(parsed.config())?;
         if !self.registry.has_blob(&config).await? {
             let sent = self.send_blob(&config, parsed.config().size(), None, &|_| {}).await;
             sent.with_context(|| format!("image configuration {}", config.short()))?;
         }
-        let tag = self.target.tag().unwrap_or("latest");
-        Ok(self.registry.put_manifest(tag, &self.image.media_type, &manifest).await?)
+        Ok(self.registry.put_manifest(tag, &image.media_type, &manifest).await?)
     }
 
     /// Tells docker's first line of each layer, the topmost first, and returns each once.
     fn announce(&self) -> Result<Vec<Layer>> {
         let mut layers: Vec<Layer> = Vec::new();
-        let pairs = self.image.layers.iter().zip(&self.image.config.rootfs.diff_ids);
-        for (described, diff_id) in pairs.rev() {
-            let (id, digest) = (diff_id.short(), resolve::digest(described)?);
+        let pairs = |image: &'_ Image| {
+            let pairs = image.layers.iter().cloned().zip(image.config.rootfs.diff_ids.clone());
+            pairs.rev().collect::<Vec<_>>()
+        };
+        for (described, diff_id) in self.images.iter().flat_map(pairs) {
+            let (id, digest) = (diff_id.short(), resolve::digest(&described)?);
             self.progress.layer(&id, LayerState::Preparing);
             if !layers.iter().any(|other| other.digest == digest) {
                 let (size, media_type) = (described.size(), described.media_type().to_string());
@@ -316,13 +336,22 @@ impl Push<'_> {
 
     /// Notes what the registry knows the image by, if the name is one of this store.
     fn record(&self, digest: &Digest) -> Result<()> {
-        if !self.image.names.contains(self.target) {
+        let (image, images) = (&self.images[0], Images::new(self.layout));
+        if !image.names.contains(self.target) {
             return Ok(());
         }
-        let builder = DescriptorBuilder::default().media_type(self.image.media_type.as_str());
-        let builder = builder.digest(self.image.manifest.to_string().parse::<oci_spec::image::Digest>()?);
-        let descriptor: Descriptor = builder.size(self.image.manifest_size).build()?;
-        Images::new(self.layout).add(Some(self.target), &descriptor, Some(digest))
+        if self.index.is_some() {
+            let manifests = images.manifests_of(&image.target)?;
+            return images.add_index(self.target, &manifests, Some(digest));
+        }
+        if image.target != image.manifest {
+            // The name stands for more than was pushed.
+            return Ok(());
+        }
+        let builder = DescriptorBuilder::default().media_type(image.media_type.as_str());
+        let builder = builder.digest(image.manifest.to_string().parse::<oci_spec::image::Digest>()?);
+        let descriptor: Descriptor = builder.size(image.manifest_size).build()?;
+        images.add(Some(self.target), &descriptor, Some(digest))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::base::hint::HintExt;
 use crate::oci::image::ImageConfig;
 use crate::oci::media;
 use crate::oci::platform::Platform;
+use crate::store::platforms::platform_of;
 
 /// Picks the manifest for a platform from an index.
 pub fn choose(index: &[u8], wanted: &Platform) -> Result<Descriptor> {
@@ -26,12 +27,6 @@ pub fn choose(index: &[u8], wanted: &Platform) -> Result<Descriptor> {
     chosen
         .with_context(|| format!("no matching manifest for {wanted} in the manifest list entries"))
         .hint(|| format!("the image is there for {}", listed(&platforms)))
-}
-
-fn platform_of(descriptor: &Descriptor) -> Option<Platform> {
-    let platform = descriptor.platform().as_ref()?;
-    let (os, architecture) = (platform.os().to_string(), platform.architecture().to_string());
-    Some(Platform::new(&os, &architecture, platform.variant().as_deref()))
 }
 
 /// Attestations, which are no images, call their platform unknown.

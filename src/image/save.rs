@@ -12,10 +12,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use oci_spec::image::{Descriptor, MediaType};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::{CONTAINERD_NAME, REF_NAME, blob_name};
+use super::compose;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::layer::compress;
@@ -24,6 +26,7 @@ use crate::oci::reference::Reference;
 use crate::store::blobs::{self, Blobs};
 use crate::store::images::{Image, Images};
 use crate::store::layout::Layout;
+use crate::store::platforms;
 
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// The whole of the file `version` in a `dir:`.
@@ -31,10 +34,11 @@ const DIRECTORY_VERSION: &[u8] = b"Directory Transport Version: 1.1\n";
 const BLOCK: u64 = 512;
 const BUFFER: usize = 256 << 10;
 
-/// An image to save, and the names it goes under.
+/// An image to save, for one platform or several, and the names it goes under.
 #[derive(Clone, Debug)]
 pub struct Saving {
-    pub image: Image,
+    /// At least one. Readers that know of one platform are given the first.
+    pub images: Vec<Image>,
     pub names: Vec<Reference>,
 }
 
@@ -70,7 +74,9 @@ pub fn directory(layout: &Layout, images: &[Saving], format: DirectoryFormat, pa
     let mut target = Directory { path: path.to_owned() };
     match (format, images) {
         (DirectoryFormat::Oci, _) => Plan::of(layout, images, ArchiveFormat::Oci)?.write(layout, &mut target),
-        (DirectoryFormat::Docker { compress }, [one]) => docker_directory(layout, &one.image, compress, path),
+        (DirectoryFormat::Docker { compress }, [one]) => {
+            docker_directory(layout, &one.images[0], compress, path)
+        }
         (DirectoryFormat::Docker { .. }, _) => Err(anyhow::anyhow!("such a directory holds one image"))
             .hint(|| "save several images with --format oci-dir, or into an archive"),
     }
@@ -96,26 +102,17 @@ impl Plan {
         let mut plan = Self::default();
         let (mut entries, mut legacy) = (Vec::new(), Vec::new());
         for saving in images {
-            let read = || -> Result<_> {
-                let store = Images::new(layout);
-                let (manifest, _) = store.manifest(&saving.image.manifest)?;
-                Ok((manifest, store.config(&saving.image.id)?.0))
-            };
-            let (manifest, config) = read().with_context(|| format!("image {}", saving.image.id.short()))?;
-            let (media_type, manifest) = match format {
-                ArchiveFormat::Docker => (saving.image.media_type.clone(), manifest),
-                ArchiveFormat::Oci => in_family(Family::Oci, &saving.image.media_type, manifest)?,
-            };
-            entries.extend(index_entries(saving, &media_type, &manifest, format));
-            legacy.push(docker_entry(saving));
-            plan.document(manifest);
-            plan.document(config);
-            for layer in &saving.image.layers {
-                let digest: Digest = layer.digest().as_ref().parse()?;
-                if plan.seen.insert(digest.clone()) {
-                    plan.blobs.push(Blob { digest, size: layer.size() });
-                }
+            let mut manifests = Vec::new();
+            for image in &saving.images {
+                let added = plan.image(layout, image, format);
+                manifests.push(added.with_context(|| format!("image {}", image.id.short()))?);
             }
+            let top = match &manifests[..] {
+                [one] => one.clone(),
+                several => plan.index(several)?,
+            };
+            entries.extend(index_entries(saving, &top, format)?);
+            legacy.push(docker_entry(saving));
         }
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
         let mut head = vec![
@@ -128,6 +125,38 @@ impl Plan {
         }
         plan.documents.splice(0..0, head);
         Ok(plan)
+    }
+
+    /// Adds the documents and layers of an image; returns what describes its manifest.
+    fn image(&mut self, layout: &Layout, image: &Image, format: ArchiveFormat) -> Result<Descriptor> {
+        let store = Images::new(layout);
+        let (manifest, _) = store.manifest(&image.manifest)?;
+        let (media_type, manifest) = match format {
+            ArchiveFormat::Docker => (image.media_type.clone(), manifest),
+            ArchiveFormat::Oci => in_family(Family::Oci, &image.media_type, manifest)?,
+        };
+        let described = compose::describe(MediaType::from(media_type.as_str()), &manifest)?;
+        self.document(manifest);
+        self.document(store.config(&image.id)?.0);
+        for layer in &image.layers {
+            let digest: Digest = layer.digest().as_ref().parse()?;
+            if self.seen.insert(digest.clone()) {
+                self.blobs.push(Blob { digest, size: layer.size() });
+            }
+        }
+        platforms::with_platform(&described, &platforms::platform_of_config(&image.config))
+    }
+
+    /// Adds the index of several manifests.
+    fn index(&mut self, manifests: &[Descriptor]) -> Result<Descriptor> {
+        // As in the store, whichever of them is preferred here.
+        let mut manifests = manifests.to_vec();
+        manifests
+            .sort_by_key(|manifest| platforms::platform_of(manifest).map(|platform| platform.to_string()));
+        let index = platforms::document(&manifests)?;
+        let described = compose::describe(MediaType::ImageIndex, &index)?;
+        self.document(index);
+        Ok(described)
     }
 
     /// Adds a document under its digest.
@@ -155,18 +184,8 @@ impl Plan {
 }
 
 /// The entries of an index: one for each name, or one without.
-fn index_entries(saving: &Saving, media_type: &str, manifest: &[u8], format: ArchiveFormat) -> Vec<Value> {
-    let config = &saving.image.config;
-    let mut platform = json!({ "architecture": config.architecture, "os": config.os });
-    if let Some(variant) = &config.variant {
-        platform["variant"] = json!(variant);
-    }
-    let entry = json!({
-        "mediaType": media_type,
-        "digest": Digest::of(manifest).to_string(),
-        "size": manifest.len(),
-        "platform": platform,
-    });
+fn index_entries(saving: &Saving, top: &Descriptor, format: ArchiveFormat) -> Result<Vec<Value>> {
+    let entry = serde_json::to_value(top).context("encode a descriptor")?;
     let named = |name: &Reference| {
         let mut entry = entry.clone();
         // Docker has the tag alone there, podman and skopeo the whole name.
@@ -177,18 +196,19 @@ fn index_entries(saving: &Saving, media_type: &str, manifest: &[u8], format: Arc
         entry["annotations"] = json!({ CONTAINERD_NAME: name.to_string(), REF_NAME: short });
         entry
     };
-    match saving.names.is_empty() {
+    Ok(match saving.names.is_empty() {
         true => vec![entry],
         false => saving.names.iter().map(named).collect(),
-    }
+    })
 }
 
 /// The entry of `manifest.json`.
 fn docker_entry(saving: &Saving) -> Value {
     let tags: Vec<String> = saving.names.iter().map(Reference::familiar).collect();
-    let layers = saving.image.layers.iter().map(|layer| layer.digest().to_string().replace(':', "/"));
+    let image = &saving.images[0];
+    let layers = image.layers.iter().map(|layer| layer.digest().to_string().replace(':', "/"));
     json!({
-        "Config": blob_name(&saving.image.id),
+        "Config": blob_name(&image.id),
         "RepoTags": if tags.is_empty() { Value::Null } else { json!(tags) },
         "Layers": layers.map(|path| format!("blobs/{path}")).collect::<Vec<_>>(),
     })

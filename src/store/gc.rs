@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::blobs::Blobs;
 use super::containers::{Containers, Source};
 use super::images::Images;
-use super::index;
+use super::index::{self, Entry};
 use super::layers::Layers;
 use super::layout::Layout;
 use super::mounts::MountKind;
@@ -107,12 +107,23 @@ impl Roots {
             roots.blobs.extend(entry.repo_digest());
             let shown = entry.name().map_or_else(|| entry.digest.short(), |name| name.familiar());
             roots
-                .add_manifest(layout, &entry.digest)
+                .add_entry(layout, entry)
                 .with_context(|| format!("read image {shown}"))
                 .hint(|| format!("nothing can be collected before it is removed: coracle rmi {shown}"))?;
         }
         roots.add_containers(layout)?;
         Ok(roots)
+    }
+
+    fn add_entry(&mut self, layout: &Layout, entry: &Entry) -> Result<()> {
+        if !entry.is_index() {
+            return self.add_manifest(layout, &entry.digest);
+        }
+        self.blobs.insert(entry.digest.clone());
+        for manifest in Images::new(layout).present(entry)? {
+            self.add_manifest(layout, &manifest.digest().as_ref().parse()?)?;
+        }
+        Ok(())
     }
 
     fn add_manifest(&mut self, layout: &Layout, digest: &Digest) -> Result<()> {

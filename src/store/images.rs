@@ -1,17 +1,20 @@
 //! Images by name and by id.
 //!
 //! A name is an entry of `images/index.json`; an image is a manifest blob, a configuration blob and layers. Finding
-//! one and reading it costs three small files and no scan of a directory.
+//! one and reading it costs three small files and no scan of a directory; a fourth where a name stands for several
+//! platforms ([`super::platforms`]).
 
 use anyhow::{Context, Result};
 use oci_spec::image::{Descriptor, ImageManifest};
 
 use super::blobs::Blobs;
-use super::index::{self, Entry, Index};
+use super::index::{self, Entry, Index, put};
 use super::layout::Layout;
+use super::platforms::{Choice, platform_of_config};
 use crate::base::digest::Digest;
 use crate::base::id;
 use crate::oci::image::ImageConfig;
+use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 
 /// Manifests beyond this are refused, as `containers/image` and docker do (CVE-2020-1702).
@@ -26,6 +29,10 @@ pub struct Image {
     pub id: Digest,
     pub manifest: Digest,
     pub manifest_size: u64,
+    /// What its names point at: its manifest, or an index of it and of those for other platforms.
+    pub target: Digest,
+    /// The ids of all images beneath `target` that are here, its own among them.
+    pub siblings: Vec<Digest>,
     /// The manifest's media type.
     pub media_type: String,
     /// The compressed layers, lowest first; as many as `config.rootfs.diff_ids`.
@@ -44,6 +51,9 @@ pub enum ImageLookup {
     NotFound(String),
     #[error("multiple IDs found with provided prefix: {0}")]
     Ambiguous(String),
+    /// In docker's words.
+    #[error("image with reference {0} was found but does not provide the specified platform ({1})")]
+    OtherPlatform(String, Platform),
     #[error("{0}")]
     Invalid(crate::oci::reference::ParseError),
 }
@@ -51,7 +61,7 @@ pub enum ImageLookup {
 /// The images of one store.
 #[derive(Clone, Copy)]
 pub struct Images<'a> {
-    layout: &'a Layout,
+    pub(super) layout: &'a Layout,
 }
 
 impl<'a> Images<'a> {
@@ -62,15 +72,30 @@ impl<'a> Images<'a> {
     /// Finds an image in docker's order: by its whole id, by `name[:tag]` or `name@digest`, by a unique prefix
     /// of its id with or without `sha256:`. Why there is none is an [`ImageLookup`].
     pub fn lookup(&self, text: &str) -> Result<Image> {
+        self.lookup_for(text, None)
+    }
+
+    /// [`Images::lookup`] of the image for a platform. Where none is asked for, this machine's is preferred.
+    pub fn lookup_for(&self, text: &str, platform: Option<&Platform>) -> Result<Image> {
         let index = index::read(self.layout)?;
-        let entry = find(&index, text)?;
-        self.load(&index, entry)
+        let (entry, id) = find(&index, text)?;
+        self.load(&index, entry, &Choice { platform, id })
+    }
+
+    /// Every image beneath what a name points at that is here: this one first, then those for other platforms.
+    pub fn all_of(&self, image: &Image) -> Result<Vec<Image>> {
+        let index = index::read(self.layout)?;
+        let entry = index.manifests.iter().find(|entry| entry.digest == image.target);
+        let entry = entry.ok_or_else(|| ImageLookup::NotFound(image.id.to_string()))?;
+        let load = |id: &Digest| self.load(&index, entry, &Choice { platform: None, id: Some(id.clone()) });
+        let others = image.siblings.iter().filter(|id| **id != image.id);
+        std::iter::once(Ok(image.clone())).chain(others.map(load)).collect()
     }
 
     /// Finds an image by exactly this name.
     pub fn by_name(&self, name: &Reference) -> Result<Option<Image>> {
         let index = index::read(self.layout)?;
-        by_name(&index, name).map(|entry| self.load(&index, entry)).transpose()
+        by_name(&index, name).map(|entry| self.load(&index, entry, &Choice::default())).transpose()
     }
 
     /// Reads every image that can be read, newest first, each once with all its names; what is wrong with the
@@ -79,8 +104,10 @@ impl<'a> Images<'a> {
         let index = index::read(self.layout)?;
         let (mut images, mut broken) = (Vec::new(), Vec::new());
         for entry in distinct(&index) {
-            match self.load(&index, entry) {
+            match self.load(&index, entry, &Choice::default()) {
                 Ok(image) => images.push(image),
+                // A list of manifests that are elsewhere.
+                Err(error) if is_elsewhere(&error) => {}
                 Err(error) => broken.push(error),
             }
         }
@@ -104,7 +131,16 @@ impl<'a> Images<'a> {
         let name = name.map(entry_name);
         self.sync()?;
         index::change(self.layout, |index| {
-            put(index, entry.named(name.as_ref(), repo_digest));
+            let entry = entry.named(name.as_ref(), repo_digest);
+            match self.joined(index, &entry)? {
+                Some(joined) => {
+                    // What had the name is in the index that has it now.
+                    let canonical = name.as_ref().map(Reference::to_string).unwrap_or_default();
+                    index.manifests.retain(|other| !other.is_named(&canonical));
+                    put(index, joined);
+                }
+                None => put(index, entry),
+            }
             Ok(())
         })
     }
@@ -112,7 +148,7 @@ impl<'a> Images<'a> {
     /// Gives an image one more name, taking it from any other image.
     pub fn tag(&self, image: &Image, name: &Reference) -> Result<()> {
         index::change(self.layout, |index| {
-            let entry = index.manifests.iter().find(|entry| entry.digest == image.manifest);
+            let entry = index.manifests.iter().find(|entry| entry.digest == image.target);
             let entry = entry.ok_or_else(|| ImageLookup::NotFound(image.id.to_string()))?;
             put(index, entry.named(Some(&entry_name(name)), None));
             Ok(())
@@ -124,8 +160,12 @@ impl<'a> Images<'a> {
         let new: Digest = manifest.digest().as_ref().parse()?;
         self.sync()?;
         index::change(self.layout, |index| {
-            for entry in index.manifests.iter_mut().filter(|entry| entry.digest == *old) {
-                (entry.digest, entry.size) = (new.clone(), manifest.size());
+            for entry in &mut index.manifests {
+                if entry.digest == *old {
+                    (entry.digest, entry.size) = (new.clone(), manifest.size());
+                } else if entry.is_index() {
+                    self.replace_in(entry, old, manifest)?;
+                }
             }
             Ok(())
         })
@@ -150,7 +190,7 @@ impl<'a> Images<'a> {
     /// Takes an image away with all its names.
     pub fn remove(&self, image: &Image) -> Result<()> {
         index::change(self.layout, |index| {
-            index.manifests.retain(|entry| entry.digest != image.manifest);
+            index.manifests.retain(|entry| entry.digest != image.target);
             Ok(())
         })
     }
@@ -171,21 +211,40 @@ impl<'a> Images<'a> {
     }
 
     /// Reads the image of an entry, with the names that all entries together give it.
-    fn load(&self, index: &Index, entry: &Entry) -> Result<Image> {
+    fn load(&self, index: &Index, entry: &Entry, choice: &Choice<'_>) -> Result<Image> {
+        let shown = || entry.name().map_or_else(|| entry.digest.short(), |name| name.familiar());
+        let other = || {
+            let wanted = choice.platform.cloned().unwrap_or_else(Platform::host);
+            ImageLookup::OtherPlatform(shown(), wanted)
+        };
+        let chosen = match entry.is_index() {
+            true => {
+                let manifests = self.present(entry).with_context(|| format!("read image {}", shown()))?;
+                let chosen = choice.among(self, manifests)?.ok_or_else(other)?;
+                let digest: Digest = chosen.digest().as_ref().parse()?;
+                (digest, chosen.size(), chosen.media_type().to_string())
+            }
+            false => (entry.digest.clone(), entry.size, entry.media_type.clone()),
+        };
+        let (digest, size, media_type) = chosen;
         let load = || {
-            let (_, manifest) = self.manifest(&entry.digest)?;
+            let (_, manifest) = self.manifest(&digest)?;
             let id: Digest = manifest.config().digest().as_ref().parse()?;
             let (_, config) = self.config(&id)?;
             anyhow::Ok((id, manifest, config))
         };
-        let shown = || entry.name().map_or_else(|| entry.digest.short(), |name| name.familiar());
         let (id, manifest, config) = load().with_context(|| format!("read image {}", shown()))?;
+        if choice.platform.is_some_and(|wanted| wanted.rank(&platform_of_config(&config)).is_none()) {
+            return Err(other().into());
+        }
         let (names, repo_digests) = names_of(index, &entry.digest);
         Ok(Image {
             id,
-            manifest: entry.digest.clone(),
-            manifest_size: entry.size,
-            media_type: entry.media_type.clone(),
+            manifest: digest,
+            manifest_size: size,
+            target: entry.digest.clone(),
+            siblings: entry.image_ids().collect(),
+            media_type,
             layers: manifest.layers().clone(),
             config,
             names,
@@ -194,7 +253,7 @@ impl<'a> Images<'a> {
     }
 
     /// Writes everything that a new name will refer to to the disk.
-    fn sync(&self) -> Result<()> {
+    pub(super) fn sync(&self) -> Result<()> {
         let path = self.layout.data();
         let directory = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
         rustix::fs::syncfs(&directory).with_context(|| format!("sync {}", path.display()))
@@ -209,38 +268,12 @@ fn entry_name(name: &Reference) -> Reference {
     }
 }
 
-/// Puts an entry into the index: whoever had its name loses it, and an entry without a name goes where the same
-/// image now has one.
-fn put(index: &mut Index, entry: Entry) {
-    let canonical = entry.name().map(|name| name.to_string());
-    let is_same_name = |other: &Entry| canonical.as_ref().is_some_and(|name| other.is_named(name));
-    let mut losers = Vec::new();
-    index.manifests.retain(|other| {
-        let lost = is_same_name(other) && other.digest != entry.digest;
-        if lost {
-            losers.push(other.without_tag());
-        }
-        let replaced = is_same_name(other) && !lost;
-        let nameless = other.digest == entry.digest && other.name().is_none();
-        !(lost || replaced || nameless)
-    });
-    for loser in losers {
-        // An image that keeps another name needs no entry to survive.
-        if !index.manifests.iter().any(|other| other.digest == loser.digest) {
-            index.manifests.push(loser);
-        }
-    }
-    let is_known = index.manifests.iter().any(|other| other.digest == entry.digest);
-    if canonical.is_some() || !is_known {
-        index.manifests.push(entry);
-    }
-}
-
-fn find<'i>(index: &'i Index, text: &str) -> Result<&'i Entry, ImageLookup> {
+/// Finds the entry that is meant, and the id, where it was found by that.
+fn find<'i>(index: &'i Index, text: &str) -> Result<(&'i Entry, Option<Digest>), ImageLookup> {
     if let Some(digest) = whole_id(text)
-        && let Some(entry) = index.manifests.iter().find(|entry| entry.image_id().as_ref() == Some(&digest))
+        && let Some(entry) = index.manifests.iter().find(|entry| entry.image_ids().any(|id| id == digest))
     {
-        return Ok(entry);
+        return Ok((entry, Some(digest)));
     }
     let prefix = text.strip_prefix("sha256:").unwrap_or(text);
     let name = match Reference::parse(text) {
@@ -249,7 +282,7 @@ fn find<'i>(index: &'i Index, text: &str) -> Result<&'i Entry, ImageLookup> {
         Err(error) => return Err(ImageLookup::Invalid(error)),
     };
     if let Some(entry) = name.as_ref().and_then(|name| by_name(index, name)) {
-        return Ok(entry);
+        return Ok((entry, None));
     }
     let shown = name.map_or_else(|| text.to_owned(), |name| name.familiar());
     if id::is_id_prefix(prefix) { by_prefix(index, prefix, shown) } else { Err(ImageLookup::NotFound(shown)) }
@@ -277,17 +310,27 @@ fn is_at(entry: &Entry, name: &Reference, digest: &Digest) -> bool {
         && entry.name().is_some_and(|own| own.name() == name.name())
 }
 
-fn by_prefix<'i>(index: &'i Index, prefix: &str, shown: String) -> Result<&'i Entry, ImageLookup> {
+fn by_prefix<'i>(
+    index: &'i Index,
+    prefix: &str,
+    shown: String,
+) -> Result<(&'i Entry, Option<Digest>), ImageLookup> {
     let mut found: Option<(&Entry, Digest)> = None;
     for entry in &index.manifests {
-        let Some(id) = entry.image_id().filter(|id| id.hex().starts_with(prefix)) else { continue };
-        match &found {
-            Some((_, first)) if *first != id => return Err(ImageLookup::Ambiguous(prefix.to_owned())),
-            Some(_) => {}
-            None => found = Some((entry, id)),
+        for id in entry.image_ids().filter(|id| id.hex().starts_with(prefix)) {
+            match &found {
+                Some((_, first)) if *first != id => return Err(ImageLookup::Ambiguous(prefix.to_owned())),
+                Some(_) => {}
+                None => found = Some((entry, id)),
+            }
         }
     }
-    found.map(|(entry, _)| entry).ok_or(ImageLookup::NotFound(shown))
+    found.map(|(entry, id)| (entry, Some(id))).ok_or(ImageLookup::NotFound(shown))
+}
+
+/// Whether nothing of what a name stands for is in this store.
+fn is_elsewhere(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ImageLookup::OtherPlatform(..)))
 }
 
 /// One entry per manifest.

@@ -23,7 +23,8 @@ use crate::oci::reference::Reference;
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// What the registry's name pointed at when it was pulled: this manifest, or the index that led to it.
 const REPO_DIGEST: &str = "io.github.coracle.repo-digest";
-/// The digest of the configuration, so that finding an image by its id reads one file.
+/// The digest of the configuration, so that finding an image by its id reads one file; of an index those of all
+/// platforms that are here, with commas between.
 const IMAGE_ID: &str = "io.github.coracle.image-id";
 
 /// An index beyond this is not one of ours.
@@ -82,6 +83,23 @@ impl Entry {
         })
     }
 
+    /// An entry for an index of several manifests, without a name; `ids` are those of the images that are here.
+    pub fn of_index(digest: Digest, size: u64, ids: &[Digest]) -> Self {
+        let ids: Vec<String> = ids.iter().map(Digest::to_string).collect();
+        Self {
+            media_type: media::OCI_INDEX.to_owned(),
+            digest,
+            size,
+            annotations: BTreeMap::from([(IMAGE_ID.to_owned(), ids.join(","))]),
+            other: Map::new(),
+        }
+    }
+
+    /// Whether it stands for several manifests.
+    pub fn is_index(&self) -> bool {
+        matches!(self.media_type.as_str(), media::OCI_INDEX | media::DOCKER_LIST)
+    }
+
     /// The same manifest under another name, or under none.
     pub fn named(&self, name: Option<&Reference>, repo_digest: Option<&Digest>) -> Self {
         let mut entry = self.clone();
@@ -104,8 +122,10 @@ impl Entry {
         self.annotations.get(REPO_DIGEST)?.parse().ok()
     }
 
-    pub fn image_id(&self) -> Option<Digest> {
-        self.annotations.get(IMAGE_ID)?.parse().ok()
+    /// The ids of the images that it stands for: one, or one for each platform that is here.
+    pub fn image_ids(&self) -> impl Iterator<Item = Digest> {
+        let ids = self.annotations.get(IMAGE_ID).map(String::as_str).unwrap_or_default();
+        ids.split(',').filter_map(|id| id.parse().ok())
     }
 
     /// Takes the tag off. What stays is the repository at the digest that was pulled, as docker keeps it
@@ -161,6 +181,33 @@ pub fn change<T>(layout: &Layout, change: impl FnOnce(&mut Index) -> Result<T>) 
         write(layout, &index)?;
     }
     Ok(result)
+}
+
+/// Puts an entry into the index: whoever had its name loses it, and an entry without a name goes where the same
+/// image now has one.
+pub fn put(index: &mut Index, entry: Entry) {
+    let canonical = entry.name().map(|name| name.to_string());
+    let is_same_name = |other: &Entry| canonical.as_ref().is_some_and(|name| other.is_named(name));
+    let mut losers = Vec::new();
+    index.manifests.retain(|other| {
+        let lost = is_same_name(other) && other.digest != entry.digest;
+        if lost {
+            losers.push(other.without_tag());
+        }
+        let replaced = is_same_name(other) && !lost;
+        let nameless = other.digest == entry.digest && other.name().is_none();
+        !(lost || replaced || nameless)
+    });
+    for loser in losers {
+        // An image that keeps another name needs no entry to survive.
+        if !index.manifests.iter().any(|other| other.digest == loser.digest) {
+            index.manifests.push(loser);
+        }
+    }
+    let is_known = index.manifests.iter().any(|other| other.digest == entry.digest);
+    if canonical.is_some() || !is_known {
+        index.manifests.push(entry);
+    }
 }
 
 /// Writes the index, and the file that makes its directory an OCI image layout.

@@ -38,6 +38,7 @@ pub mod networks;
 pub mod offstage;
 pub mod options;
 pub mod partial;
+pub mod platforms;
 pub mod ranges;
 pub mod secrets;
 pub mod usage;
