@@ -535,6 +535,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__secret,rm)
                 cmd="coracle__subcmd__help__subcmd__secret__subcmd__rm"
                 ;;
+            coracle__subcmd__help__subcmd__system,check)
+                cmd="coracle__subcmd__help__subcmd__system__subcmd__check"
+                ;;
             coracle__subcmd__help__subcmd__system,df)
                 cmd="coracle__subcmd__help__subcmd__system__subcmd__df"
                 ;;
@@ -660,6 +663,9 @@ _coracle() {
                 ;;
             coracle__subcmd__secret,rm)
                 cmd="coracle__subcmd__secret__subcmd__rm"
+                ;;
+            coracle__subcmd__system,check)
+                cmd="coracle__subcmd__system__subcmd__check"
                 ;;
             coracle__subcmd__system,df)
                 cmd="coracle__subcmd__system__subcmd__df"
@@ -4013,8 +4019,22 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__system)
-            opts="events info restart-all df prune"
+            opts="events info restart-all check df prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__system__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -4321,13 +4341,17 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__history)
-            opts="-H -q --format --human --no-trunc --quiet --help"
+            opts="-H -q --format --human --no-trunc --platform --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4367,13 +4391,17 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__history)
-            opts="-H -q --format --human --no-trunc --quiet --help"
+            opts="-H -q --format --human --no-trunc --platform --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4419,7 +4447,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__inspect)
-            opts="-f --format --help"
+            opts="-f --format --platform --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4430,6 +4458,10 @@ _coracle() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4591,12 +4623,16 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__rm)
-            opts="-f --force --help"
+            opts="-f --force --platform --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5289,12 +5325,16 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__rmi)
-            opts="-f --force --help"
+            opts="-f --force --platform --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5935,8 +5975,22 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__system)
-            opts="events info restart-all df prune"
+            opts="events info restart-all check df prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__system__subcmd__check)
+            opts="-f -q -r --force --quick --repair --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

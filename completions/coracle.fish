@@ -1046,11 +1046,12 @@ complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from remove" -s a -l all -d 'Remove all secrets'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from remove" -s i -l ignore -d 'One that is not there is no failure'
 complete -c coracle -n "__fish_coracle_using_subcommand secret; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all df prune" -f -a "events" -d 'Get real time events'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all df prune" -f -a "info" -d 'Display system-wide information'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all df prune" -f -a "restart-all" -d 'Start the containers that come back after a reboot'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all df prune" -f -a "df" -d 'Show disk usage'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all df prune" -f -a "prune" -d 'Remove unused data'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all check df prune" -f -a "events" -d 'Get real time events'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all check df prune" -f -a "info" -d 'Display system-wide information'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all check df prune" -f -a "restart-all" -d 'Start the containers that come back after a reboot'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all check df prune" -f -a "check" -d 'Check the store for damage'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all check df prune" -f -a "df" -d 'Show disk usage'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from events info restart-all check df prune" -f -a "prune" -d 'Remove unused data'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -s f -l filter -d 'Show only events that meet a condition: type=container, event=die, container=web, label=a=b' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -l format -d 'Print in another form: \'json\' or a Go template' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -l since -d 'Show what has happened since a time, or since a duration ago, too' -r
@@ -1059,6 +1060,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Print through a Go template, or \'json\'' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from info" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from restart-all" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -s f -l force -d 'With --repair, also remove containers that are damaged or made from an image that is lost'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -s q -l quick -d 'Look at what is there and how large it is, not at every byte'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -s r -l repair -d 'Mend what is damaged: fetch it again, unpack it again, or remove it'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from df" -l format -d 'Print in another form: \'table TEMPLATE\', \'json\', or a Go template' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from df" -s v -l verbose -d 'Show each image, container and volume'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from df" -l help -d 'Print usage'
@@ -1203,6 +1208,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_su
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from system" -f -a "events" -d 'Get real time events'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from system" -f -a "info" -d 'Display system-wide information'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from system" -f -a "restart-all" -d 'Start the containers that come back after a reboot'
+complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from system" -f -a "check" -d 'Check the store for damage'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from system" -f -a "df" -d 'Show disk usage'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from system" -f -a "prune" -d 'Remove unused data'
 complete -c coracle -n "__fish_coracle_using_subcommand help; and __fish_seen_subcommand_from volume" -f -a "exists" -d 'Say by the exit code whether a volume exists: 0 or 1'

@@ -11,6 +11,7 @@ mod choice;
 mod cli;
 mod commit;
 mod copy;
+mod damage;
 mod drivers;
 mod events;
 mod exec;

@@ -5,8 +5,15 @@
 //! `hint: …`.
 
 use std::fmt;
+use std::io;
 
 use super::exit::ExitWith;
+
+/// What mends a damaged store.
+pub const CHECK: &str = "the store is damaged; to mend it: coracle system check --repair";
+
+/// What helps against a full disk.
+pub const NO_ROOM: &str = "free some with: coracle system prune, or choose another directory with --root DIR";
 
 /// An error together with what the user can do about it. Shows as the error alone.
 #[derive(Debug)]
@@ -56,12 +63,19 @@ impl<T, E: Into<anyhow::Error>> HintExt<T> for Result<T, E> {
     }
 }
 
-/// The hint closest to the top of an error's chain.
+/// The hint closest to the top of an error's chain; without one what is known to help against its cause.
 pub fn find(error: &anyhow::Error) -> Option<&str> {
-    error.chain().find_map(|cause| match cause.downcast_ref::<Hinted>() {
+    let own = error.chain().find_map(|cause| match cause.downcast_ref::<Hinted>() {
         Some(hinted) => Some(hinted.text()),
         None => cause.downcast_ref::<ExitWith>().and_then(|with| find(with.inner())),
-    })
+    });
+    own.or_else(|| error.chain().any(is_full).then_some(NO_ROOM))
+}
+
+/// Whether a write has failed for want of room: no other call says so with this type.
+fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = cause.downcast_ref().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 #[cfg(test)]
@@ -79,5 +93,9 @@ mod tests {
             .unwrap_err();
         assert_eq!(format!("{error:#}"), "start slirp4netns: open /dev/net/tun: no such file");
         assert_eq!(find(&error), Some("use --network host"));
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(find(&anyhow::Error::from(full()).context("write x")), Some(NO_ROOM));
+        let other = Err::<(), _>(full()).hint(|| "another").unwrap_err();
+        assert_eq!(find(&other), Some("another"));
     }
 }

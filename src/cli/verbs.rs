@@ -71,6 +71,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<secret::rm::Args>(&["secret rm", "secret remove"]),
     Verb::of::<start::Args>(&["start", "container start"]),
     Verb::of::<stop::Args>(&["stop", "container stop"]),
+    Verb::of::<system::check::Args>(&["system check"]),
     Verb::of::<system::df::Args>(&["system df"]),
     Verb::of::<system::prune::Args>(&["system prune"]),
     Verb::of::<tag::Args>(&["tag", "image tag"]),

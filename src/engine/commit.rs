@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::changes::Layers;
+use super::changes::{self, Layers};
 use super::instructions;
 use super::{Engine, events, namespace};
 use crate::base::digest::Digest;
@@ -24,8 +24,8 @@ use crate::oci::image::{ContainerConfig, History, ImageConfig};
 use crate::oci::reference::Reference;
 use crate::store::blobs::Blobs;
 use crate::store::containers::{Record, Source};
-use crate::store::gc;
 use crate::store::options::ContainerOptions;
+use crate::store::{gc, space};
 
 /// What `commit` was asked.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,9 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
     let opening = namespace::open(engine)?;
     let fold_ids = opening.maps.is_single();
     let opened = opening.finish()?;
+    // The changes are stored once more as files, and compressed.
+    space::require(engine.layout(), changes::size(engine, &record)?)
+        .with_context(|| format!("commit {container}"))?;
     let hold = gc::hold(engine.layout())?;
     let id: Result<String> = namespace::run_inside(&opened, || {
         let layer = store_layer(engine, &record, fold_ids)?;

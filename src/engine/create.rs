@@ -20,7 +20,7 @@ use super::{
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
-use crate::base::hint::HintExt;
+use crate::base::hint::{self, HintExt};
 use crate::base::id::{self, is_valid_name};
 use crate::base::names;
 use crate::base::network::Endpoint;
@@ -262,7 +262,7 @@ pub fn check_layers(engine: &Engine, image: &str, layers: &[Digest]) -> Result<(
     for layer in layers {
         if !engine.layout().layer(layer).is_dir() {
             let error = anyhow::anyhow!("use image {image}: its layer {} is not there", layer.short());
-            return Err(error).hint(|| format!("pull it again: coracle pull {image}"));
+            return Err(error).hint(|| hint::CHECK);
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ pub mod choose;
 pub mod commit;
 pub mod copy;
 pub mod create;
+pub mod damage;
 pub mod driver;
 pub mod duty;
 pub mod events;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::volumes::InUse;
 use super::{Engine, events, mounting, namespace, stop};
 use crate::base::file::FileLock;
-use crate::store::containers::{LookupError, Record};
+use crate::store::containers::{Containers, LookupError, Record};
 use crate::store::offstage::{self, Withdrawn};
 use crate::store::userns::UsernsMode;
 use crate::store::volumes::NoSuchVolume;
@@ -94,8 +94,10 @@ fn release(engine: &Engine, entry: &str) -> Result<(Option<Record>, Vec<OsString
         }
     }
     match &record {
-        Some(record) => engine.containers().release_name(&record.name, id),
-        None => engine.containers().release_names_of(id)?,
+        Some(record) if !Containers::is_renaming(&layout.tmp().join(entry)) => {
+            engine.containers().release_name(&record.name, id);
+        }
+        _ => engine.containers().release_names_of(id)?,
     }
     if record.as_ref().is_some_and(|record| matches!(record.options.userns.mode, UsernsMode::Auto { .. })) {
         ranges::give_back(layout, id)?;

@@ -28,10 +28,11 @@ use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
 use super::stay::{self, Stay};
 use super::{
-    Engine, access, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift, spec,
-    terminal, vfs,
+    Engine, access, damage, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift,
+    spec, terminal, vfs,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
+use crate::base::hint::{self, HintExt};
 use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
 use crate::network::slirp;
@@ -82,6 +83,12 @@ impl Work {
             Work::New(draft) => &draft.options,
             Work::Existing(record) => &record.options,
         }
+    }
+
+    /// What a container needs and has lost: the kernel says no more than that there is no such file.
+    fn loss(&self, engine: &Engine) -> Option<anyhow::Error> {
+        let Self::Existing(record) = self else { return None };
+        damage::loss(engine, record)
     }
 
     /// Does what takes long, where its progress can be shown.
@@ -135,7 +142,10 @@ pub fn launch(engine: &Engine, mut work: Work, streams: Option<Streams>) -> Resu
                     attach::tell_detached(engine, &id, outcome);
                 }
             }
-            outcome.map_err(|error| access::explain(engine, &work.options().mounts, error))
+            outcome.map_err(|error| {
+                let loss = work.loss(engine);
+                loss.unwrap_or_else(|| access::explain(engine, &work.options().mounts, error))
+            })
         }
         Forked::Child => {
             drop(client);
@@ -507,8 +517,9 @@ fn write_pidfiles(record: &Record) -> Result<()> {
 /// Reads the specification of a container.
 pub fn read_spec(engine: &Engine, id: &str) -> Result<Spec> {
     let path = engine.layout().container(id).join("config.json");
-    let content = read_bounded(&path, SPEC_LIMIT)?;
-    serde_json::from_slice(&content).with_context(|| format!("read {}", path.display()))
+    let content = read_bounded(&path, SPEC_LIMIT).hint(|| hint::CHECK)?;
+    let spec = serde_json::from_slice(&content).with_context(|| format!("read {}", path.display()));
+    spec.hint(|| hint::CHECK)
 }
 
 /// The directory of a container, for its supervisor to spill into.

@@ -590,6 +590,7 @@ impl Loader<'_> {
         let mut seen = HashSet::new();
         let layers: Vec<_> = layers.iter().filter(|layer| seen.insert(&layer.want.digest)).collect();
         let next = AtomicUsize::new(0);
+        ingest::check_room(self.layout, layers.iter().map(|layer| &layer.want))?;
         let batch = Batch::new(self.layout, IngestOptions::new(self.request.fold_ids), self.progress)?;
         let work = || -> Result<()> {
             while let Some(layer) = layers.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -18,9 +18,9 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::progress::{LayerState, Progress};
+use super::progress::{LayerState, Progress, Silent};
 use crate::base::digest::Digest;
-use crate::base::hint::HintExt;
+use crate::base::hint::{self, HintExt};
 use crate::base::verify::VerifyError;
 use crate::layer::compress;
 use crate::layer::unpack::{self, UnpackOptions, Unpacked};
@@ -28,6 +28,7 @@ use crate::store::blobs::{self, BlobWriter, Blobs, Sync, VerifiedBlob};
 use crate::store::flush::Flusher;
 use crate::store::layers::{LayerInfo, Layers, Staging};
 use crate::store::layout::Layout;
+use crate::store::space;
 use crate::sys::path::clear_umask;
 
 /// What a layer claims to be.
@@ -140,7 +141,7 @@ impl<'a> Batch<'a> {
         result
             .map(|ready| self.keep(ready))
             .with_context(|| format!("layer {}", want.digest.short()))
-            .hint(|| "the store is damaged: pull the image again")
+            .hint(|| hint::CHECK)
     }
 
     fn keep(&self, ready: Ready) {
@@ -173,6 +174,34 @@ pub fn presence(layout: &Layout, want: &LayerWanted) -> Presence {
         (true, false) => Presence::Blob,
         (false, _) => Presence::Missing,
     }
+}
+
+/// Refuses layers for which there is no room, before any of them is brought. How large they are when decoded is not
+/// known: hardly ever smaller than they are compressed.
+pub fn check_room<'w>(layout: &Layout, layers: impl Iterator<Item = &'w LayerWanted>) -> Result<()> {
+    let needed = layers.map(|want| match presence(layout, want) {
+        Presence::Whole => 0,
+        Presence::Blob => want.size,
+        Presence::Missing => {
+            let here = std::fs::metadata(layout.partial(&want.digest)).map_or(0, |part| part.len());
+            want.size.saturating_mul(2).saturating_sub(here)
+        }
+    });
+    space::require(layout, needed.fold(0, u64::saturating_add))
+}
+
+/// Unpacks a layer whose blob is in the store into a directory of its own, whether or not it is there already: to be
+/// compared with that, or to take its place.
+pub fn unpack_beside(
+    layout: &Layout,
+    options: IngestOptions,
+    want: &LayerWanted,
+) -> Result<(Staging, LayerInfo)> {
+    let ingest = Ingest { layout, want, options: &options, meter: Meter::new(&Silent, want) };
+    let staging = Layers::new(layout).stage()?;
+    let source = Blobs::new(layout).open(&want.digest)?;
+    let (_, unpacked) = ingest.stream(source, Sink::Check(Sha256::new(), 0), Some(&staging))?;
+    Ok((staging, LayerInfo { size: unpacked.bytes, entries: unpacked.entries }))
 }
 
 /// The compressed bytes are not what they claim to be.

@@ -20,7 +20,7 @@ use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::admission;
-use super::ingest::{Batch, IngestOptions, LayerWanted, Presence, WrongBlob, presence};
+use super::ingest::{self, Batch, IngestOptions, LayerWanted, Presence, WrongBlob, presence};
 use super::progress::{LayerState, Progress};
 use super::resolve;
 use crate::base::digest::Digest;
@@ -249,6 +249,7 @@ impl Pull<'_> {
         if missing.is_empty() {
             return Ok(false);
         }
+        ingest::check_room(self.layout, missing.iter().map(|missing| missing.want))?;
         let batch = Batch::new(self.layout, IngestOptions::new(self.request.fold_ids), self.progress)?;
         let fetched: Result<()> = std::thread::scope(|scope| {
             let fetches = missing.iter().map(|missing| self.fetch_layer(scope, missing, &batch));

@@ -4,6 +4,7 @@
 //! resolved beneath one directory handle, its sizes are bounded, and what it cannot mean is an error.
 
 mod acl;
+pub mod compare;
 pub mod compress;
 mod entries;
 pub mod members;

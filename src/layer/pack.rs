@@ -54,8 +54,6 @@ const BLOCK: u64 = 512;
 const BUFFER: usize = 256 << 10;
 /// What every reader of layers takes as a path (Linux' `PATH_MAX`).
 const PATH_LIMIT: usize = 4096;
-/// The longest list of extended attributes, and the longest value, that the kernel gives (limits.h).
-const XATTR_LIMIT: usize = 64 << 10;
 
 /// Packs what is in `top`, each name after `prefix`. `skip` leaves out names, by their path beneath `top`, with
 /// all that is beneath them; `maps` says what the owners are called in the archive, and has all of them.
@@ -152,7 +150,7 @@ impl<'a, W: Write> Packer<'a, W> {
     fn directory(&mut self, directory: BorrowedFd<'_>, name: &Path, stat: &Stat) -> Result<()> {
         let mut path = name.as_os_str().as_bytes().to_vec();
         path.push(b'/');
-        let xattrs = packed_xattrs(directory)?;
+        let xattrs = packed_xattrs(directory);
         self.entry(EntryType::Directory, &path, b"", stat, 0, &xattrs)?;
         if self.form == Form::Upper && whiteout::is_opaque(directory)? {
             path.extend_from_slice(b".wh..wh..opq");
@@ -223,7 +221,7 @@ impl<'a, W: Write> Packer<'a, W> {
             self.links.insert((stat.st_dev, stat.st_ino), path.to_vec());
         }
         let size = stat.st_size.unsigned_abs();
-        let xattrs = packed_xattrs(file.as_fd())?;
+        let xattrs = packed_xattrs(file.as_fd());
         self.entry(EntryType::Regular, path, b"", &stat, size, &xattrs)?;
         self.packed.bytes += size;
         let mut rest = file.take(size);
@@ -304,22 +302,8 @@ impl<'a, W: Write> Packer<'a, W> {
 }
 
 /// The attributes that belong into an archive, in the order of their names.
-pub fn packed_xattrs(file: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    // Most files have none, which costs no buffer to find out.
-    if !rustix::fs::flistxattr_query(file).is_ok_and(|length| length > 0) {
-        return Ok(Vec::new());
-    }
-    let mut names = vec![0; XATTR_LIMIT];
-    let Ok(length) = rustix::fs::flistxattr(file, &mut names[..]) else { return Ok(Vec::new()) };
-    let mut xattrs = Vec::new();
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| is_packed(name)) {
-        let mut value = vec![0; XATTR_LIMIT];
-        let Ok(length) = rustix::fs::fgetxattr(file, name, &mut value[..]) else { continue };
-        value.truncate(length);
-        xattrs.push((name.to_vec(), value));
-    }
-    xattrs.sort();
-    Ok(xattrs)
+pub fn packed_xattrs(file: BorrowedFd<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    xattr::read(file, is_packed)
 }
 
 /// Attributes that mean the same elsewhere: docker's choice.

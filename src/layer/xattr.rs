@@ -1,6 +1,6 @@
 //! Extended attributes of an archive: which are kept, and which a user namespace cannot set.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 use rustix::fs::XattrFlags;
@@ -8,6 +8,8 @@ use rustix::io::Errno;
 
 /// What overlays read as orders: a layer must not hide, redirect or re-own what other layers have.
 const ORDERS: [&[u8]; 4] = [b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers.", b"trusted."];
+/// The kernel's bound for the list of names, and for one value: xattr(7).
+const LIMIT: usize = 64 << 10;
 const CAPABILITY: &[u8] = b"security.capability";
 
 /// Whether an attribute is to be set at all.
@@ -27,6 +29,25 @@ pub fn set(file: impl AsFd, name: &[u8], value: &[u8], fold: bool) -> Result<boo
         }
         Err(error) => Err(error).with_context(|| format!("set {}", String::from_utf8_lossy(name))),
     }
+}
+
+/// The attributes of an open file whose names are wanted, in the order of their names.
+pub fn read(file: BorrowedFd<'_>, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+    // Most files have none, which costs no buffer to find out.
+    if !rustix::fs::flistxattr_query(file).is_ok_and(|length| length > 0) {
+        return Vec::new();
+    }
+    let mut names = vec![0; LIMIT];
+    let Ok(length) = rustix::fs::flistxattr(file, &mut names[..]) else { return Vec::new() };
+    let mut xattrs = Vec::new();
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty() && is_wanted(name)) {
+        let mut value = vec![0; LIMIT];
+        let Ok(length) = rustix::fs::fgetxattr(file, name, &mut value[..]) else { continue };
+        value.truncate(length);
+        xattrs.push((name.to_vec(), value));
+    }
+    xattrs.sort();
+    xattrs
 }
 
 #[cfg(test)]

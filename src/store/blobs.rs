@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::layout::Layout;
 use super::partial::{self, Partial};
 use crate::base::digest::Digest;
-use crate::base::hint::HintExt;
+use crate::base::hint::{self, HintExt};
 use crate::base::id;
 use crate::base::verify::VerifyError;
 use crate::config::paths::private_directory;
@@ -52,7 +52,7 @@ impl<'a> Blobs<'a> {
         let size = content.len() as u64;
         check(digest, size, &Digest::of(&content), size)
             .with_context(|| format!("read blob {digest}"))
-            .hint(|| "the store is damaged: pull the image again")?;
+            .hint(|| hint::CHECK)?;
         Ok(content)
     }
 

@@ -30,6 +30,9 @@ pub const VERSION: u32 = 1;
 /// The record, in the container's directory.
 const RECORD: &str = "container.json";
 
+/// Beside the record while a container gets another name.
+const RENAMING: &str = "renaming";
+
 /// A record is small; a file beyond this is not one of ours.
 const RECORD_LIMIT: u64 = 16 << 20;
 
@@ -258,7 +261,8 @@ impl<'a> Containers<'a> {
 
     /// Reads a record by its whole id.
     pub fn load(&self, id: &str) -> Result<Record> {
-        if !self.record_path(id).exists() {
+        // A directory comes and goes with its record in it: one without has lost it.
+        if !self.record_path(id).exists() && !self.layout.container(id).exists() {
             return Err(LookupError::NotFound(id.to_owned()).into());
         }
         self.read(&self.layout.container(id))
@@ -350,6 +354,9 @@ impl<'a> Containers<'a> {
             // In this order: one in the making may be published meanwhile.
             let making = self.named_by(name).filter(|id| offstage::is_being_made(self.layout, id));
             if let Some(owner) = making.or_else(|| self.owner_of(name)) {
+                if owner == id {
+                    return Ok(());
+                }
                 return Err(NameConflict { name: name.to_owned(), id: owner }.into());
             }
             let _ = fs::remove_file(&link);
@@ -362,6 +369,25 @@ impl<'a> Containers<'a> {
         if self.named_by(name).as_deref() == Some(id) {
             let _ = fs::remove_file(self.layout.names().join(name));
         }
+    }
+
+    /// Notes in a container's directory that it may have two names for a while, or no longer.
+    pub fn note_renaming(&self, id: &str, is_renaming: bool) -> Result<()> {
+        let path = self.layout.container(id).join(RENAMING);
+        match is_renaming {
+            true => file::write_atomic(&path, b"", Durability::Fast),
+            false => match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("remove {}", path.display()))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Whether whoever gave the container in this directory another name has died over it.
+    pub fn is_renaming(directory: &Path) -> bool {
+        directory.join(RENAMING).exists()
     }
 
     /// Gives up every name of a container whose record cannot say which it had. Looks at all there are.

@@ -22,6 +22,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
+use crate::base::file::{self, Durability};
 
 /// Bytes of a log before it is put aside: with the one before, some thousands of events.
 const LIMIT: u64 = 1 << 20;
@@ -238,6 +239,45 @@ impl Tail {
     }
 }
 
+/// How many lines of the log of a store are no events.
+pub fn count_torn(layout: &Layout) -> Result<usize> {
+    let torn = |path: &Path| -> Result<usize> {
+        let content = read_log(path)?;
+        Ok(lines_of(&content).filter(|line| whole(line) != Some(line)).count())
+    };
+    Ok(torn(&layout.events())? + torn(&layout.old_events())?)
+}
+
+/// Leaves out what is no event. One that is written at the same moment may be lost with it.
+pub fn drop_torn(layout: &Layout) -> Result<()> {
+    for path in [layout.events(), layout.old_events()] {
+        let content = read_log(&path)?;
+        let kept: Vec<u8> =
+            lines_of(&content).filter_map(whole).flat_map(|line| [line, b"\n"].concat()).collect();
+        if kept != content {
+            file::write_atomic(&path, &kept, Durability::Fast)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_log(path: &Path) -> Result<Vec<u8>> {
+    match path.exists() {
+        true => file::read_bounded(path, 4 * LIMIT),
+        false => Ok(Vec::new()),
+    }
+}
+
+fn lines_of(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+/// The event that a line ends with.
+fn whole(line: &[u8]) -> Option<&[u8]> {
+    parse(line)?;
+    std::str::from_utf8(line).ok()?.rfind(BEGINNING).map(|start| &line[start..])
+}
+
 /// Reads a line; what a writer that was killed has left before it is passed over.
 fn parse(line: &[u8]) -> Option<Event> {
     let text = std::str::from_utf8(line).ok()?;
@@ -280,6 +320,11 @@ mod tests {
         let broken = [&line[..], &line[..line.len() / 2], &line, b"\0\0\n", &line[..20]].concat();
         fs::write(scratch.layout.events(), broken).unwrap();
         append(&scratch.layout, &event("die")).unwrap();
+        let mut reader = Reader::open(&scratch.layout, Begin::Oldest, false).unwrap();
+        assert_eq!(actions(&mut reader), ["start", "start", "die"]);
+        assert_eq!(count_torn(&scratch.layout).unwrap(), 3);
+        drop_torn(&scratch.layout).unwrap();
+        assert_eq!(count_torn(&scratch.layout).unwrap(), 0);
         let mut reader = Reader::open(&scratch.layout, Begin::Oldest, false).unwrap();
         assert_eq!(actions(&mut reader), ["start", "start", "die"]);
     }

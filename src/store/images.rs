@@ -12,6 +12,7 @@ use super::index::{self, Entry, Index, put};
 use super::layout::Layout;
 use super::platforms::{Choice, platform_of_config};
 use crate::base::digest::Digest;
+use crate::base::hint::{self, HintExt};
 use crate::base::id;
 use crate::oci::image::ImageConfig;
 use crate::oci::platform::Platform;
@@ -233,7 +234,8 @@ impl<'a> Images<'a> {
             let (_, config) = self.config(&id)?;
             anyhow::Ok((id, manifest, config))
         };
-        let (id, manifest, config) = load().with_context(|| format!("read image {}", shown()))?;
+        let (id, manifest, config) =
+            load().with_context(|| format!("read image {}", shown())).hint(|| hint::CHECK)?;
         if choice.platform.is_some_and(|wanted| wanted.rank(&platform_of_config(&config)).is_none()) {
             return Err(other().into());
         }

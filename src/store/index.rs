@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use oci_spec::image::Descriptor;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value};
 use super::layout::Layout;
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
-use crate::base::hint::HintExt;
+use crate::base::hint::{self, HintExt};
 use crate::config::paths::private_directory;
 use crate::oci::media;
 use crate::oci::reference::Reference;
@@ -29,7 +30,7 @@ const IMAGE_ID: &str = "io.github.coracle.image-id";
 
 /// An index beyond this is not one of ours.
 const INDEX_LIMIT: u64 = 64 << 20;
-const LAYOUT_FILE: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+pub const LAYOUT_FILE: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// The document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,17 +145,16 @@ impl Entry {
     }
 }
 
-/// Reads the index; a store without one has no images.
+/// Reads the index; a store that never had one has no images.
 pub fn read(layout: &Layout) -> Result<Index> {
     let path = layout.images().join("index.json");
-    let content = match file::read_bounded(&path, INDEX_LIMIT) {
-        Ok(content) => content,
-        Err(error) if is_missing(&error) => return Ok(Index::default()),
-        Err(error) => return Err(error),
+    let read = match file::read_bounded(&path, INDEX_LIMIT) {
+        // The mark of a layout comes after the first index: with nothing on the list, all would be collected.
+        Err(error) if is_missing(&error) && !layout_file(layout).exists() => return Ok(Index::default()),
+        read => read,
     };
-    parse(&content)
-        .with_context(|| format!("read {}", path.display()))
-        .hint(|| format!("the list of images is damaged; to start with none: rm {}", path.display()))
+    let index = read.and_then(|content| parse(&content).with_context(|| format!("read {}", path.display())));
+    index.hint(|| hint::CHECK)
 }
 
 fn is_missing(error: &anyhow::Error) -> bool {
@@ -214,10 +214,20 @@ pub fn put(index: &mut Index, entry: Entry) {
 fn write(layout: &Layout, index: &Index) -> Result<()> {
     let images = layout.images();
     private_directory(&images.join("blobs/sha256"))?;
-    let version = images.join("oci-layout");
-    if !version.exists() {
-        file::write_atomic(&version, LAYOUT_FILE.as_bytes(), Durability::Synced)?;
-    }
     let content = serde_json::to_vec(index).context("encode the list of images")?;
-    file::write_atomic(&images.join("index.json"), &content, Durability::Synced)
+    file::write_atomic(&images.join("index.json"), &content, Durability::Synced)?;
+    let mark = layout_file(layout);
+    if mark.exists() { Ok(()) } else { file::write_atomic(&mark, LAYOUT_FILE.as_bytes(), Durability::Synced) }
+}
+
+/// The file that makes its directory an OCI image layout.
+pub fn layout_file(layout: &Layout) -> PathBuf {
+    layout.images().join("oci-layout")
+}
+
+/// Makes the whole list anew, whatever was there.
+pub fn replace(layout: &Layout, manifests: Vec<Entry>) -> Result<()> {
+    private_directory(&layout.locks())?;
+    let _lock = FileLock::acquire(&layout.locks().join("images"))?;
+    write(layout, &Index { manifests, ..Index::default() })
 }

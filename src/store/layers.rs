@@ -123,6 +123,16 @@ impl<'a> Layers<'a> {
         attempt().with_context(|| format!("remove layer {diff_id}"))
     }
 
+    /// Removes what a layer is under other maps.
+    pub fn remove_shifted(&self, diff_id: &Digest) -> Result<()> {
+        let prefix = format!("{}.", diff_id.hex());
+        let path = self.layout.layers();
+        let entries = fs::read_dir(&path).with_context(|| format!("list {}", path.display()))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut shifted = names.filter(|name| name.starts_with(&prefix) && !name.ends_with(".json"));
+        shifted.try_for_each(|name| self.remove_directory(&name))
+    }
+
     fn info_path(&self, diff_id: &Digest) -> PathBuf {
         info_path(&self.layout.layers(), diff_id)
     }
@@ -169,6 +179,24 @@ impl Staging {
         Ok(())
     }
 
+    /// Puts the layer in the place of whatever has its name, which goes; its files must be on the disk.
+    pub fn replace(self, diff_id: &Digest, info: LayerInfo) -> Result<()> {
+        let place = self.layers.join(diff_id.hex());
+        let replace = || -> Result<bool> {
+            self.write_info(diff_id, info)?;
+            match rustix::fs::renameat_with(&self.parent, &self.name, CWD, &place, RenameFlags::EXCHANGE) {
+                Ok(()) => Ok(true),
+                Err(Errno::NOENT) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        };
+        match replace().with_context(|| format!("replace layer {diff_id}"))? {
+            // What was there is dropped as a layer that was not committed is.
+            true => Ok(()),
+            false => self.commit(diff_id, info),
+        }
+    }
+
     /// Renames a layer that was made for a map into place, as [`Staging::commit`] does.
     pub fn commit_shifted(mut self, diff_id: &Digest, map: &str) -> Result<()> {
         self.committed = self
@@ -179,10 +207,14 @@ impl Staging {
 
     /// Writes the count, then gives the directory its name; false where that is taken.
     fn rename(&self, diff_id: &Digest, info: LayerInfo) -> Result<bool> {
+        self.write_info(diff_id, info)?;
+        self.give_name(&diff_id.hex())
+    }
+
+    fn write_info(&self, diff_id: &Digest, info: LayerInfo) -> Result<()> {
         private_directory(&self.layers)?;
         let content = serde_json::to_vec(&info).context("encode the layer's size")?;
-        file::write_atomic(&info_path(&self.layers, diff_id), &content, Durability::Synced)?;
-        self.give_name(&diff_id.hex())
+        file::write_atomic(&info_path(&self.layers, diff_id), &content, Durability::Synced)
     }
 
     fn give_name(&self, name: &str) -> Result<bool> {
@@ -221,6 +253,15 @@ mod tests {
         }
         assert_eq!(fs::read(layers.path(&diff_id).join("file")).unwrap(), b"first");
         assert_eq!(layers.info(&diff_id).unwrap(), info);
+        for content in ["third", "fourth"] {
+            let staging = layers.stage().unwrap();
+            fs::write(scratch.layout.tmp().join(&staging.name).join("file"), content).unwrap();
+            staging.replace(&diff_id, LayerInfo { size: 8, entries: 2 }).unwrap();
+            assert_eq!(fs::read(layers.path(&diff_id).join("file")).unwrap(), content.as_bytes());
+            assert_eq!(layers.info(&diff_id).unwrap().size, 8);
+            fs::remove_dir_all(layers.path(&diff_id)).unwrap();
+        }
+        layers.stage().unwrap().commit(&diff_id, info).unwrap();
         drop(layers.stage().unwrap());
         assert_eq!(fs::read_dir(scratch.layout.tmp()).unwrap().count(), 0);
         layers.remove(&diff_id).unwrap();

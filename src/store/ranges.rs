@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
 use crate::base::file::{self, Durability, FileLock};
+use crate::base::hint::{self, HintExt};
 use crate::sys::process;
 
 /// The version of `ranges.json` that is written; a newer one is refused.
@@ -65,6 +66,20 @@ pub fn take(layout: &Layout, container: &str, count: u32, last: u32) -> Result<u
     Ok(start)
 }
 
+/// Whether the ranges can be read.
+pub fn check(layout: &Layout) -> Result<()> {
+    read(layout).map(drop)
+}
+
+/// Makes the document anew of what containers have: the id of each, its first id, and how many there are.
+pub fn rebuild(layout: &Layout, taken: Vec<(String, u32, u32)>) -> Result<()> {
+    layout.create()?;
+    let _lock = lock(layout)?;
+    // No process has taken them: it is the containers that keep them.
+    let range = |(container, start, count)| Range { container, start, count, pid: 0, pid_start: 0 };
+    write(layout, &Document { version: VERSION, ranges: taken.into_iter().map(range).collect() })
+}
+
 /// Frees what a container has that is off record: its supervisor may live on a moment, and the next container is to
 /// find the layers and volumes of these ids.
 pub fn give_back(layout: &Layout, container: &str) -> Result<()> {
@@ -88,7 +103,8 @@ fn read(layout: &Layout) -> Result<Document> {
         return Ok(Document { version: VERSION, ranges: Vec::new() });
     }
     let mut document: Document = serde_json::from_slice(&file::read_bounded(&path, LIMIT)?)
-        .with_context(|| format!("read {}", path.display()))?;
+        .with_context(|| format!("read {}", path.display()))
+        .hint(|| hint::CHECK)?;
     if document.version > VERSION {
         bail!("read {}: version {} is newer than this coracle understands", path.display(), document.version);
     }
@@ -139,5 +155,11 @@ mod tests {
         let freed = document.ranges[1].start;
         std::fs::write(&path, serde_json::to_vec(&document).unwrap()).unwrap();
         assert_eq!(take("d", 40).unwrap(), freed);
+        std::fs::write(&path, "{").unwrap();
+        assert!(check(&scratch.layout).is_err() && take("e", 1).is_err());
+        std::fs::create_dir(scratch.layout.container("kept")).unwrap();
+        rebuild(&scratch.layout, vec![("kept".into(), 90, 11), ("gone".into(), 50, 11)]).unwrap();
+        check(&scratch.layout).unwrap();
+        assert_eq!(take("e", 89).unwrap(), 1);
     }
 }

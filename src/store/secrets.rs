@@ -142,6 +142,11 @@ impl<'a> Secrets<'a> {
         Ok(secrets)
     }
 
+    /// The file of each secret, and whether it is damaged.
+    pub fn documents(&self) -> Result<Vec<(PathBuf, bool)>> {
+        Ok(self.files()?.into_iter().map(|path| (path.clone(), self.read(&path).is_err())).collect())
+    }
+
     /// Removes a secret, found as by [`Secrets::find`].
     pub fn remove(&self, text: &str) -> Result<Secret> {
         let _lock = self.lock()?;

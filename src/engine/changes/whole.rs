@@ -177,7 +177,7 @@ fn is_same_content((a, b): (BorrowedFd<'_>, BorrowedFd<'_>), name: &CStr, stat: 
         }
         FileType::RegularFile | FileType::Directory => {
             let (a, b) = (open(a)?, open(b)?);
-            if pack::packed_xattrs(a.as_fd())? != pack::packed_xattrs(b.as_fd())? {
+            if pack::packed_xattrs(a.as_fd()) != pack::packed_xattrs(b.as_fd()) {
                 return Ok(false);
             }
             Ok(kind == FileType::Directory || is_same_data(a, b)?)
