@@ -231,3 +231,99 @@ fn a_network_in_use_stays() {
     sandbox.run("network rm lan").success();
     sandbox.run("run --rm --network lan busybox true").code(125).stderr_has("network lan not found");
 }
+
+#[test]
+fn the_default_network_is_the_bridge() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    serve(&sandbox, "--name web --add-host up:host-gateway", "from-web");
+    let web = address(&sandbox, "web", "bridge");
+    assert_eq!(sandbox.inspect("web", "HostConfig.NetworkMode"), "bridge");
+    assert_eq!(sandbox.inspect("web", "NetworkSettings.IPAddress").as_str(), Some(web.as_str()));
+    sandbox.run("ps --filter network=bridge --format {{.Names}}").success().stdout("web\n");
+    let fetched = eventually("the server listens", || fetch(&sandbox, "bridge", &web));
+    assert_eq!(fetched, "from-web");
+    let hosts = sandbox.run("exec web cat /etc/hosts").success().lines();
+    for name in ["host.docker.internal", "up"] {
+        assert!(hosts.iter().any(|line| line.split_whitespace().any(|word| word == name)), "{hosts:?}");
+    }
+    sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn ids_of_its_own_are_no_hindrance() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    if !crate::support::has_subordinate_ids() {
+        skip!("no subordinate ids");
+    }
+    let sandbox = Sandbox::with_busybox();
+    serve(&sandbox, "--name web", "from-web");
+    let web = address(&sandbox, "web", "bridge");
+    eventually("the server listens", || fetch(&sandbox, "bridge", &web));
+    for mode in ["keep-id", "auto", "nomap"] {
+        let line = format!("run --rm --userns {mode} busybox timeout 3 wget -q -O - http://{web}/");
+        sandbox.run(&line).success().stdout("from-web\n");
+    }
+    sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn containers_come_to_networks_and_leave_them() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    serve(&sandbox, "--name web", "from-web");
+    sandbox.run("network connect --alias site lan web").success();
+    let web = address(&sandbox, "web", "lan");
+    eventually("the server listens", || fetch(&sandbox, "lan", &web));
+    assert_eq!(sandbox.inspect("web", "NetworkSettings.Networks.lan.Aliases.0"), "site");
+    sandbox.run("network connect lan web").code(1).stderr_has("already exists in network lan");
+    sandbox.run("network disconnect bridge web").success();
+    sandbox.run("inspect -f {{.NetworkSettings.Networks}} web").success().stdout_lacks("bridge");
+    let routes = sandbox.run("exec web ip route");
+    routes.success().stdout_has("default via").stdout_lacks("172.17.");
+    sandbox.run("network disconnect lan web").success();
+    assert_eq!(fetch(&sandbox, "lan", &web), None);
+    sandbox.run("network disconnect lan web").code(1).stderr_has("is not connected to network lan");
+    sandbox.run("create --name idle busybox true").success();
+    sandbox.run("network connect lan idle").success();
+    sandbox.run("create --name alone --network none busybox true").success();
+    sandbox.run("network connect lan alone").code(1).stderr_has("private (none) mode");
+    sandbox.run("rm -f web idle alone").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_helper_that_is_killed_is_replaced() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    let port = free_port();
+    serve(&sandbox, &format!("--name web --network lan -p 127.0.0.1:{port}:80"), "from-web");
+    sandbox.run("run -d --name other --network lan busybox sleep 1000").success();
+    let web = address(&sandbox, "web", "lan");
+    let ask = || {
+        let line = format!("exec other timeout 3 wget -q -O - http://{web}/");
+        let output = sandbox.run(&line);
+        (output.exit_code() == 0 && TcpStream::connect(("127.0.0.1", port)).is_ok()).then_some(())
+    };
+    eventually("the server listens", ask);
+    let old = helper(&sandbox).expect("a helper");
+    let pid = rustix::process::Pid::from_raw(old).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("the helper is killed");
+    eventually("another takes its place", || helper(&sandbox).filter(|new| *new != old));
+    eventually("the containers reach each other again", ask);
+    assert_eq!(address(&sandbox, "web", "lan"), web);
+    sandbox.run("rm -f web other").success();
+    sandbox.assert_no_traces();
+}

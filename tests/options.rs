@@ -112,7 +112,7 @@ fn ports_labels_and_addresses() {
     }
     let flags = "-P --expose 53/udp --mac-address 02-42-AC-11-00-02 -l both=mine";
     sandbox.run(&format!("run -d --name web {flags} busybox sleep 100")).success();
-    sandbox.run("exec web cat /sys/class/net/tap0/address").success().stdout("02:42:ac:11:00:02\n");
+    sandbox.run("exec web cat /sys/class/net/eth0/address").success().stdout("02:42:ac:11:00:02\n");
     assert_eq!(sandbox.inspect("web", "NetworkSettings.MacAddress"), "02:42:ac:11:00:02");
     assert_eq!(sandbox.inspect("web", "HostConfig.PublishAllPorts"), true);
     let ports = sandbox.run("ps --format {{.Ports}}").success().line();
@@ -149,9 +149,8 @@ fn words_that_have_one_answer_here() {
         ("--cgroups split", "--cgroups split is not supported yet"),
         ("--cgroups nonsense", "invalid cgroup mode \"nonsense\": must be \"disabled\""),
         ("--gpus all", "could not select device driver \"\" with capabilities: [[gpu]]"),
-        ("--network-alias a", "--network-alias is not supported yet"),
+        ("--network-alias a", "network-scoped aliases are only supported for user-defined networks"),
         ("--link a", "--link is not supported yet"),
-        ("--ip 1.2.3.4", "--ip is not supported yet"),
         (
             "--use-api-socket",
             "--use-api-socket has nothing to mount: there is no daemon, so there is no API socket",

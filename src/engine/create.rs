@@ -3,6 +3,7 @@
 //! Everything is made out of sight ([`crate::store::offstage`]) and published by one rename, record and all: whatever
 //! dies meanwhile leaves no half of a container, and what it leaves is collected.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -23,14 +24,17 @@ use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::{self, HintExt};
 use crate::base::id::{self, is_valid_name};
 use crate::base::names;
-use crate::base::network::Endpoint;
+use crate::base::network::{BRIDGE, Endpoint};
 use crate::config::paths::private_directory;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::driver::Driver;
 use crate::store::layers::Staging;
-use crate::store::options::{ContainerOptions, NetworkMode, PortMapping, Protocol};
+use crate::store::options::{
+    Attachment, ContainerOptions, NamespaceMode, NetworkMode, PortMapping, Protocol,
+};
+use crate::store::userns::UsernsMode;
 use crate::store::{gc, offstage};
 
 /// A container that is decided on: nothing of it is on disk yet.
@@ -277,16 +281,22 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
             options.network = if builtin && options.publish.is_empty() {
                 NetworkMode::None
             } else {
-                NetworkMode::Slirp4netns { options: Vec::new() }
+                usual_network(engine, options)?
             };
         }
         NetworkMode::Container { id } => *id = engine.containers().resolve(id)?,
         NetworkMode::Bridge { networks: attachments } => {
-            for attachment in attachments {
+            for attachment in attachments.iter_mut() {
                 attachment.network = networks::resolve(engine, &attachment.network)?.name;
             }
+            refuse_twice(attachments)?;
         }
         NetworkMode::None | NetworkMode::Host | NetworkMode::Slirp4netns { .. } => {}
+    }
+    if let (NetworkMode::Bridge { networks }, Some(mac)) = (&mut options.network, &options.mac_address)
+        && let Some(first) = networks.first_mut()
+    {
+        first.mac = first.mac.take().or_else(|| Some(mac.clone()));
     }
     let is_private = matches!(options.network, NetworkMode::Slirp4netns { .. } | NetworkMode::Bridge { .. });
     if options.mac_address.is_some() && !is_private {
@@ -296,6 +306,39 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
         bail!("conflicting options: port publishing and the container type network mode");
     }
     Ok(())
+}
+
+/// Refuses a network that is named twice.
+fn refuse_twice(attachments: &[Attachment]) -> Result<()> {
+    let mut names = HashSet::new();
+    match attachments.iter().find(|attachment| !names.insert(&attachment.network)) {
+        Some(twice) => bail!("network \"{}\" is specified multiple times", twice.network),
+        None => Ok(()),
+    }
+}
+
+/// The default bridge; a stack of its own for a container that shares namespaces with one that is on no bridge, since
+/// both belong to a user namespace that no bridge's is.
+fn usual_network(engine: &Engine, options: &ContainerOptions) -> Result<NetworkMode> {
+    let alone = NetworkMode::Slirp4netns { options: Vec::new() };
+    let modes = &options.namespaces;
+    let shared = [&modes.pid, &modes.ipc, &modes.uts].into_iter().filter_map(|mode| match mode {
+        NamespaceMode::Container { id } => Some(id),
+        _ => None,
+    });
+    let users = match &options.userns.mode {
+        UsernsMode::Path { .. } => return Ok(alone),
+        UsernsMode::Container { id } => Some(id),
+        _ => None,
+    };
+    for id in shared.chain(users) {
+        let donor = engine.containers().load(&engine.containers().resolve(id)?)?;
+        if !matches!(donor.options.network, NetworkMode::Bridge { .. }) {
+            return Ok(alone);
+        }
+    }
+    let bridge = Attachment { network: BRIDGE.to_owned(), ..Attachment::default() };
+    Ok(NetworkMode::Bridge { networks: vec![bridge] })
 }
 
 /// A container has its image's labels, except where the user gave it others.

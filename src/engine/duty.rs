@@ -1,10 +1,11 @@
 //! What a supervisor does while its container runs, besides moving its streams: health checks, the limit of
-//! `--timeout`, and the end of a container that has become unhealthy.
+//! `--timeout`, its networks when their helper dies, and the end of a container that has become unhealthy.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::health::Checks;
+use super::stay::Stay;
 use super::{Engine, events, stop};
 use crate::base::file::Durability;
 use crate::runtime::monitor::Chore;
@@ -20,11 +21,13 @@ pub struct Duties<'a> {
     /// When the container is killed, if it has not ended.
     limit: Option<Instant>,
     wants_restart: bool,
+    /// Its places on bridges, which may have to be taken again.
+    stay: Option<&'a mut Stay>,
 }
 
 impl<'a> Duties<'a> {
     /// The duties towards a container whose program has just been started.
-    pub fn begin(engine: &'a Engine, record: &Record) -> Self {
+    pub fn begin(engine: &'a Engine, record: &Record, stay: Option<&'a mut Stay>) -> Self {
         let timeout = Some(record.options.timeout).filter(|seconds| *seconds > 0);
         Self {
             engine,
@@ -32,6 +35,7 @@ impl<'a> Duties<'a> {
             checks: Checks::begin(engine, record),
             limit: timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds))),
             wants_restart: false,
+            stay,
         }
     }
 
@@ -65,17 +69,21 @@ impl<'a> Duties<'a> {
 impl Chore for Duties<'_> {
     fn deadline(&self) -> Option<Instant> {
         let check = self.checks.as_ref().and_then(Checks::deadline);
-        self.limit.into_iter().chain(check).min()
+        let stay = self.stay.as_ref().and_then(|stay| stay.deadline());
+        self.limit.into_iter().chain(check).chain(stay).min()
     }
 
-    fn source(&self) -> Option<BorrowedFd<'_>> {
-        self.checks.as_ref()?.source()
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        [self.checks.as_ref().and_then(Checks::source), self.stay.as_ref().and_then(|stay| stay.source())]
     }
 
     fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool> {
         if self.limit.is_some_and(|limit| limit <= Instant::now()) {
             self.limit = None;
             send(container, libc::SIGKILL);
+        }
+        if let Some(stay) = &mut self.stay {
+            stay.keep(self.engine, &self.record);
         }
         let checked = self.checks.as_mut()?.work(container)?;
         if checked.became_unhealthy {

@@ -30,21 +30,26 @@ pub const COMMAND: &str = "network-helper";
 /// What it says when it listens; anything else is why it does not.
 const READY: &[u8] = b"ready\n";
 
-/// Connects to the helper, starting it if there is none.
+/// Connects to the helper; none if there is none.
+pub fn find(engine: &Engine) -> Result<Option<client::Helper>> {
+    client::Helper::connect(&engine.layout().network_run()).context("connect to the network helper")
+}
+
+/// Connects to the helper, starting it if there is none. The caller is in the user namespace that containers on bridges
+/// are made in, or outside of it.
 pub fn connect(engine: &Engine) -> Result<client::Helper> {
     let directory = engine.layout().network_run();
-    let attempt = || client::Helper::connect(&directory).context("connect to the network helper");
-    if let Some(helper) = attempt()? {
+    if let Some(helper) = find(engine)? {
         return Ok(helper);
     }
     private_directory(engine.layout().run())?;
     private_directory(&directory)?;
     let _lock = FileLock::acquire(&directory.join(LOCK))?;
-    if let Some(helper) = attempt()? {
+    if let Some(helper) = find(engine)? {
         return Ok(helper);
     }
     launch(engine).context("start the network helper")?;
-    attempt()?.context("connect to the network helper: it died")
+    find(engine)?.context("connect to the network helper: it died")
 }
 
 /// Starts the helper, and returns when it listens.

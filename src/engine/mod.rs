@@ -10,6 +10,7 @@ pub mod changes;
 pub mod check;
 pub mod choose;
 pub mod commit;
+pub mod connect;
 pub mod copy;
 pub mod create;
 pub mod damage;

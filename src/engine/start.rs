@@ -210,7 +210,17 @@ pub struct Up {
 /// The network of a container, which ends when this is dropped.
 pub enum Network {
     Private { _stack: slirp::SlirpStack },
-    Bridges { _stay: Stay },
+    Bridges { stay: Stay },
+}
+
+impl Network {
+    /// The places on bridges.
+    pub fn stay(&mut self) -> Option<&mut Stay> {
+        match self {
+            Self::Private { .. } => None,
+            Self::Bridges { stay } => Some(stay),
+        }
+    }
 }
 
 /// What a supervisor has from the first run of its container to the last: the container's locks, and what its user
@@ -425,7 +435,7 @@ impl Supervisor<'_> {
             let hostname = create::hostname(self.engine, &record.options, &record.id)?;
             stay.attach(starting.pid(), &record.name, &hostname)?;
             (record.ports, record.endpoints) = (stay.ports.clone(), stay.endpoints.clone());
-            return Ok(Some(Network::Bridges { _stay: stay }));
+            return Ok(Some(Network::Bridges { stay }));
         }
         let NetworkMode::Slirp4netns { options } = &record.options.network else { return Ok(None) };
         let mut options = slirp::SlirpOptions::parse(options)?;

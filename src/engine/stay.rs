@@ -1,17 +1,25 @@
 //! A container's places on bridges, from before it is made until it has ended.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 
-use super::{Engine, helper, networks};
+use super::{Engine, create, helper, networks};
 use crate::base::network::Endpoint;
 use crate::base::port::PortMapping;
 use crate::network::client::{Helper, Reserved};
 use crate::network::protocol::{Request, Wanted};
 use crate::runtime::userns::UserNamespace;
-use crate::store::options::{Attachment, ContainerOptions, NetworkMode};
+use crate::store::containers::Record;
+use crate::store::options::{ContainerOptions, NetworkMode};
+
+/// Docker's words for what goes wrong here.
+const ATTEMPT: &str = "failed to set up container networking";
+
+/// How long a container whose helper died, and cannot be replaced, waits for another.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A helper may end in the moment that it is asked.
 const ATTEMPTS: usize = 10;
@@ -23,6 +31,8 @@ pub struct Stay {
     pub endpoints: Vec<Endpoint>,
     /// As published, with picked ports filled in.
     pub ports: Vec<PortMapping>,
+    /// When to look for a new helper, where there was none to be had.
+    retry: Option<Instant>,
 }
 
 /// Takes the places that a container wants, and the user namespace to make it in; none if it is on no bridge.
@@ -32,21 +42,29 @@ pub fn reserve(
     options: &ContainerOptions,
 ) -> Result<Option<(Stay, UserNamespace)>> {
     let NetworkMode::Bridge { networks: attachments } = &options.network else { return Ok(None) };
-    let wanted = |attachment: &Attachment| -> Result<Wanted> {
-        let network =
-            networks::load(engine, &attachment.network).context("failed to set up container networking")?;
-        Ok(Wanted { network, attachment: attachment.clone() })
-    };
-    let request = Request::Reserve {
-        container: id.to_owned(),
-        networks: attachments.iter().map(wanted).collect::<Result<_>>()?,
-        ports: options.publish.clone(),
-    };
+    let wanted = attachments
+        .iter()
+        .map(|attachment| Ok(Wanted::new(networks::load(engine, &attachment.network)?, attachment.clone())));
+    let wanted = wanted.collect::<Result<_>>().context(ATTEMPT)?;
+    ask(engine, id, wanted, options.publish.clone(), false).map(Some)
+}
+
+fn ask(
+    engine: &Engine,
+    id: &str,
+    networks: Vec<Wanted>,
+    ports: Vec<PortMapping>,
+    has_own_ids: bool,
+) -> Result<(Stay, UserNamespace)> {
+    let request = Request::Reserve { container: id.to_owned(), networks, ports };
     for _ in 0..ATTEMPTS {
-        let helper = helper::connect(engine)?;
-        let reserved = helper.reserve(&request).context("failed to set up container networking")?;
-        if let Some(Reserved { endpoints, ports, users }) = reserved {
-            return Ok(Some((Stay { helper, endpoints, ports }, users.into())));
+        let helper = match has_own_ids {
+            false => helper::connect(engine)?,
+            // One that is started from where these ids are would be there too.
+            true => helper::find(engine)?.context("the network helper is gone")?,
+        };
+        if let Some(Reserved { endpoints, ports, users }) = helper.reserve(&request).context(ATTEMPT)? {
+            return Ok((Stay { helper, endpoints, ports, retry: None }, users.into()));
         }
     }
     bail!("set up the container's networks: the network helper dies again and again")
@@ -59,6 +77,45 @@ impl Stay {
         let namespace = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .with_context(|| format!("open {path}"))?;
         let attached = self.helper.attach(name, hostname, namespace.as_fd());
-        attached.context("failed to set up container networking")
+        attached.context(ATTEMPT)
+    }
+
+    /// What becomes readable when the helper dies; nothing while that is known and waits to be mended.
+    pub fn source(&self) -> Option<BorrowedFd<'_>> {
+        self.retry.is_none().then(|| self.helper.as_fd())
+    }
+
+    /// When it must be tried again at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.retry
+    }
+
+    /// Gives a container that runs what it had, from a new helper, if the one it had has died.
+    pub fn keep(&mut self, engine: &Engine, record: &Record) {
+        let is_due = match self.retry {
+            None => self.helper.has_died(),
+            Some(time) => time <= Instant::now(),
+        };
+        if is_due {
+            self.retry = match self.restore(engine, &record.id) {
+                Ok(()) => None,
+                Err(_) => Some(Instant::now() + PAUSE),
+            };
+        }
+    }
+
+    fn restore(&mut self, engine: &Engine, id: &str) -> Result<()> {
+        // It may have been put on other networks meanwhile.
+        let record = engine.containers().load(id)?;
+        let again = |endpoint: &Endpoint| {
+            let network = networks::load(engine, &endpoint.network)?;
+            Ok(Wanted::again(network, endpoint.clone()))
+        };
+        let wanted = record.endpoints.iter().map(again).collect::<Result<_>>()?;
+        let (stay, _) = ask(engine, id, wanted, record.ports.clone(), record.maps.is_some())?;
+        let hostname = create::hostname(engine, &record.options, id)?;
+        stay.attach(record.state.pid, &record.name, &hostname)?;
+        *self = stay;
+        Ok(())
     }
 }

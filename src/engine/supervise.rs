@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use super::create::durability;
 use super::duty::Duties;
 use super::policy::{Next, Restarts, Run};
-use super::start::{Post, Supervisor, Up};
+use super::start::{Network, Post, Supervisor, Up};
 use super::{events, remove};
 use crate::base::file::Durability;
 use crate::runtime::monitor::{self, Ended, Farewell, Monitor, Ties, Woken};
@@ -49,7 +49,7 @@ impl Supervisor<'_> {
             let begun = Instant::now();
             let record = self.record.as_ref().context("find the record")?;
             events::started(self.engine, record);
-            let mut duties = Duties::begin(self.engine, record);
+            let mut duties = Duties::begin(self.engine, record, network.as_mut().and_then(Network::stay));
             monitor.tell_all(&Event::Started);
             let ended = monitor.run(&signals, &mut duties)?;
             let wants_restart = duties.finish();

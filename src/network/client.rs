@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::protocol::{self, Reply, Request, SOCKET};
@@ -71,6 +72,15 @@ impl Helper {
             Some((Reply::Failed { failure }, _)) => Err(failure.into_error()),
             reply => Ok(reply),
         }
+    }
+}
+
+impl Helper {
+    /// Whether the helper has closed the connection, which it does when it dies.
+    pub fn has_died(&self) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
     }
 }
 

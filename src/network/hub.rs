@@ -204,6 +204,9 @@ impl Hub {
         let ip = lan.leases.take(attachment.ip)?;
         let ip6 = lan.leases.take6(attachment.ip6, ip).inspect_err(|_| lan.leases.release(ip, None))?;
         lan.idle_since = None;
+        if let Some(endpoint) = &wanted.again {
+            return Ok(endpoint.clone());
+        }
         let network = &lan.network;
         let dns = match network.dns.is_empty() {
             true if network.internal => Vec::new(),

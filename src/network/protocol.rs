@@ -47,6 +47,27 @@ pub enum Request {
 pub struct Wanted {
     pub network: Network,
     pub attachment: Attachment,
+    /// What the container had before the helper died, to be as it was.
+    pub again: Option<Endpoint>,
+}
+
+impl Wanted {
+    /// A new place.
+    pub fn new(network: Network, attachment: Attachment) -> Self {
+        Self { network, attachment, again: None }
+    }
+
+    /// The place that a container had before.
+    pub fn again(network: Network, endpoint: Endpoint) -> Self {
+        let attachment = Attachment {
+            network: endpoint.network.clone(),
+            aliases: endpoint.aliases.clone(),
+            ip: Some(endpoint.ip),
+            ip6: endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip),
+            mac: Some(endpoint.mac.clone()),
+        };
+        Self { network, attachment, again: Some(endpoint) }
+    }
 }
 
 /// What the helper answers.

@@ -145,7 +145,17 @@ impl Inside {
                 bridge: None,
             },
         );
-        self.netlink.add_pair(&ends.0, &ends.1, self.network.mtu).context("make a pair of interfaces")?;
+        let add = || self.netlink.add_pair(&ends.0, &ends.1, self.network.mtu);
+        let added = match add() {
+            // What a helper that died has left goes a moment after it.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                let remove = || Ok(Netlink::open()?.delete(&endpoint.interface)?);
+                let _: Result<()> = self.visit(container, remove);
+                add()
+            }
+            added => added,
+        };
+        added.context("make a pair of interfaces")?;
         if let Some(ipv6) = endpoint.ipv6.as_ref().filter(|_| !self.network.internal) {
             // The way out may be opened again later, and the addresses on it are forgotten then.
             if let Ok(tap) = self.netlink.index(INTERFACE) {

@@ -60,7 +60,7 @@ pub trait Chore {
     /// When it must be done at the latest; never without one.
     fn deadline(&self) -> Option<Instant>;
     /// What wakes it before that.
-    fn source(&self) -> Option<BorrowedFd<'_>>;
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 2];
     /// Does what is due, without waiting. Whether a check of the container's health that was asked for is over, and
     /// has succeeded.
     fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool>;
@@ -78,8 +78,8 @@ impl Chore for () {
         None
     }
 
-    fn source(&self) -> Option<BorrowedFd<'_>> {
-        None
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        [None, None]
     }
 
     fn work(&mut self, _: BorrowedFd<'_>) -> Option<bool> {
@@ -304,7 +304,7 @@ impl Monitor {
         }
         let mut deadline = None;
         if !ended {
-            if let Some(fd) = chore.source() {
+            for fd in chore.sources().into_iter().flatten() {
                 add(Source::Chore, fd, PollFlags::IN);
             }
             deadline = chore.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));

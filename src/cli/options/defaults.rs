@@ -27,7 +27,7 @@ impl CreateFlags {
     fn fill(&mut self, Settings { containers, engine, .. }: Settings) -> Result<()> {
         self.fill_namespaces(&containers)?;
         // Who shares a network has its resolver too.
-        if !self.network.as_ref().is_some_and(|network| network.starts_with(OF_CONTAINER)) {
+        if !self.shares_network() {
             fill_list(&mut self.dns, "dns_servers", &containers.dns_servers, network::address)?;
             fill_list(&mut self.dns_search, "dns_searches", &containers.dns_searches, as_it_is)?;
             fill_list(&mut self.dns_option, "dns_options", &containers.dns_options, as_it_is)?;
@@ -55,9 +55,13 @@ impl CreateFlags {
         Ok(())
     }
 
+    fn shares_network(&self) -> bool {
+        self.network.iter().any(|network| network.starts_with(OF_CONTAINER))
+    }
+
     fn fill_namespaces(&mut self, containers: &Containers) -> Result<()> {
         let modes = &mut self.namespaces;
-        fill(&mut self.network, "netns", containers.netns.as_deref(), |text| {
+        fill_list(&mut self.network, "netns", containers.netns.as_slice(), |text| {
             network::mode(text).map(|_| text.to_owned())
         })?;
         fill(&mut modes.cgroupns, "cgroupns", containers.cgroupns.as_deref(), namespaces::cgroupns)?;
@@ -65,8 +69,7 @@ impl CreateFlags {
         fill(&mut modes.pid, "pidns", containers.pidns.as_deref(), namespaces::pid)?;
         fill(&mut modes.uts, "utsns", containers.utsns.as_deref(), namespaces::uts)?;
         let is_shared = |mode: &Option<NamespaceMode>| matches!(mode, Some(NamespaceMode::Container { .. }));
-        let shares = [&modes.ipc, &modes.pid, &modes.uts].into_iter().any(is_shared)
-            || self.network.as_ref().is_some_and(|network| network.starts_with(OF_CONTAINER));
+        let shares = [&modes.ipc, &modes.pid, &modes.uts].into_iter().any(is_shared) || self.shares_network();
         let names = [&self.subuidname, &self.subgidname];
         let has_maps =
             !self.uidmap.is_empty() || !self.gidmap.is_empty() || names.into_iter().any(Option::is_some);

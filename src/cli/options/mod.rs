@@ -20,7 +20,7 @@ pub mod security;
 pub mod userns;
 pub mod variables;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
@@ -123,6 +123,12 @@ pub struct CreateFlags {
     /// Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=
     #[arg(long, value_name = "name=value")]
     log_opt: Vec<String>,
+    /// The container's IPv4 address on its network
+    #[arg(long, value_name = "ip")]
+    ip: Option<Ipv4Addr>,
+    /// The container's IPv6 address on its network
+    #[arg(long, value_name = "ip")]
+    ip6: Option<Ipv6Addr>,
     /// The hardware address of the container's network interface
     #[arg(long, value_name = "address", value_parser = network::mac_address)]
     mac_address: Option<String>,
@@ -132,9 +138,13 @@ pub struct CreateFlags {
     /// The container's name
     #[arg(long, value_name = "name")]
     pub name: Option<String>,
-    /// The container's network: none, host, slirp4netns[:options] or container:NAME
+    /// The container's network: the name of one or several, each with :alias=NAME,ip=ADDRESS,mac=ADDRESS; or none,
+    /// host, slirp4netns[:options] or container:NAME
     #[arg(long, value_name = "network", visible_alias = "net")]
-    network: Option<String>,
+    network: Vec<String>,
+    /// Another name for the container on its network
+    #[arg(long, value_name = "name", visible_alias = "net-alias")]
+    network_alias: Vec<String>,
     /// How readily the kernel kills the container when memory is short, -1000 to 1000
     #[arg(long, value_name = "n", value_parser = parse_integer)]
     oom_score_adj: Option<i64>,
@@ -425,8 +435,8 @@ impl CreateFlags {
 
     /// The network, and what cannot be asked of it.
     fn network(&self) -> Result<NetworkMode> {
-        let Some(text) = &self.network else { return Ok(NetworkMode::Default) };
-        let mode = network::mode(text).map_err(anyhow::Error::msg)?;
+        let wishes = network::Wishes { aliases: &self.network_alias, ip: self.ip, ip6: self.ip6 };
+        let mode = network::modes(&self.network, &wishes).map_err(anyhow::Error::msg)?;
         if matches!(mode, NetworkMode::Container { .. }) {
             let conflicts = [
                 (self.hostname.is_some(), "hostname and the network mode"),

@@ -1,8 +1,9 @@
 //! `--network`, `--dns` and `--add-host`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::base::id::is_valid_name;
+use crate::base::network::BRIDGE;
 use crate::store::options::{Attachment, NetworkMode};
 
 /// The address that stands for the host, filled in when the container is made.
@@ -22,6 +23,7 @@ pub fn mode(text: &str) -> Result<NetworkMode, String> {
         }
         ("container", Some(id)) if !id.is_empty() => Ok(NetworkMode::Container { id: id.to_owned() }),
         ("container", _) => Err("invalid container format container:<name|id>".to_owned()),
+        (fields, None) if fields.contains('=') => long_form(fields),
         (name, None) if !is_valid_name(name) => Err(format!("invalid network name {name:?}")),
         (name, rest) => {
             let mut attachment = Attachment { network: name.to_owned(), ..Attachment::default() };
@@ -31,6 +33,74 @@ pub fn mode(text: &str) -> Result<NetworkMode, String> {
             Ok(NetworkMode::Bridge { networks: vec![attachment] })
         }
     }
+}
+
+/// What other flags than `--network` say about the first network.
+pub struct Wishes<'a> {
+    pub aliases: &'a [String],
+    pub ip: Option<Ipv4Addr>,
+    pub ip6: Option<Ipv6Addr>,
+}
+
+impl Wishes<'_> {
+    fn is_empty(&self) -> bool {
+        self.aliases.is_empty() && self.ip.is_none() && self.ip6.is_none()
+    }
+}
+
+/// Reads every `--network` of a container, and what is wanted of them.
+pub fn modes(texts: &[String], wishes: &Wishes<'_>) -> Result<NetworkMode, String> {
+    let mut modes = texts.iter().map(|text| mode(text));
+    let mut all = modes.next().transpose()?.unwrap_or_default();
+    for other in modes {
+        match (&mut all, other?) {
+            (NetworkMode::Bridge { networks }, NetworkMode::Bridge { networks: more }) => {
+                networks.extend(more)
+            }
+            _ => {
+                let text = "cannot attach both user-defined and non-user-defined network-modes";
+                return Err(format!("conflicting options: {text}"));
+            }
+        }
+    }
+    if wishes.is_empty() {
+        return Ok(all);
+    }
+    if all == NetworkMode::Default {
+        let bridge = Attachment { network: BRIDGE.to_owned(), ..Attachment::default() };
+        all = NetworkMode::Bridge { networks: vec![bridge] };
+    }
+    let NetworkMode::Bridge { networks } = &mut all else {
+        return Err("conflicting options: an address or an alias and the network mode".to_owned());
+    };
+    if let Some(first) = networks.first_mut() {
+        if !wishes.aliases.is_empty() && first.network == BRIDGE {
+            return Err("network-scoped aliases are only supported for user-defined networks".to_owned());
+        }
+        first.aliases.extend_from_slice(wishes.aliases);
+        first.ip = wishes.ip.or(first.ip);
+        first.ip6 = wishes.ip6.or(first.ip6);
+    }
+    Ok(all)
+}
+
+/// Docker's long form: `name=lan,alias=db,ip=10.5.0.7`.
+fn long_form(text: &str) -> Result<NetworkMode, String> {
+    let mut attachment = Attachment::default();
+    for option in text.split(',') {
+        match option.split_once('=') {
+            Some(("name", name)) if is_valid_name(name) => name.clone_into(&mut attachment.network),
+            Some(("mac-address", address)) => attachment.mac = Some(mac_address(address)?),
+            Some(("driver-opt" | "gw-priority" | "link-local-ip", _)) => {
+                return Err(format!("--network {option}: not supported yet"));
+            }
+            _ => attach(&mut attachment, option)?,
+        }
+    }
+    if attachment.network.is_empty() {
+        return Err("network name/id is not specified".to_owned());
+    }
+    Ok(NetworkMode::Bridge { networks: vec![attachment] })
 }
 
 /// Reads one option of a network, in podman's words: `alias=`, `ip=`, `ip6=`, `mac=`.
@@ -81,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes() {
+    fn one_mode() {
         for (text, want) in [
             ("none", NetworkMode::None),
             ("host", NetworkMode::Host),
@@ -106,6 +176,43 @@ mod tests {
             ("frontend:x", "invalid option \"x\" of a network: there are alias, ip, ip6 and mac"),
         ] {
             assert_eq!(mode(text).unwrap_err(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn several_networks_and_what_is_wanted_of_them() {
+        let read = |texts: &[&str], aliases: &[&str], ip: Option<&str>| {
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+            let aliases = owned(aliases);
+            let wishes = Wishes { aliases: &aliases, ip: ip.map(|ip| ip.parse().unwrap()), ip6: None };
+            modes(&owned(texts), &wishes)
+        };
+        let on = |network: &str, alias: Option<&str>, ip: Option<&str>| Attachment {
+            network: network.to_owned(),
+            aliases: alias.map(str::to_owned).into_iter().collect(),
+            ip: ip.map(|ip| ip.parse().unwrap()),
+            ..Attachment::default()
+        };
+        let bridges = |networks: Vec<Attachment>| Ok(NetworkMode::Bridge { networks });
+        let ip = "10.5.0.7";
+        assert_eq!(read(&[], &[], None), Ok(NetworkMode::Default));
+        assert_eq!(read(&[], &[], Some(ip)), bridges(vec![on("bridge", None, Some(ip))]));
+        assert_eq!(read(&["lan:alias=db"], &[], None), bridges(vec![on("lan", Some("db"), None)]));
+        let two = bridges(vec![on("lan", Some("db"), Some(ip)), on("wan", None, None)]);
+        assert_eq!(read(&["lan", "wan"], &["db"], Some(ip)), two);
+        assert_eq!(read(&["name=lan,alias=db,ip=10.5.0.7", "wan"], &[], None), two);
+        for (texts, aliases, want) in [
+            (
+                &["lan", "host"][..],
+                &[][..],
+                "cannot attach both user-defined and non-user-defined network-modes",
+            ),
+            (&["host"], &["db"], "an address or an alias and the network mode"),
+            (&[], &["db"], "network-scoped aliases are only supported for user-defined networks"),
+            (&["alias=db"], &[], "network name/id is not specified"),
+        ] {
+            let error = read(texts, aliases, None).unwrap_err();
+            assert!(error.ends_with(want), "{error}");
         }
     }
 

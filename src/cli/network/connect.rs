@@ -1,0 +1,40 @@
+//! `network connect`: puts a container on a network.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::verb::{Action, Operands, Session};
+use crate::engine::connect;
+use crate::store::options::Attachment;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Another name for the container on this network
+    #[arg(long, value_name = "name")]
+    alias: Vec<String>,
+    /// The container's IPv4 address
+    #[arg(long, value_name = "ip")]
+    ip: Option<Ipv4Addr>,
+    /// The container's IPv6 address
+    #[arg(long, value_name = "ip")]
+    ip6: Option<Ipv6Addr>,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Connect a container to a network";
+    const USAGE: &'static str = "[OPTIONS] NETWORK CONTAINER";
+    const OPERANDS: Operands = Operands::Exactly(2);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("Put a container that runs on one more network", "coracle network connect backend web"),
+        ("With a name and an address", "coracle network connect --alias db --ip 10.5.0.7 lab postgres"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let attachment =
+            Attachment { aliases: self.alias, ip: self.ip, ip6: self.ip6, ..Attachment::default() };
+        connect::connect(&session.engine()?, &operands[1], &operands[0], attachment)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
