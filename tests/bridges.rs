@@ -29,12 +29,24 @@ fn fetch(sandbox: &Sandbox, network: &str, address: &str) -> Option<String> {
     (output.exit_code() == 0).then(|| output.line())
 }
 
-/// The helper of a sandbox.
-fn helper(sandbox: &Sandbox) -> Option<i32> {
+/// A process of a sandbox whose command line has `word`.
+fn find(sandbox: &Sandbox, word: &str) -> Option<i32> {
     sandbox.processes().into_iter().find(|pid| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.windows(14).any(|window| window == b"network-helper")
+        String::from_utf8_lossy(&line).contains(word)
     })
+}
+
+fn helper(sandbox: &Sandbox) -> Option<i32> {
+    find(sandbox, "network-helper")
+}
+
+/// Kills it and waits until another has taken its place.
+fn replace(sandbox: &Sandbox, word: &str) {
+    let old = find(sandbox, word).expect("it runs");
+    let pid = rustix::process::Pid::from_raw(old).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is killed");
+    eventually("another takes its place", || find(sandbox, word).filter(|new| *new != old));
 }
 
 #[test]
@@ -286,6 +298,7 @@ fn containers_come_to_networks_and_leave_them() {
     eventually("the server listens", || fetch(&sandbox, "lan", &web));
     assert_eq!(sandbox.inspect("web", "NetworkSettings.Networks.lan.Aliases.0"), "site");
     sandbox.run("network connect lan web").code(1).stderr_has("already exists in network lan");
+    sandbox.run("ps --filter network=lan --format {{.Networks}}").success().stdout("bridge,lan\n");
     sandbox.run("network disconnect bridge web").success();
     sandbox.run("inspect -f {{.NetworkSettings.Networks}} web").success().stdout_lacks("bridge");
     let routes = sandbox.run("exec web ip route");
@@ -318,12 +331,25 @@ fn a_helper_that_is_killed_is_replaced() {
         (output.exit_code() == 0 && TcpStream::connect(("127.0.0.1", port)).is_ok()).then_some(())
     };
     eventually("the server listens", ask);
-    let old = helper(&sandbox).expect("a helper");
-    let pid = rustix::process::Pid::from_raw(old).expect("a process");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("the helper is killed");
-    eventually("another takes its place", || helper(&sandbox).filter(|new| *new != old));
+    replace(&sandbox, "network-helper");
     eventually("the containers reach each other again", ask);
     assert_eq!(address(&sandbox, "web", "lan"), web);
     sandbox.run("rm -f web other").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_way_out_that_is_killed_is_opened_again() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --ipv6 lan").success();
+    sandbox.run("run -d --name web --network lan busybox sleep 1000").success();
+    replace(&sandbox, "slirp4netns");
+    // Its own gateway answers, and is beyond the bridge.
+    let ping = "exec web ping -c 1 -W 1 10.0.2.2";
+    eventually("the way out is open", || (sandbox.run(ping).exit_code() == 0).then_some(()));
+    sandbox.run("rm -f web").success();
     sandbox.assert_no_traces();
 }

@@ -160,7 +160,7 @@ const VIEW: View<Row> = View {
         Field {
             name: "Networks",
             header: "NETWORKS",
-            show: |row| Some(list::network_name(&row.container.details.network)),
+            show: |row| Some(list::network_names(&row.container.details.network).join(",")),
         },
         Field { name: "Platform", header: "PLATFORM", show: |_| None },
         Field {

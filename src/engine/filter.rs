@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::list::{Listed, network_name};
+use super::list::{Listed, network_names};
 use crate::base::digest::Digest;
 use crate::base::pattern::Regex;
 use crate::store::containers::Status;
@@ -220,7 +220,9 @@ fn meets(key: Key, condition: &Condition, container: &Listed) -> bool {
         }
         (Key::Label, Condition::Text(label)) => has_label(container, label),
         (Key::Volume, Condition::Text(volume)) => has_volume(container, volume),
-        (Key::Network, Condition::Text(network)) => network_name(&container.details.network) == *network,
+        (Key::Network, Condition::Text(network)) => {
+            network_names(&container.details.network).contains(network)
+        }
         (Key::Publish, Condition::Ports { first, last, protocol }) => container
             .ports
             .iter()

@@ -112,6 +112,8 @@ fn prepare(engine: &Engine) -> Result<Helper> {
     if !users.is_own()? {
         users.enter()?;
     }
+    // A container that sees the host's processes is root as this one is.
+    identity::hide_from_the_container()?;
     let users = users.as_fd().try_clone_to_owned().context("copy a descriptor")?;
     Helper::listen(&engine.layout().network_run(), users)
 }

@@ -342,6 +342,16 @@ pub fn network_name(mode: &NetworkMode) -> String {
     }
 }
 
+/// Every network that a container is on, by name.
+pub fn network_names(mode: &NetworkMode) -> Vec<String> {
+    match mode {
+        NetworkMode::Bridge { networks } => {
+            networks.iter().map(|attachment| attachment.network.clone()).collect()
+        }
+        mode => vec![network_name(mode)],
+    }
+}
+
 /// Bound and exposed ports in docker's one line: runs of ports that are the same on both sides are
 /// joined, and mappings to another port come last.
 pub fn ports_line(bound: &[PortMapping], exposed: &[String]) -> String {

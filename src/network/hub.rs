@@ -194,6 +194,11 @@ impl Hub {
 
     fn lease(&self, state: &mut State, wanted: &Wanted, number: usize) -> Result<Endpoint> {
         let network = &wanted.network;
+        // What was in the way may have been mended since.
+        if state.lans.get(&network.id).is_some_and(|lan| lan.idle_since.is_some() && lan.warden.has_failed())
+        {
+            state.lans.remove(&network.id);
+        }
         let lan = state.lans.entry(network.id.clone()).or_insert_with(|| Lan {
             network: network.clone(),
             leases: Leases::new(network.clone()),

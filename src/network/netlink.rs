@@ -1,7 +1,7 @@
 //! Links, addresses and routes of a network namespace, by rtnetlink(7).
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{
@@ -129,13 +129,14 @@ impl Netlink {
     }
 
     /// Answers on a link for an IPv6 address that is behind another; IPv4 has a switch for all of them.
-    pub fn add_proxy(&self, index: u32, address: std::net::Ipv6Addr) -> io::Result<()> {
-        let mut neighbour = NeighbourMessage::default();
-        neighbour.header.family = AddressFamily::Inet6;
-        neighbour.header.ifindex = index;
-        neighbour.header.flags = NeighbourFlags::Proxy;
-        neighbour.attributes = vec![NeighbourAttribute::Destination(NeighbourAddress::Inet6(address))];
-        self.request(RouteNetlinkMessage::NewNeighbour(neighbour), NLM_F_ACK | NLM_F_CREATE).map(drop)
+    pub fn add_proxy(&self, index: u32, address: Ipv6Addr) -> io::Result<()> {
+        let message = RouteNetlinkMessage::NewNeighbour(proxy(index, address));
+        self.request(message, NLM_F_ACK | NLM_F_CREATE).map(drop)
+    }
+
+    /// Answers for it no more.
+    pub fn remove_proxy(&self, index: u32, address: Ipv6Addr) -> io::Result<()> {
+        self.request(RouteNetlinkMessage::DelNeighbour(proxy(index, address)), NLM_F_ACK).map(drop)
     }
 
     fn create(&self, message: RouteNetlinkMessage) -> io::Result<()> {
@@ -175,6 +176,15 @@ fn describe(end: &End<'_>, mtu: u32) -> LinkMessage {
     }
     link.attributes.extend(end.namespace.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
     link
+}
+
+fn proxy(index: u32, address: Ipv6Addr) -> NeighbourMessage {
+    let mut neighbour = NeighbourMessage::default();
+    neighbour.header.family = AddressFamily::Inet6;
+    neighbour.header.ifindex = index;
+    neighbour.header.flags = NeighbourFlags::Proxy;
+    neighbour.attributes = vec![NeighbourAttribute::Destination(NeighbourAddress::Inet6(address))];
+    neighbour
 }
 
 fn family(address: IpAddr) -> AddressFamily {

@@ -1,6 +1,8 @@
 //! A network's own network namespace, with its bridge: a thread that is in it for good and does there what it is told.
 
-use std::net::IpAddr;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -36,6 +38,8 @@ pub struct Inside {
     bridge: u32,
     namespace: OwnedFd,
     network: Network,
+    /// The containers' IPv6 addresses, for which the way out has to answer.
+    addresses: RefCell<BTreeSet<Ipv6Addr>>,
 }
 
 impl Segment {
@@ -93,7 +97,8 @@ impl Inside {
         let netlink = Netlink::open().context("open a netlink socket")?;
         netlink.add_bridge(BRIDGE, bridge_mac(&network.id), network.mtu).context("make a bridge")?;
         let bridge = netlink.index(BRIDGE).context("find the bridge")?;
-        let inside = Self { netlink, bridge, namespace, network };
+        let addresses = RefCell::default();
+        let inside = Self { netlink, bridge, namespace, network, addresses };
         inside.set_up()?;
         Ok(inside)
     }
@@ -124,6 +129,11 @@ impl Inside {
     /// Links, addresses and routes of the namespace.
     pub fn netlink(&self) -> &Netlink {
         &self.netlink
+    }
+
+    /// The IPv6 addresses of the containers.
+    pub fn addresses(&self) -> Vec<Ipv6Addr> {
+        self.addresses.borrow().iter().copied().collect()
     }
 
     fn serve(&self, todo: &Receiver<Job>) {
@@ -157,7 +167,8 @@ impl Inside {
         };
         added.context("make a pair of interfaces")?;
         if let Some(ipv6) = endpoint.ipv6.as_ref().filter(|_| !self.network.internal) {
-            // The way out may be opened again later, and the addresses on it are forgotten then.
+            self.addresses.borrow_mut().insert(ipv6.ip);
+            // A way out that is just being opened again takes all of them then.
             if let Ok(tap) = self.netlink.index(INTERFACE) {
                 self.netlink.add_proxy(tap, ipv6.ip).context("answer for the container's IPv6 address")?;
             }
@@ -177,6 +188,12 @@ impl Inside {
     /// Takes a container's interface away, if it is still there.
     pub fn detach(&self, endpoint: &Endpoint) {
         let _ = self.netlink.delete(&link_name(endpoint));
+        if let Some(ipv6) = &endpoint.ipv6 {
+            self.addresses.borrow_mut().remove(&ipv6.ip);
+            if let Ok(tap) = self.netlink.index(INTERFACE) {
+                let _ = self.netlink.remove_proxy(tap, ipv6.ip);
+            }
+        }
     }
 
     /// Does `work` in another network namespace.

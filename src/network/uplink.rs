@@ -84,6 +84,9 @@ fn open(inside: &Inside, has_ipv6: bool) -> Result<()> {
         };
         add().context("give the stack's interface its IPv6 address")?;
         inside.set(&format!("net/ipv6/conf/{INTERFACE}/proxy_ndp"), "1")?;
+        for address in inside.addresses() {
+            netlink.add_proxy(tap, address).context("answer for a container's IPv6 address")?;
+        }
     }
     Ok(())
 }

@@ -59,6 +59,11 @@ impl Warden {
         Self { building, directory }
     }
 
+    /// Whether the network could not be made.
+    pub fn has_failed(&self) -> bool {
+        matches!(*self.building.phase(), Phase::Failed(_))
+    }
+
     pub fn building(&self) -> Arc<Building> {
         self.building.clone()
     }
