@@ -282,6 +282,14 @@ fn ids_of_its_own_are_no_hindrance() {
         sandbox.run(&line).success().stdout("from-web\n");
     }
     sandbox.run("rm -f web").success();
+    // Between its runs nobody else keeps the helper.
+    sandbox.run("run -d --name again --userns auto --restart on-failure:2 busybox false").success();
+    eventually("it is started again", || {
+        (sandbox.inspect("again", "State.Status") == "exited").then_some(())
+    });
+    assert_eq!(sandbox.inspect("again", "RestartCount"), 2);
+    assert_eq!(sandbox.inspect("again", "State.Error"), "");
+    sandbox.run("rm -f again").success();
     sandbox.assert_no_traces();
 }
 

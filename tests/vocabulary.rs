@@ -119,6 +119,7 @@ const HIDDEN: &[&str] = &[
     "--interval",
     "--isolation",
     "--net",
+    "--net-alias",
     "--quiet",
     "--storage-opt",
     "--time",

@@ -72,7 +72,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--init-ctr", None, Kind::Missing),
     ("--link", None, Kind::Missing),
     ("--link-local-ip", None, Kind::Missing),
-    ("--net-alias", None, Kind::Missing),
     ("--personality", None, Kind::Missing),
     ("--pod", None, Kind::Missing),
     ("--pod-id-file", None, Kind::Missing),

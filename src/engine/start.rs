@@ -26,7 +26,7 @@ use super::attach::{self, Outcome, Streams};
 use super::create::{self, Draft, Purpose, durability, surroundings};
 use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
-use super::stay::{self, Stay};
+use super::stay::{self, Network, Stay};
 use super::{
     Engine, access, damage, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift,
     spec, terminal, vfs,
@@ -207,22 +207,6 @@ pub struct Up {
     pub network: Option<Network>,
 }
 
-/// The network of a container, which ends when this is dropped.
-pub enum Network {
-    Private { _stack: slirp::SlirpStack },
-    Bridges { stay: Stay },
-}
-
-impl Network {
-    /// The places on bridges.
-    pub fn stay(&mut self) -> Option<&mut Stay> {
-        match self {
-            Self::Private { .. } => None,
-            Self::Bridges { stay } => Some(stay),
-        }
-    }
-}
-
 /// What a supervisor has from the first run of its container to the last: the container's locks, and what its user
 /// namespace allows.
 pub struct Post {
@@ -269,10 +253,12 @@ impl Supervisor<'_> {
         let console_size = terminal::size();
         let passed = logging::passed_streams(work.options())?;
         // The helpers that map ids work while the container is put on disk.
+        let lock = self.lock_existing(&work)?;
         let (stay, opening) = self.open(&work)?;
         leave_the_terminal().context("leave the terminal")?;
         let can_set_groups = !opening.maps.is_single();
-        let (record, spec, locks) = self.prepare(work, &opening.maps, endpoints(stay.as_ref()))?;
+        let (record, spec, locks) =
+            self.prepare(work, lock, &opening.maps, stay::endpoints(stay.as_ref()))?;
         let max_gid = record.maps.as_ref().unwrap_or(&opening.maps.maps).gids.largest();
         let mut plan = self.plan(&record, &spec)?;
         plan.process.console_size = console_size.or(plan.process.console_size);
@@ -296,8 +282,9 @@ impl Supervisor<'_> {
 
     /// Starts the container's program once more, in the same user namespace.
     pub fn bring_up_again(&mut self, record: Record, post: &Post) -> Result<Up> {
-        let stay = stay::reserve(self.engine, &record.id, &record.options)?.map(|(stay, _)| stay);
-        let spec = refresh(self.engine, &record, post.max_gid, endpoints(stay.as_ref()))?;
+        let stay = stay::reserve(self.engine, &record.id, &record.options, record.maps.is_some())?;
+        let stay = stay.map(|(stay, _)| stay);
+        let spec = refresh(self.engine, &record, post.max_gid, stay::endpoints(stay.as_ref()))?;
         let plan = self.plan(&record, &spec)?;
         let filter = filter(&record.options)?;
         let secrets = secrets::load(self.engine, &record.options)?;
@@ -339,7 +326,7 @@ impl Supervisor<'_> {
 
     /// Takes the container's places on bridges, whose user namespace it is made in then; else a new one is begun.
     fn open(&self, work: &Work) -> Result<(Option<Stay>, Opening)> {
-        Ok(match stay::reserve(self.engine, work.id(), work.options())? {
+        Ok(match stay::reserve(self.engine, work.id(), work.options(), false)? {
             Some((stay, users)) => (Some(stay), namespace::reuse(self.engine, users)),
             None => (None, namespace::open(self.engine)?),
         })
@@ -349,6 +336,7 @@ impl Supervisor<'_> {
     fn prepare(
         &mut self,
         work: Work,
+        lock: Option<Locks>,
         user: &UserMaps,
         endpoints: &[Endpoint],
     ) -> Result<(Record, Spec, Locks)> {
@@ -359,8 +347,7 @@ impl Supervisor<'_> {
                 (written.record, written.spec, Locks { _own: written.lock, _files: files })
             }
             Work::Existing(record) => {
-                self.engine.layout().create()?;
-                let lock = self.lock(&record)?;
+                let lock = lock.context("lock the container")?;
                 self.engine.containers().forget_stop(&record.id);
                 let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
                 let spec = refresh(self.engine, &record, max_gid, endpoints)?;
@@ -447,6 +434,17 @@ impl Supervisor<'_> {
         Ok(Some(Network::Private { _stack: stack }))
     }
 
+    /// A container on record is locked before anything of it is taken, its ports above all.
+    fn lock_existing(&self, work: &Work) -> Result<Option<Locks>> {
+        match work {
+            Work::New(_) => Ok(None),
+            Work::Existing(record) => {
+                self.engine.layout().create()?;
+                self.lock(record).map(Some)
+            }
+        }
+    }
+
     /// One supervisor at a time: a second start of the same container finds this lock taken.
     fn lock(&self, record: &Record) -> Result<Locks> {
         let directory = self.engine.layout().container(&record.id);
@@ -507,10 +505,6 @@ fn refresh(engine: &Engine, record: &Record, max_gid: u32, endpoints: &[Endpoint
     let around = surroundings(engine, &record.options, &record.id, max_gid)?;
     files::write(&around.directory, &record.options, &around.hostname, endpoints)?;
     read_spec(engine, &record.id)
-}
-
-fn endpoints(stay: Option<&Stay>) -> &[Endpoint] {
-    stay.map_or(&[], |stay| &stay.endpoints)
 }
 
 /// Writes the ids of the processes to the files that the user named.

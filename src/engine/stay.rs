@@ -11,6 +11,7 @@ use crate::base::network::Endpoint;
 use crate::base::port::PortMapping;
 use crate::network::client::{Helper, Reserved};
 use crate::network::protocol::{Request, Wanted};
+use crate::network::slirp;
 use crate::runtime::userns::UserNamespace;
 use crate::store::containers::Record;
 use crate::store::options::{ContainerOptions, NetworkMode};
@@ -24,6 +25,34 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A helper may end in the moment that it is asked.
 const ATTEMPTS: usize = 10;
 
+/// The network of a container, which ends when this is dropped.
+pub enum Network {
+    Private { _stack: slirp::SlirpStack },
+    Bridges { stay: Stay },
+}
+
+impl Network {
+    /// Ends it, but for what the next run of the container needs: a helper that ended now could not always be started
+    /// from here again.
+    pub fn rest(self) -> Option<Stay> {
+        match self {
+            Self::Private { .. } => None,
+            Self::Bridges { stay } => {
+                stay.leave();
+                Some(stay)
+            }
+        }
+    }
+
+    /// The places on bridges.
+    pub fn stay(&mut self) -> Option<&mut Stay> {
+        match self {
+            Self::Private { .. } => None,
+            Self::Bridges { stay } => Some(stay),
+        }
+    }
+}
+
 /// The places, as long as it is kept.
 #[derive(Debug)]
 pub struct Stay {
@@ -36,17 +65,24 @@ pub struct Stay {
 }
 
 /// Takes the places that a container wants, and the user namespace to make it in; none if it is on no bridge.
+/// With `has_own_ids` this process is in the container's user namespace, which is not the user's.
 pub fn reserve(
     engine: &Engine,
     id: &str,
     options: &ContainerOptions,
+    has_own_ids: bool,
 ) -> Result<Option<(Stay, UserNamespace)>> {
     let NetworkMode::Bridge { networks: attachments } = &options.network else { return Ok(None) };
     let wanted = attachments
         .iter()
         .map(|attachment| Ok(Wanted::new(networks::load(engine, &attachment.network)?, attachment.clone())));
     let wanted = wanted.collect::<Result<_>>().context(ATTEMPT)?;
-    ask(engine, id, wanted, options.publish.clone(), false).map(Some)
+    ask(engine, id, wanted, options.publish.clone(), has_own_ids).map(Some)
+}
+
+/// The places that there are, if any.
+pub fn endpoints(stay: Option<&Stay>) -> &[Endpoint] {
+    stay.map_or(&[], |stay| &stay.endpoints)
 }
 
 fn ask(
@@ -78,6 +114,12 @@ impl Stay {
             .with_context(|| format!("open {path}"))?;
         let attached = self.helper.attach(name, hostname, namespace.as_fd());
         attached.context(ATTEMPT)
+    }
+
+    /// Gives the places back, and keeps the helper.
+    pub fn leave(&self) {
+        // One that has died has nothing of it any more.
+        let _ = self.helper.ask(&Request::Leave, None);
     }
 
     /// What becomes readable when the helper dies; nothing while that is known and waits to be mended.

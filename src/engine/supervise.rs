@@ -22,7 +22,8 @@ use jiff::Timestamp;
 use super::create::durability;
 use super::duty::Duties;
 use super::policy::{Next, Restarts, Run};
-use super::start::{Network, Post, Supervisor, Up};
+use super::start::{Post, Supervisor, Up};
+use super::stay::Network;
 use super::{events, remove};
 use crate::base::file::Durability;
 use crate::runtime::monitor::{self, Ended, Farewell, Monitor, Ties, Woken};
@@ -53,13 +54,14 @@ impl Supervisor<'_> {
             monitor.tell_all(&Event::Started);
             let ended = monitor.run(&signals, &mut duties)?;
             let wants_restart = duties.finish();
-            drop(network.take());
+            let resting = network.take().and_then(Network::rest);
             let next = self.record_end(ended, begun.elapsed(), wants_restart, &mut restarts);
             let mut farewell = monitor.part(ended.code);
             let again = match next {
                 Next::End => None,
                 Next::Restart { after } => self.come_back(&mut farewell, &signals, after, &post),
             };
+            drop(resting);
             let Some(up) = again else {
                 self.erase_remains();
                 // A client that never takes what is for it must not keep the container from being started again.

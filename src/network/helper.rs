@@ -194,6 +194,12 @@ impl Shared {
                 self.hub.attach(id, name, hostname, namespace)?;
                 Ok(Reply::Done)
             }
+            Request::Leave => {
+                if let Some(container) = container.take() {
+                    self.hub.leave(&container);
+                }
+                Ok(Reply::Done)
+            }
             Request::Connect { container, wanted } => {
                 Ok(Reply::Connected { endpoint: self.hub.connect(&container, &wanted)? })
             }

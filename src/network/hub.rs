@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -21,6 +22,9 @@ use crate::config::env;
 
 /// How long a network without containers is kept for the next one.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How long a container may take to leave before it comes again.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// The state of the helper, shared by the threads of its connections.
 pub struct Hub {
@@ -71,6 +75,7 @@ impl Hub {
         networks: &[Wanted],
         ports: &[PortMapping],
     ) -> Result<(Vec<Endpoint>, Vec<PortMapping>)> {
+        self.await_leave(container);
         let ports = ports.iter().map(Published::bind).collect::<Result<Vec<_>>>()?;
         let mut state = self.state();
         if state.stays.contains_key(container) {
@@ -96,6 +101,14 @@ impl Hub {
         };
         state.stays.insert(container.to_owned(), stay);
         Ok((endpoints, mappings))
+    }
+
+    /// One whose supervisor was killed leaves a moment later than it ended.
+    fn await_leave(&self, container: &str) {
+        let end = Instant::now() + LEAVE;
+        while self.state().stays.contains_key(container) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Connects a container's network namespace to what was reserved, and opens its ports.

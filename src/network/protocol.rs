@@ -36,6 +36,8 @@ pub enum Request {
     Reserve { container: String, networks: Vec<Wanted>, ports: Vec<PortMapping> },
     /// Comes with the container's network namespace, which is to have what was reserved.
     Attach { name: String, hostname: String },
+    /// Gives back what was reserved. The helper stays for as long as the connection does.
+    Leave,
     /// A place for a container that runs, until it ends.
     Connect { container: String, wanted: Box<Wanted> },
     /// Takes the container off a network, by the network's id.
