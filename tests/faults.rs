@@ -66,6 +66,11 @@ const SCENARIOS: &[Scenario] = &[
         allowed: &["running", "exited"],
     },
     Scenario {
+        prepare: &["run -d --name boat --network none busybox sleep 1000"],
+        command: "kill boat",
+        allowed: &["running", "exited"],
+    },
+    Scenario {
         prepare: &["create --name boat -v /data --network none busybox true"],
         command: "rm -v boat",
         allowed: &["created", ""],
@@ -84,24 +89,29 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 /// A sandbox with a container that runs and one that has ended, which nothing may touch.
-struct Place {
-    sandbox: Sandbox,
+pub struct Place {
+    pub sandbox: Sandbox,
     files: BTreeSet<PathBuf>,
     processes: BTreeSet<i32>,
     records: Vec<Vec<u8>>,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let sandbox = Sandbox::with_busybox();
         sandbox.run("run -d --name running -v kept:/data --network none busybox sleep 1000").success();
         sandbox.run("run --name ended --network none busybox true").success();
         let mut place =
             Self { sandbox, files: BTreeSet::new(), processes: BTreeSet::new(), records: Vec::new() };
-        place.files = place.list_files();
-        place.processes = place.list_processes();
-        place.records = place.read_records();
+        place.remember();
         place
+    }
+
+    /// Takes what there is now for what there is to be.
+    pub fn remember(&mut self) {
+        self.files = self.list_files();
+        self.processes = self.list_processes();
+        self.records = self.read_records();
     }
 
     /// What there is in the directories that hold containers, volumes and work in progress.
@@ -138,8 +148,8 @@ impl Place {
         lines.iter().find_map(|line| line.strip_prefix("boat ")).unwrap_or_default().to_owned()
     }
 
-    fn follow(&self, scenario: &Scenario, fault: Option<&Fault>) -> Seen {
-        let words = shlex::split(scenario.command).expect("balanced quotes");
+    pub fn follow(&self, line: &str, fault: Option<&Fault>) -> Seen {
+        let words = shlex::split(line).expect("balanced quotes");
         let mut command = Command::new(self.sandbox.program());
         command.args(&words);
         self.sandbox.prepare(&mut command);
@@ -151,7 +161,7 @@ impl Place {
     /// The steps of a command that nobody disturbs.
     fn steps(&self, scenario: &Scenario) -> Vec<Step> {
         self.prepare(scenario);
-        let steps = self.follow(scenario, None).steps;
+        let steps = self.follow(scenario.command, None).steps;
         let _ = self.sandbox.run("rm -f -v boat");
         steps
     }
@@ -165,7 +175,7 @@ impl Place {
     /// Brings a death about and looks at what is left; what is wrong, if anything is.
     fn suffer(&self, scenario: &Scenario, fault: &Fault) -> Result<(), String> {
         self.prepare(scenario);
-        let seen = self.follow(scenario, Some(fault));
+        let seen = self.follow(scenario.command, Some(fault));
         if seen.hung {
             return Err("the command hangs".into());
         }
@@ -191,7 +201,7 @@ impl Place {
     }
 
     /// What is left, and what is missing, after everything was cleared away.
-    fn compare(&self) -> Result<(), String> {
+    pub fn compare(&self) -> Result<(), String> {
         let differences = || -> Vec<String> {
             let (files, processes) = (self.list_files(), self.list_processes());
             let path = |path: &PathBuf| path.display().to_string();
@@ -209,7 +219,7 @@ impl Place {
     }
 }
 
-fn entries(directory: &std::path::Path) -> Vec<PathBuf> {
+pub fn entries(directory: &std::path::Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> =
         fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     all.sort();
@@ -217,7 +227,7 @@ fn entries(directory: &std::path::Path) -> Vec<PathBuf> {
 }
 
 /// Every death: of each process at each of its steps, alone and together with the command.
-fn deaths(steps: &[Step]) -> Vec<Fault> {
+pub fn deaths(steps: &[Step]) -> Vec<Fault> {
     let alone = steps.iter().map(|step| Fault { step: step.clone(), victims: Victims::One });
     let children = steps.iter().filter(|step| step.process != "0");
     let together = children.map(|step| Fault { step: step.clone(), victims: Victims::WithCommand });
@@ -240,33 +250,40 @@ fn share(fault: &Fault) -> usize {
     }
 }
 
-/// The deaths of all scenarios. `CORACLE_TEST_FAULTS=all` leaves none out; another value picks those whose
-/// description holds it.
+/// The deaths of all scenarios.
 fn all_deaths(place: &Place) -> Vec<(&'static Scenario, Fault)> {
-    let wanted = std::env::var("CORACLE_TEST_FAULTS").unwrap_or_default();
-    let mut all: Vec<_> = SCENARIOS
+    let of_each = SCENARIOS
         .iter()
-        .flat_map(|scenario| deaths(&place.steps(scenario)).into_iter().map(move |fault| (scenario, fault)))
-        .collect();
+        .flat_map(|scenario| deaths(&place.steps(scenario)).into_iter().map(move |fault| (scenario, fault)));
+    all_of(of_each.collect(), |(scenario, fault)| {
+        (describe(scenario.command, fault), fault.step.number, share(fault))
+    })
+}
+
+/// Those that are to be brought about, of all that `tell` describes, numbers, and says the share of.
+/// `CORACLE_TEST_FAULTS=all` leaves none out; another value picks those whose description holds it.
+pub fn all_of<T>(mut all: Vec<T>, tell: impl Fn(&T) -> (String, usize, usize)) -> Vec<T> {
+    let wanted = std::env::var("CORACLE_TEST_FAULTS").unwrap_or_default();
+    let every = all.len();
     match wanted.as_str() {
         "all" => {}
-        "" => {
-            let every = all.len();
-            all.retain(|(_, fault)| fault.step.number % share(fault) == 1 % share(fault));
-            say(&format!("{} of {every} deaths; CORACLE_TEST_FAULTS=all is all of them", all.len()));
-        }
-        text => all.retain(|(scenario, fault)| describe(scenario, fault).contains(text)),
+        "" => all.retain(|one| {
+            let (_, number, share) = tell(one);
+            number % share == 1 % share
+        }),
+        text => all.retain(|one| tell(one).0.contains(text)),
     }
+    say(&format!("{} of {every} deaths; CORACLE_TEST_FAULTS=all is all of them", all.len()));
     all
 }
 
-fn describe(scenario: &Scenario, fault: &Fault) -> String {
+pub fn describe(command: &str, fault: &Fault) -> String {
     let Fault { step, victims } = fault;
-    format!("{}: {victims:?} at {}:{} {}", scenario.command, step.process, step.number, step.call)
+    format!("{command}: {victims:?} at {}:{} {}", step.process, step.number, step.call)
 }
 
 /// Past the test runner's capture, since it says what was left out.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "faults: {text}");
 }
 
@@ -282,8 +299,8 @@ fn a_death_at_any_step_loses_nothing() {
             let result = catch_unwind(AssertUnwindSafe(|| place.suffer(scenario, &fault)));
             let result = result.unwrap_or_else(|_| Err("a command failed, see above".into()));
             if let Err(what) = result {
-                say(&format!("{}: {what}", describe(scenario, &fault)));
-                wrong.lock().expect("no panic").push(describe(scenario, &fault));
+                say(&format!("{}: {what}", describe(scenario.command, &fault)));
+                wrong.lock().expect("no panic").push(describe(scenario.command, &fault));
                 // What is wrong here is not to be blamed on the next one.
                 place = Place::new();
             }

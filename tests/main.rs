@@ -19,6 +19,7 @@ mod faults;
 mod fixtures;
 mod health;
 mod hostile_archives;
+mod image_faults;
 mod images;
 mod imports;
 mod inspect;

@@ -36,6 +36,17 @@ pub fn write_atomic(path: &Path, content: &[u8], durability: Durability) -> Resu
         .with_context(|| format!("write {}", path.display()))
 }
 
+/// Removes what writers of `path` that were killed have left beside it. Nobody else may write it meanwhile.
+pub fn sweep_siblings(path: &Path) -> io::Result<()> {
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    for entry in fs::read_dir(parent(path))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file into a directory that nobody looks at yet, mode 0600.
 pub fn write_new(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
     let write = || -> io::Result<()> {

@@ -183,6 +183,12 @@ fn sweep_blobs(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Res
 fn sweep_layers(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Result<()> {
     let layers = Layers::new(layout);
     for name in names_in(&layout.layers())? {
+        // The size of a layer, whose writer was killed: all who live hold.
+        if name.starts_with('.') {
+            let path = layout.layers().join(&name);
+            fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+            continue;
+        }
         let (hex, map) = name.split_once('.').map_or((&*name, None), |(hex, rest)| (hex, Some(rest)));
         let Ok(diff_id) = format!("sha256:{hex}").parse::<Digest>() else { continue };
         if roots.layers.contains(&diff_id) {

@@ -215,6 +215,8 @@ fn write(layout: &Layout, index: &Index) -> Result<()> {
     let images = layout.images();
     private_directory(&images.join("blobs/sha256"))?;
     let content = serde_json::to_vec(index).context("encode the list of images")?;
+    file::sweep_siblings(&images.join("index.json"))
+        .with_context(|| format!("clean {}", images.display()))?;
     file::write_atomic(&images.join("index.json"), &content, Durability::Synced)?;
     let mark = layout_file(layout);
     if mark.exists() { Ok(()) } else { file::write_atomic(&mark, LAYOUT_FILE.as_bytes(), Durability::Synced) }

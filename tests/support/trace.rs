@@ -4,7 +4,8 @@
 //! A process is killed before the call takes effect, so the steps are all the states in which a `SIGKILL`, or a
 //! machine that stops, can leave the world; nothing in the program has to be marked, and a new call is a new step.
 //!
-//! Processes are named by birth: the command is `0`, its second child `0.2`. What a process executes is not followed
+//! Processes are named by birth: the command is `0`, its second child `0.2`; threads are named as children are, and with
+//! one of them the whole process dies. What a process executes is not followed
 //! (a container's program; `newuidmap`, which a traced exec would rob of its privilege).
 
 use std::collections::BTreeMap;
@@ -101,8 +102,10 @@ impl<'a> Tracer<'a> {
         let child = command.spawn().expect("the command can be executed");
         self.root = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
         waitpid(self.root, None).expect("it stops at its execve");
-        let follow =
-            Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEEXEC;
+        let follow = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACEFORK
+            | Options::PTRACE_O_TRACECLONE
+            | Options::PTRACE_O_TRACEEXEC;
         ptrace::setoptions(self.root, follow).expect("options of a stopped process");
         self.processes.insert(self.root, Process { name: "0".into(), children: 0, steps: 0 });
         self.go_on(self.root, None);
@@ -164,7 +167,9 @@ impl<'a> Tracer<'a> {
             WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _) => {
                 self.processes.remove(&pid);
             }
-            WaitStatus::PtraceEvent(pid, _, event) if event == Event::PTRACE_EVENT_FORK as i32 => {
+            WaitStatus::PtraceEvent(pid, _, event)
+                if event == Event::PTRACE_EVENT_FORK as i32 || event == Event::PTRACE_EVENT_CLONE as i32 =>
+            {
                 self.born(pid)
             }
             WaitStatus::PtraceEvent(pid, _, event) if event == Event::PTRACE_EVENT_EXEC as i32 => {

@@ -22,7 +22,7 @@ use crate::store::layers::Layers;
 use crate::store::options::MountKind;
 use crate::store::salvage::{self, Listed};
 use crate::store::userns::UsernsMode;
-use crate::store::{events, ranges};
+use crate::store::{events, gc, ranges};
 use crate::sys::path::Dir;
 
 /// Deals with everything, the simplest first: what is above needs what is beneath.
@@ -157,6 +157,7 @@ fn unpack_again(engine: &Engine, archive: &Archive) -> Result<String> {
     {
         bail!("kept while container {} runs; stop it, then try again", user.name);
     }
+    let _hold = gc::hold(layout)?;
     let opening = namespace::open(engine)?;
     let options = IngestOptions::new(opening.maps.is_single());
     let opened = opening.finish()?;
