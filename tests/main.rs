@@ -28,6 +28,7 @@ mod isolation;
 mod lifecycle;
 mod login;
 mod logs;
+mod manifests;
 mod network;
 mod options;
 mod platforms;

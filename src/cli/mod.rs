@@ -40,6 +40,7 @@ mod load;
 mod login;
 mod logout;
 mod logs;
+mod manifest;
 mod mount;
 mod network;
 mod network_helper;

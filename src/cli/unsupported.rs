@@ -279,7 +279,6 @@ const COMMANDS: &[&str] = &[
     "image build",
     "init",
     "kube",
-    "manifest",
     "network reload",
     "node",
     "pause",

@@ -8,8 +8,8 @@ use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
     healthcheck, history, image_prune, image_scp, images, import, info, inspect, kill, load, login, logout,
-    logs, mount, network, network_helper, port, ps, pull, push, rename, restart, restart_all, rm, rmi, run,
-    save, secret, start, stop, system, tag, top, unshare, update, version, volume, wait,
+    logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart, restart_all, rm,
+    rmi, run, save, secret, start, stop, system, tag, top, unshare, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -46,6 +46,14 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<login::Args>(&["login"]),
     Verb::of::<logout::Args>(&["logout"]),
     Verb::of::<logs::Args>(&["logs", "container logs"]),
+    Verb::of::<manifest::add::Args>(&["manifest add"]),
+    Verb::of::<manifest::annotate::Args>(&["manifest annotate"]),
+    Verb::of::<manifest::create::Args>(&["manifest create"]),
+    Verb::of::<manifest::exists::Args>(&["manifest exists"]),
+    Verb::of::<manifest::inspect::Args>(&["manifest inspect"]),
+    Verb::of::<manifest::push::Args>(&["manifest push"]),
+    Verb::of::<manifest::remove::Args>(&["manifest remove"]),
+    Verb::of::<manifest::rm::Args>(&["manifest rm"]),
     Verb::of::<mount::Args>(&["mount", "container mount"]),
     Verb::of::<network::connect::Args>(&["network connect"]),
     Verb::of::<network::create::Args>(&["network create"]),
@@ -98,6 +106,7 @@ pub const NOUNS: &[(&str, &str)] = &[
     ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),
     ("network", "Manage networks"),
+    ("manifest", "Manage lists of images for several platforms"),
     ("secret", "Manage secrets"),
     ("system", "Manage coracle"),
     ("volume", "Manage volumes"),

@@ -36,6 +36,7 @@ pub mod load;
 pub mod logging;
 pub mod login;
 pub mod logs;
+pub mod manifests;
 mod measure;
 pub mod mounting;
 pub mod mounts;

@@ -23,7 +23,8 @@ pub fn describe_layer(media_type: &str, layer: &LayerWanted) -> Result<Descripto
     descriptor(media_type.into(), &layer.digest, layer.size)
 }
 
-fn descriptor(media_type: MediaType, digest: &Digest, size: u64) -> Result<Descriptor> {
+/// Describes a blob of this digest and size.
+pub fn descriptor(media_type: MediaType, digest: &Digest, size: u64) -> Result<Descriptor> {
     let digest: oci_spec::image::Digest = digest.to_string().parse().context("encode the digest")?;
     DescriptorBuilder::default()
         .media_type(media_type)

@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod progress;
 pub mod pull;
 pub mod push;
+pub mod remote;
 pub mod resolve;
 pub mod save;
 pub mod seal;

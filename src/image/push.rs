@@ -157,7 +157,13 @@ fn chosen(layout: &Layout, source: &str, platform: Option<&Platform>) -> Result<
 fn index_of(layout: &Layout, images: &[Image], platform: Option<&Platform>) -> Result<Option<Vec<u8>>> {
     let is_index = |image: &&Image| platform.is_none() && image.target != image.manifest;
     let index = images.first().filter(is_index);
-    index.map(|image| Blobs::new(layout).read(&image.target, MANIFEST_LIMIT)).transpose()
+    let Some(image) = index else { return Ok(None) };
+    let all = Images::new(layout).manifests_of(&image.target)?.len();
+    if all != images.len() {
+        let error = anyhow!("{} of the {all} images of the index are not here", all - images.len());
+        return Err(error).hint(|| "push one of them with --platform, or pull the others");
+    }
+    Blobs::new(layout).read(&image.target, MANIFEST_LIMIT).map(Some)
 }
 
 /// Repositories that are known to have some of an image's layers.

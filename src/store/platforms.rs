@@ -60,6 +60,14 @@ impl Images<'_> {
         Ok(parsed.manifests().clone())
     }
 
+    /// The manifests of the index that has this name; `None` where it is no index's.
+    pub fn index_named(&self, name: &Reference) -> Result<Option<Vec<Descriptor>>> {
+        let canonical = name.to_string();
+        let index = index::read(self.layout)?;
+        let entry = index.manifests.iter().find(|entry| entry.is_index() && entry.is_named(&canonical));
+        entry.map(|entry| self.manifests_of(&entry.digest)).transpose()
+    }
+
     /// Those of the manifests that an entry stands for whose content is here.
     pub fn present(&self, entry: &Entry) -> Result<Vec<Descriptor>> {
         if !entry.is_index() {
@@ -85,6 +93,18 @@ impl Images<'_> {
         index::change(self.layout, |index| {
             let entry = self.store_index(manifests)?;
             index::put(index, entry.named(Some(&name.clone().with_default_tag()), repo_digest));
+            Ok(())
+        })
+    }
+
+    /// Gives the list of this name, or a new one, these manifests. Its last form is forgotten.
+    pub fn change_index(&self, name: &Reference, manifests: &[Descriptor]) -> Result<()> {
+        let canonical = name.to_string();
+        self.sync()?;
+        index::change(self.layout, |index| {
+            let entry = self.store_index(manifests)?;
+            index.manifests.retain(|other| !(other.is_index() && other.is_named(&canonical)));
+            index::put(index, entry.named(Some(name), None));
             Ok(())
         })
     }

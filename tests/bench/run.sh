@@ -6,7 +6,7 @@ set -eu
 user=${CORACLE_TEST_USER:-coracle-test}
 cache=/var/tmp/coracle-bench
 rounds=5
-all_rows="start parallel exec ps memory wakeups logs copy keep-id pull"
+all_rows="start parallel exec ps memory wakeups logs copy keep-id pull load"
 
 usage() {
 	cat <<'USAGE'
@@ -25,6 +25,7 @@ Rows:
   keep-id  the first start of an image of many files under --userns keep-id, against podman
   pull    an image of about 500 MB in 4 gzip layers from a registry on loopback, against
           curl | gunzip | tar x of the same layers side by side, and against podman
+  load    a docker archive of the same image, its layers not compressed, against podman
 
 Without a row all of them are measured. CORACLE names the binary; otherwise a release build of this tree is
 taken, then the coracle on PATH.
@@ -51,7 +52,7 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | pull) rows="$rows $1" ;;
+	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | pull | load) rows="$rows $1" ;;
 	*) die "unknown row: $1 (see --help)" ;;
 	esac
 	shift
@@ -631,6 +632,30 @@ row_pull() {
 	compare "pull, $megabytes MB in 4 gzip layers" pull "<= 1.0 x, <= 0.33 x" pipeline podman
 	kill "$registry_pid"
 	registry_pid=
+}
+
+row_load() {
+	have skopeo || { say "load: skopeo is not installed"; return 0; }
+	make_large_image
+	archive=$cache/large.tar
+	image=localhost/bench/large:latest
+	if [ ! -s "$archive" ]; then
+		rm -f "$archive.new"
+		skopeo --insecure-policy copy -q "oci:$cache/large:latest" "docker-archive:$archive.new:$image"
+		mv "$archive.new" "$archive"
+	fi
+	printf '#!/bin/sh\n%s rmi -f %s >/dev/null 2>&1\nsync\n' "$binary" "$image" >"$work/forget"
+	printf '#!/bin/sh\npodman %s rmi -f %s >/dev/null 2>&1\nsync\n' "$podman_flags" "$image" >"$work/forget-podman"
+	chmod +x "$work/forget" "$work/forget-podman"
+	set -- coracle "$binary load -q -i $archive" "$work/forget"
+	[ "$podman_works" = no ] || set -- "$@" \
+		podman "podman $podman_flags load -q -i $archive" "$work/forget-podman"
+	kept=$rounds
+	[ "$rounds" -le 3 ] || rounds=3
+	alternate load 1 "$@"
+	rounds=$kept
+	megabytes=$(du -sm "$archive" | cut -f1)
+	compare "load, docker archive of $megabytes MB" load "<= 0.33 x" podman
 }
 
 say "$("$binary" --version), $(uname -sr), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)"
