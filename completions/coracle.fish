@@ -26,7 +26,7 @@ end
 
 complete -c coracle -n "__fish_coracle_needs_command" -l root -d 'Keep images, layers, containers and volumes beneath this directory' -r -F
 complete -c coracle -n "__fish_coracle_needs_command" -l runroot -d 'Keep sockets and locks of running containers beneath this directory' -r -F
-complete -c coracle -n "__fish_coracle_needs_command" -l storage-driver -d 'Make containers with the storage driver overlay or vfs (default: what this host takes)' -r
+complete -c coracle -n "__fish_coracle_needs_command" -l storage-driver -d 'Make containers with the storage driver overlay, fuse-overlayfs or vfs (default: what this host takes)' -r
 complete -c coracle -n "__fish_coracle_needs_command" -s v -l version -d 'Print version information and quit'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "commit" -d 'Create a new image from a container\'s changes'

@@ -3,11 +3,24 @@
 use std::fs;
 
 use crate::skip;
-use crate::support::{Compression, Entry, Image, Layer, Sandbox, has_subordinate_ids};
+use crate::support::{
+    Compression, Entry, Image, Layer, Sandbox, eventually, has_subordinate_ids, program, say_skipped,
+};
+
+/// The drivers that can work here.
+fn drivers() -> Vec<&'static str> {
+    let has_fuse = program("fuse-overlayfs").is_some()
+        && fs::File::options().read(true).write(true).open("/dev/fuse").is_ok();
+    if !has_fuse {
+        say_skipped("fuse-overlayfs or /dev/fuse is missing: the other drivers are tested");
+    }
+    let all = ["overlay", "fuse-overlayfs", "vfs"];
+    all.into_iter().filter(|driver| has_fuse || *driver != "fuse-overlayfs").collect()
+}
 
 /// Runs a test with each driver, in a store of its own.
 fn with_each(test: impl Fn(&Sandbox)) {
-    for driver in ["overlay", "vfs"] {
+    for driver in drivers() {
         eprintln!("storage driver {driver}");
         let sandbox = Sandbox::of_driver(driver);
         test(&sandbox);
@@ -79,10 +92,10 @@ fn changes_are_told_and_become_a_layer() {
         assert!(sizes.starts_with("9B (virtual") || sizes.starts_with("8B (virtual"), "{sizes}");
         sandbox.run("commit work changed").success();
         let look = "cat /data/b /hidden/new /data/deep/twin; ls /data /hidden; stat -c '%a %F' /replaced /data/a; \
-                    stat -c %h /data/deep/twin";
+                    stat -c %i /data/deep/twin /data/deep/er/file | uniq | wc -l";
         let words = ["run", "--rm", "--network=none", "changed", "sh", "-c", look];
         sandbox.run_words(&words).success().stdout(
-            "b\nNEWx\n/data:\na\nb\ndeep\ntwin\n\n/hidden:\nnew\nnewer\n1777 directory\n600 regular file\n2\n",
+            "b\nNEWx\n/data:\na\nb\ndeep\ntwin\n\n/hidden:\nnew\nnewer\n1777 directory\n600 regular file\n1\n",
         );
         sandbox.run("rm -v work fresh").success();
         sandbox.run("rmi changed layered").success();
@@ -105,7 +118,9 @@ fn files_go_in_and_out() {
         sandbox.run(&format!("cp cc:/data/out {}", out.display())).success();
         assert_eq!(fs::read_to_string(&out).unwrap(), "more\n");
         sandbox.run("stop -t 0 cc").success();
-        sandbox.run("diff cc").success().stdout("C /data\nD /data/a\nA /data/in\nA /data/out\n");
+        // fuse-overlayfs copies the other name of a file with two.
+        let told = sandbox.run("diff cc").success().out().replace("C /data/twin\n", "");
+        assert_eq!(told, "C /data\nD /data/a\nA /data/in\nA /data/out\n");
         let exported = sandbox.run("export cc");
         let mut archive = tar::Archive::new(&exported.success().bytes[..]);
         let names: Vec<String> = archive
@@ -144,10 +159,16 @@ fn owners_are_the_container_s() {
     }
     with_each(|sandbox| {
         sandbox.add(&layered(), "layered");
+        let is_served = sandbox.run("info -f {{.Driver}}").success().line() == "fuse-overlayfs";
         let script = "stat -c %u:%g /data/a; chown 5:6 /data/c; stat -c %u:%g /data/c";
         for option in ["--userns=host", "--userns=keep-id", "--userns=auto:size=4096"] {
             let words =
                 ["run", option, "--name=cc", "--user=0", "--network=none", "layered", "sh", "-c", script];
+            if is_served && option.contains("auto") {
+                let refused = sandbox.run_words(&words);
+                refused.code(125).stderr_has("user ids without your own are not supported by fuse-overlayfs");
+                continue;
+            }
             sandbox.run_words(&words).success().stdout("0:0\n5:6\n");
             let told = sandbox.run("diff cc").success().out();
             assert!(told.contains("C /data/c\n") && !told.contains("/data/a"), "{option}: {told}");
@@ -175,6 +196,82 @@ fn the_driver_is_shown() {
     sandbox.run("start -a new").success();
     sandbox.run("info -f {{.Driver}}").success().stdout("vfs\n");
     sandbox.run("--storage-driver btrfs info").code(1).stderr(
-        "Error: --storage-driver: unknown storage driver: \"btrfs\"\nhint: the drivers are: overlay, vfs\n",
+        "Error: --storage-driver: unknown storage driver: \"btrfs\"\nhint: the drivers are: overlay, fuse-overlayfs, vfs\n",
     );
+}
+
+/// The process that serves a container's files, by what it was told to.
+fn server_of(id: &str) -> Option<i32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.find(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.contains("fuse-overlayfs\0-f") && line.contains(id)
+    })
+}
+
+#[test]
+fn who_serves_the_files_comes_and_goes_with_the_container() {
+    if !drivers().contains(&"fuse-overlayfs") {
+        skip!("no fuse-overlayfs");
+    }
+    let sandbox = Sandbox::of_driver("fuse-overlayfs");
+    sandbox.add(&layered(), "layered");
+    let start =
+        || sandbox.run("run -d --restart on-failure:1 --network none layered sleep 1000").success().line();
+    let id = start();
+    let server = eventually("the server", || server_of(&id));
+    let descriptors = fs::read_dir(format!("/proc/{server}/fd")).unwrap().flatten();
+    let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+    let strange: Vec<_> = targets
+        .filter(|target| {
+            let own = target.starts_with(sandbox.store().join("layers"))
+                || target.starts_with(sandbox.container_directory(&id));
+            !own && !["/dev/null", "/dev/fuse", "/memfd:", "pipe:"]
+                .iter()
+                .any(|known| target.to_string_lossy().starts_with(known))
+        })
+        .collect();
+    assert!(strange.is_empty(), "it has {strange:?}");
+    // The container ends with it, and comes back by its policy with another.
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(server).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    let other = eventually("another server", || server_of(&id).filter(|other| *other != server));
+    eventually("the container", || (sandbox.inspect(&id, "State.Running") == true).then_some(()));
+    sandbox.run(&format!("exec {id} cat /data/c")).success().stdout("c");
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(other).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    assert_eq!(sandbox.run(&format!("wait {id}")).success().line(), "137");
+    let error = sandbox.inspect(&id, "State.Error");
+    assert!(error.as_str().is_some_and(|error| error.starts_with("fuse-overlayfs has served")), "{error}");
+    sandbox.run(&format!("rm {id}")).success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn no_server_outlives_a_supervisor_that_is_killed() {
+    if !drivers().contains(&"fuse-overlayfs") {
+        skip!("no fuse-overlayfs");
+    }
+    let sandbox = Sandbox::of_driver("fuse-overlayfs");
+    sandbox.add(&layered(), "layered");
+    let id = sandbox.run("run -d --rm --network none layered sleep 1000").success().line();
+    eventually("the server", || server_of(&id));
+    let record = fs::read_to_string(sandbox.container_directory(&id).join("container.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let supervisor = i32::try_from(record["state"]["supervisor"].as_i64().unwrap()).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(supervisor).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    eventually("the end of the server", || server_of(&id).is_none().then_some(()));
+    sandbox.run("ps -a").success();
 }

@@ -34,7 +34,7 @@ pub struct Flags {
     /// Keep sockets and locks of running containers beneath this directory
     #[arg(long, value_name = "dir")]
     runroot: Option<PathBuf>,
-    /// Make containers with the storage driver overlay or vfs (default: what this host takes)
+    /// Make containers with the storage driver overlay, fuse-overlayfs or vfs (default: what this host takes)
     #[arg(long, value_name = "driver")]
     storage_driver: Option<String>,
     /// Print version information and quit

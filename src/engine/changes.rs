@@ -137,9 +137,11 @@ impl Layers {
         if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
             return self.targets.contains(path) && stat.st_size == 0 && self.below(path).is_none();
         }
-        let Ok(names) = self.upper.open_dir(path).and_then(|directory| walk::list(directory.as_fd())) else {
+        let Ok(mut names) = self.upper.open_dir(path).and_then(|directory| walk::list(directory.as_fd()))
+        else {
             return false;
         };
+        names.retain(|entry| !whiteout::is_reserved(&entry.name));
         if names.is_empty() {
             return self.targets.contains(path) && self.below(path).is_none();
         }
@@ -158,7 +160,7 @@ impl Layers {
         while let Some(step) = walk.next().with_context(|| format!("read {}", walk.path().display()))? {
             let Step::Entry(entry) = step else { continue };
             let path = walk.path_of(&entry.name);
-            if self.is_made_for_a_mount(&path) {
+            if whiteout::is_reserved(&entry.name) || self.is_made_for_a_mount(&path) {
                 continue;
             }
             let mut one = || -> Result<()> {
@@ -174,8 +176,8 @@ impl Layers {
                 changes.push(change(if below.is_some() { Kind::Changed } else { Kind::Added }, &path));
                 if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                     walk.enter(&entry.name)?;
-                    let hides =
-                        below.is_some_and(|stat| is_directory(&stat)) && whiteout::is_opaque(walk.here())?;
+                    let hides = below.is_some_and(|stat| is_directory(&stat))
+                        && whiteout::is_opaque_change(walk.here())?;
                     if hides {
                         self.hidden(&path, &mut changes)?;
                     }
@@ -258,7 +260,7 @@ fn own_size(engine: &Engine, record: &Record) -> Result<u64> {
     let path = files(engine, record);
     match (&record.source, record.driver) {
         (Source::Rootfs { .. }, _) => Ok(0),
-        (_, Driver::Overlay) => measure::directory(&path),
+        (_, Driver::Overlay | Driver::FuseOverlayfs) => measure::directory(&path),
         (_, Driver::Vfs) if !path.is_dir() => Ok(0),
         (_, Driver::Vfs) => {
             let layers = Layers::open(engine, record)?;
@@ -271,7 +273,7 @@ fn own_size(engine: &Engine, record: &Record) -> Result<u64> {
 fn files(engine: &Engine, record: &Record) -> PathBuf {
     let directory = engine.layout().container(&record.id);
     match record.driver {
-        Driver::Overlay => directory.join("upper"),
+        Driver::Overlay | Driver::FuseOverlayfs => directory.join("upper"),
         Driver::Vfs => vfs::tree(&directory),
     }
 }

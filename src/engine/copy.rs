@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::fs::{FileType, Mode, OFlags, StatVfsMountFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatVfsMountFlags, StatxFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -336,8 +336,12 @@ impl Side {
         if !vfs.f_flag.contains(StatVfsMountFlags::RDONLY) {
             return Ok(());
         }
-        let device = |dir: &Dir| rustix::fs::fstat(dir).map(|stat| stat.st_dev);
-        match device(directory)? == device(&self.root)? {
+        // A volume may be on the filesystem of the root, where that is a directory.
+        let mount = |dir: &Dir| {
+            let found = rustix::fs::statx(dir, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID);
+            found.map(|found| found.stx_mnt_id)
+        };
+        match mount(directory)? == mount(&self.root)? {
             true => bail!("container rootfs is marked read-only"),
             false => bail!("mounted volume is marked read-only"),
         }

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use oci_spec::runtime::Spec;
 
@@ -23,6 +23,7 @@ use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::hint::{self, HintExt};
 use crate::base::id::{self, is_valid_name};
+use crate::base::idmap::IdMaps;
 use crate::base::names;
 use crate::base::network::{BRIDGE, Endpoint};
 use crate::config::paths::private_directory;
@@ -96,7 +97,14 @@ impl Draft {
                 self.copy = Some(vfs::copy(engine, layers, maps.as_ref(), durability(&self.options))?);
                 Ok(())
             }
-            _ if has_own_ids => shift::ensure(engine, &self.source, settle()?.as_ref()),
+            _ if has_own_ids => {
+                let maps = settle()?;
+                if self.driver == Driver::FuseOverlayfs && maps.as_ref().is_some_and(lacks_user) {
+                    return Err(anyhow!("user ids without your own are not supported by fuse-overlayfs"))
+                        .hint(|| "use --userns=keep-id, or another driver: coracle --storage-driver vfs");
+                }
+                shift::ensure(engine, &self.source, maps.as_ref())
+            }
             _ => Ok(()),
         }
     }
@@ -203,6 +211,11 @@ impl Drop for Making<'_> {
             let _ = remove::clear(self.engine, draft.entry());
         }
     }
+}
+
+/// Whether the user is nobody in a container: then nobody in it gets to the user's directories.
+fn lacks_user(maps: &IdMaps) -> bool {
+    maps.uids.0.iter().all(|range| range.outside > 0)
 }
 
 /// A container that goes when it ends is not worth waiting for the disk.

@@ -3,6 +3,8 @@
 //! A host is tried once in each boot: the first command that makes a container does it, and writes down what it
 //! found ([`driver::remember`]).
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::{Engine, namespace};
@@ -23,18 +25,24 @@ pub fn choose(engine: &Engine) -> Result<Driver> {
         return Ok(Driver::default());
     };
     engine.layout().create()?;
-    let refusal = namespace::run_inside(&namespace, || {
-        let staging = Layers::new(engine.layout()).stage()?;
-        let directory = staging.path();
-        Ok(probe::overlay_works(&directory).err().map(|error| format!("{error:#}")))
-    })?;
-    let choice = pick(refusal);
+    let refusal = |works: fn(&Path) -> Result<()>| {
+        namespace::run_inside(&namespace, || {
+            let staging = Layers::new(engine.layout()).stage()?;
+            Ok(works(&staging.path()).err().map(|error| format!("{error:#}")))
+        })
+    };
+    let choice = pick(refusal(probe::overlay_works)?, || refusal(probe::fuse_works))?;
     driver::remember(engine.layout(), &choice)?;
-    if choice.driver == Driver::Vfs {
-        engine.notice(&format!(
+    match choice.driver {
+        Driver::Overlay => {}
+        Driver::FuseOverlayfs => engine.notice(&format!(
+            "containers' files are served by fuse-overlayfs, which takes time: {}",
+            choice.reason
+        )),
+        Driver::Vfs => engine.notice(&format!(
             "containers get whole copies of their images (storage driver vfs), which takes time and room: {}",
             choice.reason
-        ));
+        )),
     }
     Ok(choice.driver)
 }
@@ -49,14 +57,18 @@ pub fn explain(engine: &Engine) -> Result<Choice> {
     Ok(driver::remembered(engine.layout()).unwrap_or_else(|| Choice { driver, reason: reason() }))
 }
 
-/// Picks by what the kernel's overlay was refused with.
-fn pick(refusal: Option<String>) -> Choice {
-    match refusal {
-        None => Choice { driver: Driver::Overlay, reason: "the kernel's overlay works here".to_owned() },
+/// Picks by what the kernel's overlay was refused with, and then fuse-overlayfs.
+fn pick(overlay: Option<String>, fuse: impl FnOnce() -> Result<Option<String>>) -> Result<Choice> {
+    let Some(why) = overlay else {
+        return Ok(Choice { driver: Driver::Overlay, reason: "the kernel's overlay works here".to_owned() });
+    };
+    let reason = format!("the kernel's overlay does not work here: {why}");
+    Ok(match fuse()? {
+        None => Choice { driver: Driver::FuseOverlayfs, reason },
         Some(why) => {
-            Choice { driver: Driver::Vfs, reason: format!("the kernel's overlay does not work here: {why}") }
+            Choice { driver: Driver::Vfs, reason: format!("{reason}; nor does fuse-overlayfs: {why}") }
         }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -65,11 +77,18 @@ mod tests {
 
     #[test]
     fn the_best_that_works() {
-        for (refusal, driver, reason) in [
-            (None, Driver::Overlay, "the kernel's overlay works here"),
-            (Some("EPERM"), Driver::Vfs, "the kernel's overlay does not work here: EPERM"),
+        let refused = "the kernel's overlay does not work here: EPERM";
+        for (overlay, fuse, driver, reason) in [
+            (None, None, Driver::Overlay, "the kernel's overlay works here"),
+            (Some("EPERM"), None, Driver::FuseOverlayfs, refused),
+            (
+                Some("EPERM"),
+                Some("no program"),
+                Driver::Vfs,
+                &format!("{refused}; nor does fuse-overlayfs: no program"),
+            ),
         ] {
-            let choice = pick(refusal.map(str::to_owned));
+            let choice = pick(overlay.map(str::to_owned), || Ok(fuse.map(str::to_owned))).unwrap();
             assert_eq!((choice.driver, choice.reason.as_str()), (driver, reason));
         }
     }

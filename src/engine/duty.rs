@@ -1,8 +1,11 @@
 //! What a supervisor does while its container runs, besides moving its streams: health checks, the limit of
-//! `--timeout`, its networks when their helper dies, and the end of a container that has become unhealthy.
+//! `--timeout`, its networks when their helper dies, and the end of a container that has become unhealthy or has lost
+//! its files.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::health::Checks;
 use super::stay::Stay;
@@ -23,11 +26,18 @@ pub struct Duties<'a> {
     wants_restart: bool,
     /// Its places on bridges, which may have to be taken again.
     stay: Option<&'a mut Stay>,
+    /// Readable once the program that serves the container's files has ended.
+    server: Option<OwnedFd>,
 }
 
 impl<'a> Duties<'a> {
     /// The duties towards a container whose program has just been started.
-    pub fn begin(engine: &'a Engine, record: &Record, stay: Option<&'a mut Stay>) -> Self {
+    pub fn begin(
+        engine: &'a Engine,
+        record: &Record,
+        stay: Option<&'a mut Stay>,
+        server: Option<OwnedFd>,
+    ) -> Self {
         let timeout = Some(record.options.timeout).filter(|seconds| *seconds > 0);
         Self {
             engine,
@@ -36,6 +46,7 @@ impl<'a> Duties<'a> {
             limit: timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds))),
             wants_restart: false,
             stay,
+            server,
         }
     }
 
@@ -73,8 +84,12 @@ impl Chore for Duties<'_> {
         self.limit.into_iter().chain(check).chain(stay).min()
     }
 
-    fn sources(&self) -> [Option<BorrowedFd<'_>>; 2] {
-        [self.checks.as_ref().and_then(Checks::source), self.stay.as_ref().and_then(|stay| stay.source())]
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        [
+            self.checks.as_ref().and_then(Checks::source),
+            self.stay.as_ref().and_then(|stay| stay.source()),
+            self.server.as_ref().map(AsFd::as_fd),
+        ]
     }
 
     fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool> {
@@ -84,6 +99,10 @@ impl Chore for Duties<'_> {
         }
         if let Some(stay) = &mut self.stay {
             stay.keep(self.engine, &self.record);
+        }
+        if self.server.take_if(|server| is_readable(server)).is_some() {
+            // Nothing it does with its files can succeed any more, nor come back.
+            send(container, libc::SIGKILL);
         }
         let checked = self.checks.as_mut()?.work(container)?;
         if checked.became_unhealthy {
@@ -116,4 +135,9 @@ impl Chore for Duties<'_> {
 /// Sends a signal to a container that may have ended.
 fn send(container: BorrowedFd<'_>, number: i32) {
     let _ = process::send_signal(container, number);
+}
+
+fn is_readable(fd: &OwnedFd) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0)
 }

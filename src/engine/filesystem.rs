@@ -6,7 +6,7 @@
 //! and copying layers"), so whoever mounts one locks it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +16,7 @@ use super::start::{read_spec, rootfs};
 use super::{Engine, namespace};
 use crate::base::file::FileLock;
 use crate::base::walk::file_id;
+use crate::runtime::fuse::{self, Server};
 use crate::runtime::plan::{Plan, Rootfs};
 use crate::runtime::rootfs::{assemble_files, assemble_root};
 use crate::runtime::userns::UserNamespace;
@@ -37,8 +38,25 @@ pub enum Filesystem {
 /// Keeps everybody else from mounting the container's overlay.
 pub fn lock(engine: &Engine, record: &Record) -> Result<Option<FileLock>> {
     match rootfs(engine, record) {
-        Rootfs::Overlay { upper, .. } => FileLock::directory(&upper).map(Some),
         Rootfs::Directory { .. } => Ok(None),
+        _ => FileLock::directory(&upper(engine, record)).map(Some),
+    }
+}
+
+/// Where the changes of a container go that are laid over its layers.
+fn upper(engine: &Engine, record: &Record) -> PathBuf {
+    engine.layout().container(&record.id).join("upper")
+}
+
+/// Who serves the files ends after the process that has them mounted.
+fn finish(mounted: Result<Dir>, server: Option<Server>) -> Result<Dir> {
+    match (mounted, server) {
+        (mounted, None) => mounted,
+        (Err(error), Some(mut server)) => Err(server.explain(error)),
+        (Ok(root), Some(server)) => {
+            server.release();
+            Ok(root)
+        }
     }
 }
 
@@ -57,9 +75,11 @@ pub fn await_root(engine: &Engine, record: &Record) -> Result<()> {
 
 /// The root of a container's first process, by its directory in `/proc`; `None` while that is still the host's.
 fn own_root(record: &Record, process: BorrowedFd<'_>) -> Option<Dir> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(process, "root", flags, Mode::empty()).ok()?;
-    let is_host = file_id(root.as_fd()).ok()? == file_id(Dir::open(Path::new("/")).ok()?.as_fd()).ok()?;
+    let host = file_id(Dir::open(Path::new("/")).ok()?.as_fd()).ok()?;
+    // What a program serves is denied to who is in another user namespace, and is not the host's.
+    let is_host = file_id(root.as_fd()).is_ok_and(|id| id == host);
     let wants_host = matches!(&record.source, Source::Rootfs { path } if path == Path::new("/"));
     (wants_host || !is_host).then(|| Dir::from_fd(root))
 }
@@ -79,14 +99,14 @@ impl Filesystem {
                 continue;
             }
             let lock = match rootfs(engine, &record) {
-                Rootfs::Overlay { upper, .. } => match FileLock::try_directory(&upper)? {
+                Rootfs::Directory { .. } => None,
+                _ => match FileLock::try_directory(&upper(engine, &record))? {
                     Some(lock) => Some(lock),
                     None => {
                         std::thread::sleep(RETRY);
                         continue;
                     }
                 },
-                Rootfs::Directory { .. } => None,
             };
             let spec = read_spec(engine, id)?;
             let plan = Plan::new(&spec, rootfs(engine, &record))?;
@@ -114,10 +134,11 @@ impl Filesystem {
     /// The root directory. Mounts what is not mounted, for this process alone.
     pub fn open(&self) -> Result<Dir> {
         match self {
-            Self::Running { root, .. } => root.try_clone().context("duplicate a descriptor"),
+            Self::Running { root, .. } => root.open_dir("").context("open the root directory"),
             Self::Stopped { plan, .. } => {
                 own::separate_mounts().context("make a mount namespace")?;
-                assemble_files(plan)
+                let (server, device) = fuse::start(&plan.rootfs)?.unzip();
+                finish(assemble_files(plan, device), server)
             }
         }
     }
@@ -133,7 +154,8 @@ impl Filesystem {
             }
             Self::Stopped { plan, .. } => {
                 own::separate_mounts().context("make a mount namespace")?;
-                Ok(assemble_root(plan)?.open_dir("")?)
+                let (server, device) = fuse::start(&plan.rootfs)?.unzip();
+                Ok(finish(assemble_root(plan, device), server)?.open_dir("")?)
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use rustix::mount::UnmountFlags;
 
 use super::{Engine, shift, vfs};
 use crate::base::hint::HintExt;
+use crate::runtime::fuse;
 use crate::runtime::mounts::{overlay, overlay_hint};
 use crate::store::containers::{Record, Source};
 use crate::store::driver::Driver;
@@ -32,10 +33,10 @@ pub fn mount(engine: &Engine, name: &str) -> Result<PathBuf> {
         let attach = || -> Result<()> {
             rustix::process::chdir(engine.layout().layers()).context("enter the layers")?;
             let mut layers = shift::layer_names(&record);
-            layers.push(engine.layout().container(&record.id).join("upper").to_string_lossy().into_owned());
+            layers.push(format!("../containers/{}/upper", record.id));
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let target = rustix::fs::open(&place, flags, Mode::empty()).context("open the place")?;
-            let made = overlay(&layers, None).context("mount the layers").hint(overlay_hint)?;
+            let made = lay_over(engine, &record, &layers)?;
             mount::attach(made.as_fd(), target.as_fd()).context("attach the layers")
         };
         attach().with_context(|| format!("mount container {}", record.name))?;
@@ -87,6 +88,17 @@ fn refuse_outside(command: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Mounts directories over each other, lowest first, relative to that of the layers.
+fn lay_over(engine: &Engine, record: &Record, layers: &[String]) -> Result<OwnedFd> {
+    if record.driver == Driver::FuseOverlayfs {
+        let (server, device) = fuse::serve(&engine.layout().layers(), layers, None)?;
+        // It ends when the files are unmounted.
+        server.release();
+        return device.mount().context("mount the layers");
+    }
+    overlay(layers, None).context("mount the layers").hint(overlay_hint)
 }
 
 /// Whether the files are in a directory, and no mount is needed to see them.

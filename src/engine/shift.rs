@@ -39,7 +39,7 @@ fn map_of(maps: Option<&IdMaps>) -> Option<String> {
 /// Makes what a container that is on record needs of this. One with files of its own needs none.
 pub fn ensure_for(engine: &Engine, record: &Record) -> Result<()> {
     match record.driver {
-        Driver::Overlay => ensure(engine, &record.source, record.maps.as_ref()),
+        Driver::Overlay | Driver::FuseOverlayfs => ensure(engine, &record.source, record.maps.as_ref()),
         Driver::Vfs => Ok(()),
     }
 }

@@ -38,6 +38,7 @@ use crate::config::paths::private_directory;
 use crate::network::slirp;
 use crate::runtime::caps::CapSet;
 use crate::runtime::child::Stdio;
+use crate::runtime::fuse::{self, Server};
 use crate::runtime::identity;
 use crate::runtime::launch::{Joined, Launch, Started, Starting};
 use crate::runtime::log::LogWriter;
@@ -163,6 +164,14 @@ pub fn rootfs(engine: &Engine, record: &Record) -> Rootfs {
         Source::Image { .. } if record.driver == Driver::Vfs => {
             Rootfs::Directory { path: vfs::tree(&directory) }
         }
+        Source::Image { .. } if record.driver == Driver::FuseOverlayfs => Rootfs::Fuse {
+            base: engine.layout().layers(),
+            lower: shift::layer_names(record),
+            // Of hexadecimal digits alone: the program takes commas and colons for more than names.
+            upper: format!("../containers/{}/upper", record.id),
+            work: format!("../containers/{}/work", record.id),
+            target: directory.join("rootfs"),
+        },
         Source::Image { .. } => Rootfs::Overlay {
             base: engine.layout().layers(),
             lower: shift::layer_names(record),
@@ -205,6 +214,8 @@ pub struct Up {
     /// Where output waits for clients that are slow.
     pub spill: OwnedFd,
     pub network: Option<Network>,
+    /// Who serves its files, where that is a program.
+    pub server: Option<Server>,
 }
 
 /// What a supervisor has from the first run of its container to the last: the container's locks, and what its user
@@ -318,10 +329,22 @@ impl Supervisor<'_> {
         let destination = logging::destination(self.engine.layout(), &record, environment)?;
         let log = LogWriter::open(&destination).context("open the log")?;
         let spill = open_directory(self.engine, &record.id)?;
-        let starting = launch.start()?;
-        let network = self.record_running(record, &starting, stay)?;
-        still_wanted()?;
-        Ok(Up { started: starting.go()?, log, spill, network })
+        let (server, device) = fuse::start(&launch.plan.rootfs)?.unzip();
+        let start = || -> Result<Up> {
+            let starting = launch.start(device)?;
+            let network = self.record_running(record, &starting, stay)?;
+            still_wanted()?;
+            Ok(Up { started: starting.go()?, log, spill, network, server: None })
+        };
+        match (start(), server) {
+            (Ok(up), server) => Ok(Up { server, ..up }),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(mut server)) => {
+                let error = server.explain(error);
+                server.end();
+                Err(error)
+            }
+        }
     }
 
     /// Takes the container's places on bridges, whose user namespace it is made in then; else a new one is begun.

@@ -26,6 +26,7 @@ use super::start::{Post, Supervisor, Up};
 use super::stay::Network;
 use super::{events, remove};
 use crate::base::file::Durability;
+use crate::runtime::fuse::Server;
 use crate::runtime::monitor::{self, Ended, Farewell, Monitor, Ties, Woken};
 use crate::runtime::protocol::{Event, Failure, Taking};
 use crate::store::containers::{Record, Status, StopReason};
@@ -43,19 +44,25 @@ impl Supervisor<'_> {
     ) -> Result<()> {
         let signals = monitor::catch_signals()?;
         let mut restarts = Restarts::default();
-        let Up { started, log, spill, mut network } = up;
+        let Up { started, log, spill, mut network, mut server } = up;
         let mut monitor = Monitor::new(started)?.with(listener, log).spilling_into(spill);
         monitor.add_client(client, taking, ties)?;
         loop {
             let begun = Instant::now();
             let record = self.record.as_ref().context("find the record")?;
             events::started(self.engine, record);
-            let mut duties = Duties::begin(self.engine, record, network.as_mut().and_then(Network::stay));
+            let watched = server.as_ref().map(Server::watch).transpose().context("watch the file server")?;
+            let stay = network.as_mut().and_then(Network::stay);
+            let mut duties = Duties::begin(self.engine, record, stay, watched);
             monitor.tell_all(&Event::Started);
             let ended = monitor.run(&signals, &mut duties)?;
             let wants_restart = duties.finish();
             let resting = network.take().and_then(Network::rest);
-            let next = self.record_end(ended, begun.elapsed(), wants_restart, &mut restarts);
+            let failure = server.as_mut().and_then(Server::failure);
+            if let Some(server) = server.take() {
+                server.end();
+            }
+            let next = self.record_end(ended, failure, begun.elapsed(), wants_restart, &mut restarts);
             let mut farewell = monitor.part(ended.code);
             let again = match next {
                 Next::End => None,
@@ -69,7 +76,7 @@ impl Supervisor<'_> {
                 farewell.wait();
                 return Ok(());
             };
-            network = up.network;
+            (network, server) = (up.network, up.server);
             monitor = Monitor::new(up.started)?.after(farewell, up.log).spilling_into(up.spill);
         }
     }
@@ -79,6 +86,7 @@ impl Supervisor<'_> {
     fn record_end(
         &mut self,
         ended: Ended,
+        failure: Option<String>,
         uptime: Duration,
         wants_restart: bool,
         restarts: &mut Restarts,
@@ -96,6 +104,9 @@ impl Supervisor<'_> {
             next = restarts.after(now.options.restart, run);
             now.state.pid = 0;
             now.state.exit_code = ended.code;
+            if let Some(failure) = failure {
+                now.state.error = failure;
+            }
             now.state.finished_at = record.state.finished_at;
             if next == Next::End {
                 settle_exited(now)

@@ -123,7 +123,7 @@ impl<'a, W: Write> Packer<'a, W> {
         while let Some(step) = walk.next().with_context(|| format!("pack {}", walk.path().display()))? {
             let Step::Entry(entry) = step else { continue };
             let path = walk.path_of(&entry.name);
-            if skip(&path) {
+            if skip(&path) || self.form == Form::Upper && whiteout::is_reserved(&entry.name) {
                 continue;
             }
             let stat = match rustix::fs::statat(walk.here(), &entry.name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -152,7 +152,7 @@ impl<'a, W: Write> Packer<'a, W> {
         path.push(b'/');
         let xattrs = packed_xattrs(directory);
         self.entry(EntryType::Directory, &path, b"", stat, 0, &xattrs)?;
-        if self.form == Form::Upper && whiteout::is_opaque(directory)? {
+        if self.form == Form::Upper && whiteout::is_opaque_change(directory)? {
             path.extend_from_slice(b".wh..wh..opq");
             self.marker(&path, stat)?;
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rustix::fs::{FileType, Mode, OFlags};
 
+use super::fuse::Device;
 use super::identity::{self, Equipment};
 use super::launch::Joined;
 use super::plan::Plan;
@@ -28,9 +29,10 @@ pub fn run(
     secrets: &Secrets,
     stdio: Option<&Stdio>,
     joined: &Joined,
+    device: Option<Device>,
     equipment: &Equipment<'_>,
 ) -> ! {
-    let error = match prepare(plan, secrets, stdio, joined, equipment.report) {
+    let error = match prepare(plan, secrets, stdio, joined, device, equipment.report) {
         Ok(()) => {
             let mut process = plan.process.clone();
             process.set_variables(&secrets.variables);
@@ -52,6 +54,7 @@ fn prepare(
     secrets: &Secrets,
     stdio: Option<&Stdio>,
     joined: &Joined,
+    device: Option<Device>,
     parent: BorrowedFd<'_>,
 ) -> Result<()> {
     rustix::process::setsid().context("start a session")?;
@@ -67,7 +70,7 @@ fn prepare(
         open_to_all(stdio)?;
     }
     let memory = joined.memory.as_ref().map(|other| shared_memory(other.as_fd())).transpose()?;
-    let assembled = rootfs::assemble(plan, memory.as_ref().map(AsFd::as_fd))?;
+    let assembled = rootfs::assemble(plan, memory.as_ref().map(AsFd::as_fd), device)?;
     secrets::attach(&assembled.root, &secrets.files)?;
     match stdio {
         Some(stdio) => {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::pipe::PipeFlags;
 
 use super::child::{self, Stdio};
+use super::fuse::Device;
 use super::identity::{self, Equipment};
 use super::plan::Plan;
 use super::protocol::FromChild;
@@ -79,8 +80,8 @@ pub struct Started {
 
 impl Launch<'_> {
     /// Clones the first process. The caller is in the container's user namespace, as its root, and has no
-    /// threads.
-    pub fn start(&self) -> Result<Starting> {
+    /// threads. `device` is of the program that serves the root, and is closed here.
+    pub fn start(&self, device: Option<Device>) -> Result<Starting> {
         let starter = guest::program()
             .context("keep the starter in memory")
             .hint(|| "executable memory files are forbidden: sudo sysctl -w vm.memfd_noexec=0")?;
@@ -111,7 +112,7 @@ impl Launch<'_> {
                     dies_with_parent: true,
                 };
                 let stdio = self.passed.or(made.as_ref());
-                child::run(self.plan, self.secrets, stdio, self.joined, &equipment)
+                child::run(self.plan, self.secrets, stdio, self.joined, device, &equipment)
             }
         }
     }

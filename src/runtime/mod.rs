@@ -18,6 +18,7 @@ pub mod caps;
 pub mod child;
 pub mod console;
 pub mod copyup;
+pub mod fuse;
 pub mod guest;
 pub mod identity;
 pub mod join;

@@ -19,6 +19,8 @@ use crate::sys::mount::Attributes;
 pub enum Rootfs {
     /// Layers, lowest first, relative to `base`, with a writable directory on top. Mounted on `target`.
     Overlay { base: PathBuf, lower: Vec<String>, upper: PathBuf, work: PathBuf, target: PathBuf },
+    /// The same, served by fuse-overlayfs(1); all paths but the target are relative to `base`.
+    Fuse { base: PathBuf, lower: Vec<String>, upper: String, work: String, target: PathBuf },
     /// A directory as it is.
     Directory { path: PathBuf },
 }

@@ -1,24 +1,47 @@
-//! Tries whether the kernel's overlay works on a filesystem, by doing there what containers do.
+//! Tries what lays layers over each other on a filesystem, by doing there what containers do.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::mounts::overlay;
+use super::{copyup, fuse};
 use crate::sys::namespace;
 
-/// Mounts layers and removes and replaces what is in them. `directory` is empty; the caller is root of a user
-/// namespace. Leaves this process in a mount namespace of its own, with `directory` as its working directory.
+/// The layer and where changes go, in the directory that is tried.
+const LOWER: &str = "lower";
+const WRITABLE: (&str, &str) = ("upper", "work");
+
+/// Tries the kernel's overlay. `directory` is empty; the caller is root of a user namespace, and is left in a mount
+/// namespace of its own with `directory` as its working directory.
 pub fn overlay_works(directory: &Path) -> Result<()> {
+    prepare(directory)?;
+    let root = overlay(&[LOWER.to_owned()], Some(WRITABLE)).context("mount the layers")?;
+    try_changes(root)
+}
+
+/// Tries fuse-overlayfs(1), in the same way.
+pub fn fuse_works(directory: &Path) -> Result<()> {
+    prepare(directory)?;
+    let (mut server, device) = fuse::serve(directory, &[LOWER.to_owned()], Some(WRITABLE))?;
+    let root = device.mount().context("mount the layers");
+    let tried = root.and_then(try_changes).map_err(|error| server.explain(error));
+    server.end();
+    tried
+}
+
+fn prepare(directory: &Path) -> Result<()> {
     namespace::separate_mounts().context("make a mount namespace")?;
     rustix::process::chdir(directory).with_context(|| format!("enter {}", directory.display()))?;
     let make = |name: &str| rustix::fs::mkdir(name, Mode::RWXU).with_context(|| format!("create {name}"));
-    ["lower", "upper", "work", "lower/directory", "lower/directory/below"].into_iter().try_for_each(make)?;
-    let root = overlay(&["lower".to_owned()], Some(("upper", "work"))).context("mount the layers")?;
-    // An opaque directory in place of one below, and a whiteout.
+    [LOWER, WRITABLE.0, WRITABLE.1, "lower/directory", "lower/directory/below"].into_iter().try_for_each(make)
+}
+
+/// Makes what becomes a whiteout, and a directory that hides the one below.
+fn try_changes(root: OwnedFd) -> Result<()> {
     let remove = |name: &str| rustix::fs::unlinkat(&root, name, AtFlags::REMOVEDIR);
     let replaced = remove("directory/below")
         .and_then(|()| remove("directory"))
@@ -28,7 +51,7 @@ pub fn overlay_works(directory: &Path) -> Result<()> {
     let made = rustix::fs::openat(&root, "directory", flags, Mode::empty())
         .map_err(io::Error::from)
         .context("open a directory over the layers")?;
-    let is_empty = super::copyup::is_empty(made.as_fd()).context("list a directory over the layers")?;
-    anyhow::ensure!(is_empty, "a directory shows what it replaces");
+    let is_empty = copyup::is_empty(made.as_fd()).context("list a directory over the layers")?;
+    ensure!(is_empty, "a directory shows what it replaces");
     Ok(())
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
+use super::fuse::Device;
 use super::mounts::{self, Opened, new_filesystem, overlay, overlay_hint};
 use super::plan::{MountKind, MountPlan, Plan, Rootfs};
 use super::{accounts, identity, ownership, user};
@@ -40,11 +41,12 @@ pub struct Assembled {
     pub terminals: Option<OwnedFd>,
 }
 
-/// Mounts the root and everything in it; `memory` is another container's `/dev/shm`.
-pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled> {
+/// Mounts the root and everything in it; `memory` is another container's `/dev/shm`, and `device` where a root is served
+/// that is not the kernel's own.
+pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>, device: Option<Device>) -> Result<Assembled> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
     let null = mount::copy_path(Path::new("/dev/null"), false).context("open /dev/null of the host")?;
-    let (root, sources) = mount_root(plan)?;
+    let (root, sources) = mount_root(plan, device)?;
     accounts::add(&root, &plan.passwd, &plan.group)?;
     let mut terminals = None;
     let mut given = Vec::new();
@@ -84,9 +86,9 @@ pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>) -> Result<Assembled
 
 /// Mounts the root and what it has of the host: a container's files as it finds them when it is started, for who
 /// reads or changes them while it does not run. Memory filesystems and the kernel's are left out.
-pub fn assemble_files(plan: &Plan) -> Result<Dir> {
+pub fn assemble_files(plan: &Plan, device: Option<Device>) -> Result<Dir> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
-    let (root, sources) = mount_root(plan)?;
+    let (root, sources) = mount_root(plan, device)?;
     for (step, source) in plan.mounts.iter().zip(sources).filter(|(_, source)| source.is_of_the_host()) {
         apply(&root, step, source).with_context(|| format!("mount on {}", step.target))?;
     }
@@ -97,9 +99,9 @@ pub fn assemble_files(plan: &Plan) -> Result<Dir> {
 }
 
 /// Mounts the root alone, without anything in it.
-pub fn assemble_root(plan: &Plan) -> Result<Dir> {
+pub fn assemble_root(plan: &Plan, device: Option<Device>) -> Result<Dir> {
     mount::make_all_slave().context("separate the mounts from the host's")?;
-    Ok(mount_root(plan)?.0)
+    Ok(mount_root(plan, device)?.0)
 }
 
 fn lock_root(root: &Dir) -> Result<()> {
@@ -116,9 +118,9 @@ pub fn enter(assembled: &Assembled, read_only: bool) -> Result<()> {
 }
 
 /// Mounts the root; with it comes what else is mounted from the host, opened but not yet attached.
-fn mount_root(plan: &Plan) -> Result<(Dir, Vec<Opened>)> {
+fn mount_root(plan: &Plan, device: Option<Device>) -> Result<(Dir, Vec<Opened>)> {
     let sources = open_sources(&plan.mounts)?;
-    let source = RootSource::open(&plan.rootfs, plan.becomes_root)?;
+    let source = RootSource::open(&plan.rootfs, plan.becomes_root, device)?;
     if plan.becomes_root {
         identity::become_root()?;
         identity::show_to_the_supervisor()?;
@@ -136,13 +138,14 @@ fn open_sources(steps: &[MountPlan]) -> Result<Vec<Opened>> {
 /// The root filesystem, found but not yet mounted.
 enum RootSource {
     Overlay { lower: Vec<String>, upper: String, work: String, place: OwnedFd, _held: Vec<OwnedFd> },
+    Fuse { device: Device, place: OwnedFd },
     Directory { mount: OwnedFd, place: OwnedFd },
 }
 
 impl RootSource {
     /// Opens what the root is made of. With `by_descriptor` the layers are named by descriptors, which who mounts them
     /// need not have the right to reach by their paths.
-    fn open(rootfs: &Rootfs, by_descriptor: bool) -> Result<Self> {
+    fn open(rootfs: &Rootfs, by_descriptor: bool, device: Option<Device>) -> Result<Self> {
         match rootfs {
             Rootfs::Overlay { base, lower, upper, work, target } => {
                 rustix::process::chdir(base).with_context(|| format!("enter {}", base.display()))?;
@@ -160,6 +163,10 @@ impl RootSource {
                 let (upper, work, place) = (name(upper)?, name(work)?, open_place(target)?);
                 Ok(Self::Overlay { lower, upper, work, place, _held: held })
             }
+            Rootfs::Fuse { target, .. } => {
+                let device = device.context("mount the layers: nobody serves them")?;
+                Ok(Self::Fuse { device, place: open_place(target)? })
+            }
             Rootfs::Directory { path } => {
                 let mount =
                     mount::copy_path(path, true).with_context(|| format!("open {}", path.display()))?;
@@ -175,6 +182,7 @@ impl RootSource {
                 let mount = overlay(&lower, Some((&upper, &work)));
                 (mount.context("mount the layers").hint(overlay_hint)?, place)
             }
+            Self::Fuse { device, place } => (device.mount().context("mount the layers")?, place),
             Self::Directory { mount, place } => (mount, place),
         };
         let private = Attributes { propagation: Attributes::PRIVATE, ..Attributes::default() };

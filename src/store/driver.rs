@@ -22,15 +22,21 @@ pub enum Driver {
     /// The kernel lays a directory for changes over the layers.
     #[default]
     Overlay,
+    /// The program fuse-overlayfs(1) does the same.
+    FuseOverlayfs,
     /// Each container has a copy of all files of its image.
     Vfs,
 }
 
 impl Driver {
-    /// Podman's word for it.
+    /// From the fastest to the one that works everywhere.
+    pub const ALL: [Self; 3] = [Self::Overlay, Self::FuseOverlayfs, Self::Vfs];
+
+    /// Its name, as users give it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Overlay => "overlay",
+            Self::FuseOverlayfs => "fuse-overlayfs",
             Self::Vfs => "vfs",
         }
     }
@@ -51,11 +57,10 @@ impl FromStr for Driver {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let all = [Self::Overlay, Self::Vfs];
-        let found = all.into_iter().find(|driver| driver.as_str() == text);
+        let found = Self::ALL.into_iter().find(|driver| driver.as_str() == text);
         found
             .ok_or_else(|| anyhow!("unknown storage driver: {text:?}"))
-            .hint(|| format!("the drivers are: {}", all.map(Self::as_str).join(", ")))
+            .hint(|| format!("the drivers are: {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn words() {
-        for driver in [Driver::Overlay, Driver::Vfs] {
+        for driver in Driver::ALL {
             assert_eq!(driver.to_string().parse::<Driver>().unwrap(), driver);
         }
         let error = "btrfs".parse::<Driver>().unwrap_err();

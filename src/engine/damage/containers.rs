@@ -53,7 +53,7 @@ fn one(engine: &Engine, record: &Record) -> Vec<Damage> {
         // Where its image is there, a layer that is missing is the image's damage.
         let has_image = layout.blob(manifest).exists();
         let lost = layers.iter().find(|layer| !layout.layer(layer).is_dir());
-        if let Some(layer) = lost.filter(|_| !has_image && record.driver == Driver::Overlay) {
+        if let Some(layer) = lost.filter(|_| !has_image && record.driver != Driver::Vfs) {
             let what = format!("its layer {} is missing, and so is its image", layer.short());
             found.push(Damage::new(&object, what, remove()));
         }
@@ -72,7 +72,7 @@ fn missing(engine: &Engine, record: &Record) -> Vec<(PathBuf, Option<u32>)> {
     let directory = engine.layout().container(&record.id);
     let mut needed = match (&record.source, record.driver) {
         (Source::Rootfs { .. }, _) => Vec::new(),
-        (_, Driver::Overlay) => {
+        (_, Driver::Overlay | Driver::FuseOverlayfs) => {
             vec![(directory.join("upper"), Some(0o755)), (directory.join("work"), Some(0o700))]
         }
         (_, Driver::Vfs) => vec![(vfs::directory(&directory), None)],
@@ -89,7 +89,7 @@ pub fn loss(engine: &Engine, record: &Record) -> Option<anyhow::Error> {
         return Some(Hinted::new(error, hint::CHECK).into());
     }
     match record.driver {
-        Driver::Overlay => create::check_layers(engine, name, layers).err(),
+        Driver::Overlay | Driver::FuseOverlayfs => create::check_layers(engine, name, layers).err(),
         Driver::Vfs => None,
     }
 }
