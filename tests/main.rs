@@ -33,6 +33,7 @@ mod network;
 mod options;
 mod platforms;
 mod policy;
+mod ports;
 mod ps;
 mod pull;
 mod push;

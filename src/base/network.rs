@@ -16,6 +16,10 @@ pub const BRIDGE: &str = "bridge";
 /// The largest that slirp4netns takes (slirp4netns(1)): every packet that need not be divided saves time.
 pub const MTU: u32 = 65520;
 
+/// The option of a network with which, `false`, its containers see all clients of their published ports as the
+/// gateway.
+pub const KEEP_SOURCE: &str = "keep_source";
+
 /// A bridge that containers are attached to: the document `networks/<name>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use anyhow::{Context, Result};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
 use crate::base::hint::HintExt;
-use crate::base::port::Protocol;
+use crate::base::port::{PortMapping, Protocol};
 
 /// A port that is ours.
 #[derive(Debug)]
@@ -27,15 +29,64 @@ impl Bound {
     }
 }
 
+/// Clients that are let wait until somebody has time for them; the kernel allows fewer where `net.core.somaxconn` says
+/// so.
+const BACKLOG: i32 = 4096;
+
+/// Takes the host's port of a mapping: of every address that the host has, if the mapping names none, as docker does.
+///
+/// # Errors
+/// Those of [`bind`].
+pub fn bind_mapping(wanted: &PortMapping) -> Result<Bound> {
+    let (port, protocol) = (wanted.host_port, wanted.protocol);
+    if let Some(ip) = wanted.host_ip {
+        return bind(SocketAddr::new(ip, port), protocol);
+    }
+    let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
+    match bind_both(port, protocol) {
+        // The host has no IPv6.
+        Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => bind(address, protocol),
+        bound => told(bound.map_err(io::Error::from), address, protocol),
+    }
+}
+
+/// Takes a port of all addresses of both kinds with one socket.
+fn bind_both(port: u16, protocol: Protocol) -> rustix::io::Result<Bound> {
+    let kind = match protocol {
+        Protocol::Tcp => SocketType::STREAM,
+        Protocol::Udp => SocketType::DGRAM,
+    };
+    let socket = socket_with(AddressFamily::INET6, kind, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_ipv6_v6only(&socket, false)?;
+    let address = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+    if protocol == Protocol::Udp {
+        rustix::net::bind(&socket, &address)?;
+        return Ok(Bound::Udp(socket.into()));
+    }
+    // Connections that have just been closed are in nobody's way.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(Bound::Tcp(socket.into()))
+}
+
 /// Takes a port; 0 picks a free one.
 ///
 /// # Errors
 /// Docker's words for a port that is in use, with a hint for one that needs privilege.
 pub fn bind(address: SocketAddr, protocol: Protocol) -> Result<Bound> {
     let bound = match protocol {
-        Protocol::Tcp => TcpListener::bind(address).map(Bound::Tcp),
+        Protocol::Tcp => TcpListener::bind(address).and_then(|listener| {
+            rustix::net::listen(&listener, BACKLOG)?;
+            Ok(Bound::Tcp(listener))
+        }),
         Protocol::Udp => UdpSocket::bind(address).map(Bound::Udp),
     };
+    told(bound, address, protocol)
+}
+
+/// What became of taking a port, in docker's words.
+fn told(bound: io::Result<Bound>, address: SocketAddr, protocol: Protocol) -> Result<Bound> {
     match bound {
         Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
             Err(Refusal { address, protocol, source }).hint(|| privilege_hint(address.port()))

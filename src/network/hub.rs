@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::leases::Leases;
-use super::ports::{Published, Relays};
+use super::ports::Published;
 use super::protocol::Wanted;
+use super::relay::{Relay, Return, Target};
 use super::uplink;
 use super::warden::{Building, Warden};
 use crate::base::id;
@@ -30,7 +31,6 @@ const LEAVE: Duration = Duration::from_secs(2);
 pub struct Hub {
     /// Where a network's files are kept while it is there.
     directory: PathBuf,
-    relays: Relays,
     linger: Duration,
     state: Mutex<State>,
 }
@@ -48,6 +48,8 @@ struct Lan {
     network: Network,
     leases: Leases,
     warden: Warden,
+    /// Once a port is published.
+    relay: Option<Relay>,
     /// Since when nobody is on it.
     idle_since: Option<Instant>,
 }
@@ -58,6 +60,8 @@ struct Stay {
     hostname: String,
     endpoints: Vec<Endpoint>,
     ports: Vec<Published>,
+    /// How answers to clients find their way.
+    answers: Option<Return>,
     /// The container's network namespace, once it is there.
     namespace: Option<Arc<OwnedFd>>,
 }
@@ -65,7 +69,7 @@ struct Stay {
 impl Hub {
     pub fn new(directory: PathBuf) -> Self {
         let linger = env::seconds(env::CORACLE_NETWORK_LINGER).unwrap_or(LINGER);
-        Self { directory, relays: Relays::default(), linger, state: Mutex::default() }
+        Self { directory, linger, state: Mutex::default() }
     }
 
     /// Leases an address of each network and binds the ports; networks that are not there are begun.
@@ -97,6 +101,7 @@ impl Hub {
             hostname: String::new(),
             endpoints: endpoints.clone(),
             ports,
+            answers: None,
             namespace: None,
         };
         state.stays.insert(container.to_owned(), stay);
@@ -178,6 +183,13 @@ impl Hub {
 
     /// A container has left: its addresses and ports are free again.
     pub fn leave(&self, container: &str) {
+        let opened = {
+            let mut state = self.state();
+            let Some(stay) = state.stays.get_mut(container) else { return };
+            (std::mem::take(&mut stay.ports), stay.answers.take())
+        };
+        // While the container is still here: who has its ports or its address next finds them free.
+        drop(opened);
         let Some(stay) = self.state().stays.remove(container) else { return };
         if stay.namespace.is_some() {
             stay.endpoints.iter().for_each(|endpoint| self.unplug(endpoint));
@@ -216,6 +228,7 @@ impl Hub {
             network: network.clone(),
             leases: Leases::new(network.clone()),
             warden: Warden::start(network.clone(), self.directory.join(&network.id[..12])),
+            relay: None,
             idle_since: Some(Instant::now()),
         });
         let attachment = &wanted.attachment;
@@ -271,23 +284,30 @@ impl Hub {
 
     /// Relays what comes to the container's ports to its address on the network that is its way out.
     fn open_ports(&self, container: &str) -> Result<()> {
-        let (target, network) = {
+        let (endpoint, mappings) = {
             let state = self.state();
             let stay = state.stays.get(container).context("the container has left")?;
-            if stay.ports.is_empty() {
+            if stay.ports.is_empty() || stay.answers.is_some() {
                 return Ok(());
             }
             let endpoint = default_of(&stay.endpoints).or(stay.endpoints.first());
             let endpoint = endpoint.context("publish ports: the container is on no network")?;
-            (endpoint.ip, endpoint.network_id.clone())
+            let mappings: Vec<_> = stay.ports.iter().map(|port| port.mapping().clone()).collect();
+            (endpoint.clone(), mappings)
         };
-        let segment = self.warden(&network)?.segment()?;
+        let segment = self.warden(&endpoint.network_id)?.segment()?;
         let mut state = self.state();
-        let stay = state.stays.get_mut(container).context("the container has left")?;
-        for port in &mut stay.ports {
-            port.serve(&self.relays, &segment, target)?;
-        }
-        Ok(())
+        let State { lans, stays } = &mut *state;
+        let lan = lans.get_mut(&endpoint.network_id).context("the network is not there any more")?;
+        let stay = stays.get_mut(container).context("the container has left")?;
+        let target = Arc::new(Target::new(&endpoint, &lan.network));
+        let relay = match &mut lan.relay {
+            Some(relay) => relay,
+            none => none.insert(Relay::start(&segment)?),
+        };
+        let answers = Return::open(&segment, &target, &mappings);
+        stay.answers = Some(answers.context("route the answers of published ports")?);
+        stay.ports.iter_mut().try_for_each(|port| port.serve(relay, &target))
     }
 
     fn warden(&self, network: &str) -> Result<Arc<Building>> {

@@ -6,8 +6,7 @@
 //! ```text
 //! helper, in the user namespace and on the host's network
 //!  ├ main               accepts connections ([`protocol`]); one thread for each, which is a container's stay
-//!  ├ relays             published ports ([`ports`])
-//!  └ for each network   a warden, which keeps its slirp4netns alive, and
+//!  └ for each network   a warden, which keeps its slirp4netns alive; a [`relay`] for its published ports ([`ports`]); and
 //!       a segment       a thread in the network's own network namespace, which does there what it is told
 //!         coracle0 172.17.0.1/16 ─ veth ─ container 172.17.0.2
 //!                                ─ veth ─ container 172.17.0.3
@@ -25,6 +24,7 @@ pub mod leases;
 mod netlink;
 mod ports;
 pub mod protocol;
+mod relay;
 mod segment;
 pub mod slirp;
 pub mod subnets;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{
@@ -17,8 +18,11 @@ use netlink_packet_route::neighbour::{
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
+use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use rustix::net::{RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use crate::base::port::Protocol;
 
 /// More than any answer to these requests.
 const ANSWER_LIMIT: usize = 32 << 10;
@@ -37,6 +41,18 @@ pub struct End<'a> {
     pub namespace: Option<BorrowedFd<'a>>,
     /// The bridge, by number, of which it is an open port from the start.
     pub bridge: Option<u32>,
+}
+
+/// Has packets of some ports routed by a table of their own (ip-rule(8)).
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// By which they come.
+    pub interface: &'static str,
+    pub from: IpAddr,
+    pub protocol: Protocol,
+    /// From which they were sent.
+    pub ports: RangeInclusive<u16>,
+    pub table: u8,
 }
 
 impl Netlink {
@@ -139,6 +155,34 @@ impl Netlink {
         self.request(RouteNetlinkMessage::DelNeighbour(proxy(index, address)), NLM_F_ACK).map(drop)
     }
 
+    /// Makes a table by which everything of the kind of `like` is for this host itself, if it is not there yet.
+    pub fn add_local_table(&self, like: IpAddr, table: u8) -> io::Result<()> {
+        let mut route = RouteMessage::default();
+        route.header = RouteHeader {
+            address_family: family(like),
+            table,
+            protocol: RouteProtocol::Static,
+            scope: RouteScope::Host,
+            kind: RouteType::Local,
+            ..RouteHeader::default()
+        };
+        route.attributes = vec![RouteAttribute::Oif(self.index("lo")?)];
+        match self.create(RouteNetlinkMessage::NewRoute(route)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
+    }
+
+    /// Adds a rule before those that are there.
+    pub fn add_rule(&self, rule: &Rule) -> io::Result<()> {
+        self.create(RouteNetlinkMessage::NewRule(rule.message()))
+    }
+
+    /// Takes a rule away.
+    pub fn delete_rule(&self, rule: &Rule) -> io::Result<()> {
+        self.request(RouteNetlinkMessage::DelRule(rule.message()), NLM_F_ACK).map(drop)
+    }
+
     fn create(&self, message: RouteNetlinkMessage) -> io::Result<()> {
         self.request(message, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).map(drop)
     }
@@ -162,6 +206,29 @@ impl Netlink {
             NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
             _ => Ok(None),
         }
+    }
+}
+
+impl Rule {
+    fn message(&self) -> RuleMessage {
+        let mut rule = RuleMessage::default();
+        rule.header.family = family(self.from);
+        rule.header.src_len = if self.from.is_ipv4() { 32 } else { 128 };
+        rule.header.table = self.table;
+        rule.header.action = RuleAction::ToTable;
+        rule.attributes = vec![
+            RuleAttribute::Iifname(self.interface.to_owned()),
+            RuleAttribute::Source(self.from),
+            RuleAttribute::IpProtocol(match self.protocol {
+                Protocol::Tcp => IpProtocol::Tcp,
+                Protocol::Udp => IpProtocol::Udp,
+            }),
+            RuleAttribute::SourcePortRange(RulePortRange {
+                start: *self.ports.start(),
+                end: *self.ports.end(),
+            }),
+        ];
+        rule
     }
 }
 

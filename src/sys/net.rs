@@ -1,7 +1,7 @@
-//! Network interfaces, as far as a container without a stack of its own needs them.
+//! Network interfaces, as far as a container without a stack of its own needs them, and options of sockets.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -17,5 +17,19 @@ pub fn loopback_up() -> io::Result<()> {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads an ifreq, which outlives the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Lets a socket be bound to an address that is not the host's (`IP_TRANSPARENT` of ip(7)). The caller has CAP_NET_RAW
+/// or CAP_NET_ADMIN in the user namespace that owns the socket's network namespace.
+pub fn set_transparent(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
+    let (level, option) = match is_ipv6 {
+        false => (libc::SOL_IP, libc::IP_TRANSPARENT),
+        true => (libc::SOL_IPV6, libc::IPV6_TRANSPARENT),
+    };
+    let on: libc::c_int = 1;
+    let size = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: setsockopt(2) reads `size` bytes, which are those of the integer that outlives the call.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

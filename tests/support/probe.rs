@@ -8,12 +8,17 @@
 //! probe write PATH            opens PATH for writing: ok or the error
 //! probe swap A B SECONDS      exchanges two names as fast as it can
 //! probe hunt SECONDS          tries to write to the executable of every process that appears
+//! probe peers PORT            tells connections and datagrams the address that they come from, and sends back
+//!                             what connections send
+//! probe ask tcp|udp ADDRESS   what is told there: kept, if it is the address of this side, or the other one
 //! ```
 
 use std::env;
 use std::ffi::{CString, c_char, c_int, c_long, c_uint};
 use std::fs;
-use std::io::Error;
+use std::io::{BufRead, BufReader, Error, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
 use std::time::{Duration, Instant};
 
 unsafe extern "C" {
@@ -188,6 +193,59 @@ fn hunt(seconds: u64) {
     }
 }
 
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn peers(port: u16) {
+    let everywhere = (Ipv6Addr::UNSPECIFIED, port);
+    let listener = TcpListener::bind(everywhere).expect("a port");
+    let socket = UdpSocket::bind(everywhere).expect("a port");
+    thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        while let Ok((_, peer)) = socket.recv_from(&mut buffer) {
+            let _ = socket.send_to(canonical(peer).to_string().as_bytes(), peer);
+        }
+    });
+    for stream in listener.incoming().flatten() {
+        thread::Builder::new()
+            .stack_size(64 << 10)
+            .spawn(move || {
+                let peer = stream.peer_addr()?;
+                writeln!(&stream, "{}", canonical(peer))?;
+                std::io::copy(&mut &stream, &mut &stream)
+            })
+            .expect("a thread");
+    }
+}
+
+fn ask(is_udp: bool, address: &str) {
+    let time = Some(Duration::from_secs(10));
+    let mut told = String::new();
+    let own = if is_udp {
+        let any = if address.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+        let socket = UdpSocket::bind(any).expect("a socket");
+        socket.connect(address).expect("a route");
+        socket.set_read_timeout(time).expect("a limit");
+        socket.send(b"?").expect("sent");
+        let mut buffer = [0; 1500];
+        let size = socket.recv(&mut buffer).expect("an answer");
+        told.push_str(std::str::from_utf8(&buffer[..size]).expect("text"));
+        socket.local_addr()
+    } else {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(time).expect("a limit");
+        BufReader::new(&stream).read_line(&mut told).expect("an answer");
+        stream.local_addr()
+    };
+    let told: SocketAddr = told.trim_end().parse().expect("an address");
+    let ip: IpAddr = told.ip();
+    match own.expect("an address") == told {
+        true => println!("kept"),
+        false => println!("{ip}"),
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -199,8 +257,12 @@ fn main() {
         ["write", file] => try_write(file),
         ["swap", a, b, time] => swap(a, b, seconds(time)),
         ["hunt", time] => hunt(seconds(time)),
+        ["peers", port] => peers(port.parse().expect("a port")),
+        ["ask", protocol, address] => ask(protocol == "udp", address),
         _ => {
-            eprintln!("usage: probe fds|calls|tiocsti|write PATH|swap A B SECONDS|hunt SECONDS");
+            eprintln!(
+                "usage: probe fds|calls|tiocsti|write PATH|swap A B SECONDS|hunt SECONDS|peers PORT|ask tcp|udp ADDRESS"
+            );
             std::process::exit(2);
         }
     }
