@@ -474,6 +474,27 @@ fn without_subordinate_ids() {
     let id = sandbox.run("images -q").success().line();
     inside(&format!("run --rm {id} cat /owned")).success().stdout("x");
     inside(&format!("run --rm -u 1000 {id} true")).code(125).stderr_has("hint:").one_clear_line();
+
+    // By another number, too, there is nobody else; the layers are those that are there.
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    for (mode, uid, gid) in [("keep-id", uid, gid), ("keep-id:uid=7,gid=8", 7, 8)] {
+        for driver in ["overlay", "vfs"] {
+            let run = format!("--storage-driver {driver} run --rm --network none --userns {mode} {id}");
+            let output = inside(&format!("{run} stat -c %u:%g /owned /tmp /etc/hosts"));
+            let owner = format!("{uid}:{gid}\n");
+            output.success().stdout(&owner.repeat(3)).stderr_lacks("Preparing");
+            inside(&format!("{run} id -u")).success().stdout(&format!("{uid}\n"));
+            inside(&format!("{run} touch /owned /tmp/made")).success();
+        }
+    }
+    inside(&format!("run --rm --userns keep-id -u 0 {id} true"))
+        .code(125)
+        .stderr_has("hint:")
+        .one_clear_line();
+    for mode in ["nomap", "auto"] {
+        let refused = inside(&format!("run --rm --userns {mode} {id} true"));
+        refused.code(125).stderr_has("no subordinate ids").one_clear_line();
+    }
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod logs;
 mod manifests;
 mod network;
 mod options;
+mod owners;
 mod platforms;
 mod policy;
 mod ports;

@@ -5,20 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
-use crate::skip;
-use crate::support::{Entry, Image, Sandbox, has_subordinate_ids, is_root};
-
-/// Whether this user is somebody else than root and has ids to give away; says so if not.
-macro_rules! needs_a_user_with_ids {
-    () => {
-        if is_root() {
-            skip!("root has no other id to keep");
-        }
-        if !has_subordinate_ids() {
-            skip!("no subordinate ids for this user");
-        }
-    };
-}
+use crate::needs_a_user_with_ids;
+use crate::support::{Entry, Image, Sandbox};
 
 fn uid() -> u32 {
     rustix::process::getuid().as_raw()

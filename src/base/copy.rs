@@ -23,6 +23,8 @@ use crate::sys::path::Dir;
 /// How to copy.
 #[derive(Clone, Debug)]
 pub struct CopyOptions {
+    /// The user and the group that own what is copied.
+    pub owner: (u32, u32),
     /// Give everything the owner that it had. An owner that this user namespace does not have becomes its root.
     pub keep_owner: bool,
     /// Keep setuid and setgid of files. Without their owner they would lend out somebody else's rights.
@@ -400,12 +402,12 @@ impl Copier {
     fn own(&self, stat: &Stat, chown: impl Fn(Option<Uid>, Option<Gid>) -> Result<(), Errno>) -> Result<()> {
         let (uid, gid) = match self.options.keep_owner {
             true => (stat.st_uid, stat.st_gid),
-            false => (0, 0),
+            false => self.options.owner,
         };
         // The kernel shows what the namespace does not have as the overflow id (user_namespaces(7)), which a
         // namespace may have after all.
         match chown(Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) {
-            Err(Errno::INVAL | Errno::PERM) => Ok(()),
+            Err(Errno::INVAL | Errno::PERM | Errno::OVERFLOW) => Ok(()),
             result => result.context("set its owner"),
         }
     }

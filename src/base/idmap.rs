@@ -52,6 +52,11 @@ impl IdMap {
         self.0.iter().all(|range| range.inside == range.outside)
     }
 
+    /// Whether the user, or its group, is all that exists inside.
+    fn is_the_user_alone(&self) -> bool {
+        matches!(self.0[..], [IdRange { outside: 0, count: 1, .. }])
+    }
+
     /// The ids inside as people write them: `0-999,1500`.
     pub fn shown(&self) -> String {
         let mut ranges: Vec<_> = self.0.iter().map(|range| (range.inside, range.count)).collect();
@@ -114,6 +119,16 @@ impl IdMaps {
     /// Whether files keep the owners that a plain layer gives them.
     pub fn is_identity(&self) -> bool {
         self.uids.is_identity() && self.gids.is_identity()
+    }
+
+    /// The user and the group outside that are root inside, if there is one.
+    pub fn root(&self) -> Option<(u32, u32)> {
+        Some((self.uids.outside(0)?, self.gids.outside(0)?))
+    }
+
+    /// Whether nobody exists inside but the user, by whatever number.
+    pub fn is_the_user_alone(&self) -> bool {
+        self.uids.is_the_user_alone() && self.gids.is_the_user_alone()
     }
 
     /// What a layer under these maps is called: the first 16 digits of a digest of both.

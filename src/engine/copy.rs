@@ -21,6 +21,7 @@ use super::filesystem::Filesystem;
 use super::{Engine, events, namespace};
 use crate::base::copy::{Copied, Copier, CopyOptions};
 use crate::base::exit::{self, ReaderGone};
+use crate::base::idmap::IdMaps;
 use crate::layer::compress;
 use crate::layer::pack;
 use crate::layer::unpack::{Form, UnpackOptions, unpack};
@@ -52,26 +53,38 @@ pub struct Wishes {
 /// Copies from one end to the other.
 pub fn copy(engine: &Engine, from: &End, to: &End, wishes: Wishes) -> Result<Copied> {
     let ids = [id_of(engine, from)?, id_of(engine, to)?];
-    let mut opened = open_all(engine, &ids)?;
+    let opened = open_all(engine, &ids)?;
     let [from_id, to_id] = &ids;
-    // Made for the files of the destination if it is a container, since the copies become its own.
-    let key = to_id.as_ref().or(from_id.as_ref()).context("must specify at least one container source")?;
-    let namespace = opened.iter().find(|(id, _)| id == key).map(|(_, found)| found.namespace(engine));
-    let namespace = namespace.context("find the container's files")??;
+    let find = |id: &Option<String>| opened.iter().find(|(known, _)| Some(known) == id.as_ref());
+    let (source, destination) = (find(from_id).map(|(_, found)| found), find(to_id).map(|(_, found)| found));
+    let first = destination.or(source).context("must specify at least one container source")?;
+    let to_maps = maps_of(engine, to_id)?;
+    // Ids that a container has for itself need not exist in another; in the user's namespace all do.
+    let is_strange = to_maps.is_some() || maps_of(engine, from_id)?.is_some();
+    let namespace = if is_strange { namespace::open(engine)?.finish()? } else { first.namespace(engine)? };
+    let open_strange = |found: Option<&Filesystem>| {
+        let opened = found.filter(|_| is_strange).map(|found| found.open_from_outside(engine));
+        opened.transpose().context("open the container's files")
+    };
+    let strange_to = open_strange(destination)?;
+    let strange_from = open_strange(source.filter(|_| from_id != to_id))?;
+    // New files become the destination's own.
+    let owner = to_maps.as_ref().and_then(IdMaps::root).unwrap_or_default();
     let copied = namespace::run_inside(&namespace, || {
-        let mut roots = Vec::new();
-        for (id, found) in opened.drain(..) {
-            roots.push((id, found.open().context("open the container's files")?, found));
-        }
-        let side = |end: &End, id: &Option<String>| -> Result<Side> {
-            let root = match roots.iter().find(|(known, ..)| Some(known) == id.as_ref()) {
-                Some((_, root, _)) => root.try_clone()?,
-                None => Dir::open(Path::new("/"))?,
-            };
-            Ok(Side { root, end: end.clone() })
+        let open = |found: Option<&Filesystem>, strange: &Option<(Dir, _)>| match (strange, found) {
+            (Some((root, _)), _) => Ok(root.try_clone()?),
+            (None, Some(found)) => found.open().context("open the container's files"),
+            (None, None) => Ok(Dir::open(Path::new("/"))?),
         };
+        let to_root = open(destination, &strange_to)?;
+        let from_root = if from_id == to_id { to_root.try_clone()? } else { open(source, &strange_from)? };
+        if owner != (0, 0) {
+            namespace::become_user(owner)?;
+        }
         clear_umask().context("clear the file mode mask")?;
-        between(&side(from, from_id)?, &side(to, to_id)?, wishes)
+        let (from, to) =
+            (Side { root: from_root, end: from.clone() }, Side { root: to_root, end: to.clone() });
+        between(&from, &to, owner, wishes)
     })?;
     tell(engine, from_id.as_deref(), "archive-path");
     tell(engine, to_id.as_deref(), "extract-to-dir");
@@ -148,6 +161,11 @@ fn id_of(engine: &Engine, end: &End) -> Result<Option<String>> {
     }
 }
 
+/// The ids of a container, as its record has them; the host has those of the user's namespace.
+fn maps_of(engine: &Engine, id: &Option<String>) -> Result<Option<IdMaps>> {
+    id.as_ref().map_or(Ok(None), |id| Ok(engine.containers().load(id)?.maps))
+}
+
 /// Opens each container once, in the order of their ids: two copies in opposite directions must not wait for each
 /// other.
 fn open_all(engine: &Engine, ids: &[Option<String>]) -> Result<Vec<(String, Filesystem)>> {
@@ -187,7 +205,7 @@ enum Target {
     As { parent: Dir, name: OsString, exists: bool },
 }
 
-fn between(from: &Side, to: &Side, wishes: Wishes) -> Result<Copied> {
+fn between(from: &Side, to: &Side, owner: (u32, u32), wishes: Wishes) -> Result<Copied> {
     let found = from.find(wishes.follow)?;
     let target = to.target()?;
     let is_directory = matches!(found.source, Source::Directory(_));
@@ -204,6 +222,7 @@ fn between(from: &Side, to: &Side, wishes: Wishes) -> Result<Copied> {
     };
     to.refuse_read_only(&parent)?;
     let mut copier = Copier::new(CopyOptions {
+        owner,
         keep_owner: wishes.archive,
         keep_special: wishes.archive || matches!(to.end, End::Container { .. }),
         overwrite: wishes.overwrite,

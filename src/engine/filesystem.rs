@@ -19,7 +19,7 @@ use crate::base::walk::file_id;
 use crate::runtime::fuse::{self, Server};
 use crate::runtime::plan::{Plan, Rootfs};
 use crate::runtime::rootfs::{assemble_files, assemble_root};
-use crate::runtime::userns::UserNamespace;
+use crate::runtime::userns::{self, Holder, UserNamespace};
 use crate::store::containers::{Record, Source};
 use crate::sys::path::Dir;
 use crate::sys::{mount, namespace as own, process};
@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(5);
 /// A container's files, found and kept from changing hands; to be opened in its user namespace.
 pub enum Filesystem {
     /// The root of its first process, and the user namespace it is in.
-    Running { root: Dir, namespace: UserNamespace, mounts: OwnedFd },
+    Running { root: Dir, namespace: UserNamespace, mounts: OwnedFd, becomes_root: bool },
     /// What is to be mounted.
     Stopped { record: Box<Record>, plan: Box<Plan>, _lock: Option<FileLock> },
 }
@@ -110,6 +110,7 @@ impl Filesystem {
             };
             let spec = read_spec(engine, id)?;
             let plan = Plan::new(&spec, rootfs(engine, &record))?;
+            let plan = Plan { becomes_root: namespace::becomes_root(&record), ..plan };
             return Ok(Self::Stopped { record: Box::new(record), plan: Box::new(plan), _lock: lock });
         }
     }
@@ -120,7 +121,7 @@ impl Filesystem {
         let namespace = UserNamespace::beneath(&directory).ok()?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let mounts = rustix::fs::openat(&directory, "ns/mnt", flags, Mode::empty()).ok()?;
-        Some(Self::Running { root, namespace, mounts })
+        Some(Self::Running { root, namespace, mounts, becomes_root: namespace::becomes_root(record) })
     }
 
     /// The user namespace to open it in.
@@ -131,16 +132,38 @@ impl Filesystem {
         }
     }
 
-    /// The root directory. Mounts what is not mounted, for this process alone.
+    /// The root directory. Mounts what is not mounted, for this process alone, which becomes root of the container's
+    /// namespace: the user need not exist there, and who does not exist makes no files.
     pub fn open(&self) -> Result<Dir> {
         match self {
-            Self::Running { root, .. } => root.open_dir("").context("open the root directory"),
+            Self::Running { root, becomes_root, .. } => {
+                if *becomes_root {
+                    namespace::become_user((0, 0))?;
+                }
+                root.open_dir("").context("open the root directory")
+            }
             Self::Stopped { plan, .. } => {
                 own::separate_mounts().context("make a mount namespace")?;
                 let (server, device) = fuse::start(&plan.rootfs)?.unzip();
-                finish(assemble_files(plan, device), server)
+                let root = finish(assemble_files(plan, device), server)?;
+                namespace::follow_command()?;
+                Ok(root)
             }
         }
+    }
+
+    /// The root directory for who does not work in the container's user namespace; the holder keeps mounted what is in
+    /// it.
+    pub fn open_from_outside(&self, engine: &Engine) -> Result<(Dir, Option<Holder>)> {
+        if let Self::Running { root, .. } = self {
+            return Ok((root.try_clone().context("duplicate a descriptor")?, None));
+        }
+        let namespace = self.namespace(engine)?;
+        let (root, holder) = userns::fetch(|| {
+            namespace.enter()?;
+            Ok(self.open()?.into())
+        })?;
+        Ok((Dir::from_fd(root), Some(holder)))
     }
 
     /// The root directory as it is beneath everything that is mounted in it. Leaves this process in the container's
@@ -155,7 +178,9 @@ impl Filesystem {
             Self::Stopped { plan, .. } => {
                 own::separate_mounts().context("make a mount namespace")?;
                 let (server, device) = fuse::start(&plan.rootfs)?.unzip();
-                Ok(finish(assemble_root(plan, device), server)?.open_dir("")?)
+                let root = finish(assemble_root(plan, device), server)?.open_dir("")?;
+                namespace::follow_command()?;
+                Ok(root)
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::runtime::userns::{self, Offered, Pending, UserMaps, UserNamespace};
 use crate::store::containers::Record;
 use crate::store::options::MountKind;
 use crate::sys::clone::{self, Forked, Namespaces};
+use crate::sys::exec;
 use crate::sys::signal::Signals;
 
 /// A user namespace that is being made, while the caller does something else.
@@ -69,8 +70,13 @@ pub fn open_for(engine: &Engine, record: &Record) -> Result<UserNamespace> {
 
 /// Whether the first process of a container is not root of its namespace when it is cloned, but can become so.
 pub fn becomes_root(record: &Record) -> bool {
-    let has_root = |maps: &IdMaps| maps.uids.outside(0).is_some() && maps.gids.outside(0).is_some();
-    record.maps.as_ref().is_some_and(has_root)
+    record.maps.as_ref().and_then(IdMaps::root).is_some()
+}
+
+/// Becomes another user of the namespace that this process has entered, with all capabilities there.
+pub fn become_user((uid, gid): (u32, u32)) -> Result<()> {
+    exec::become_user_with_capabilities(uid, gid).context("become the owner of the container's files")?;
+    follow_command()
 }
 
 /// Lets a root to whom the user does not exist fill the container's volumes: nobody else gets to their directory, whose
@@ -95,7 +101,7 @@ fn open_volumes(engine: &Engine, record: &Record, (uid, gid): (u32, u32)) -> Res
 /// user's namespace.
 pub fn hand_over(engine: &Engine, record: &Record) -> Result<()> {
     let Some(maps) = &record.maps else { return Ok(()) };
-    let (Some(uid), Some(gid)) = (maps.uids.outside(0), maps.gids.outside(0)) else { return Ok(()) };
+    let Some((uid, gid)) = maps.root() else { return Ok(()) };
     if maps.uids.0.iter().all(|range| range.outside > 0) {
         open_volumes(engine, record, (uid, gid))?;
     }
@@ -189,6 +195,11 @@ fn hear(answers: OwnedFd) -> Result<Vec<u8>> {
 /// credentials forgets the wish, so it comes last.
 fn enter(namespace: &UserNamespace) -> Result<()> {
     namespace.enter()?;
+    follow_command()
+}
+
+/// A change of user makes the kernel forget this.
+pub fn follow_command() -> Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .context("follow the command")
 }

@@ -31,9 +31,15 @@ pub fn layer_names(record: &Record) -> Vec<String> {
     }
 }
 
-/// What the layers for these maps are called, if they are others than the plain ones.
+/// What the layers for these maps are called, if they are others than the plain ones. Who has no other ids owns all files
+/// of the plain ones.
 fn map_of(maps: Option<&IdMaps>) -> Option<String> {
-    maps.filter(|maps| !maps.is_identity()).map(IdMaps::fingerprint)
+    wanted(maps).map(IdMaps::fingerprint)
+}
+
+/// The ids that files of images have to be copied for.
+pub fn wanted(maps: Option<&IdMaps>) -> Option<&IdMaps> {
+    maps.filter(|maps| !maps.is_identity() && !maps.is_the_user_alone())
 }
 
 /// Makes what a container that is on record needs of this. One with files of its own needs none.

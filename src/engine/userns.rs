@@ -66,7 +66,14 @@ pub fn settle(
                 options.userns.raw
             )
         }
-        _ => Ok(wanted.filter(|maps| *maps != identity_of(&user.maps))),
+        _ => {
+            let wanted = wanted.filter(|maps| *maps != identity_of(&user.maps));
+            let is_alone = wanted.as_ref().is_some_and(IdMaps::is_the_user_alone);
+            if is_alone && !user.is_single() && options.rootfs.is_none() {
+                bail!("map your own id alone: files of images belong to others too, who would not exist");
+            }
+            Ok(wanted)
+        }
     }
 }
 

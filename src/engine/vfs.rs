@@ -42,7 +42,7 @@ pub fn copy(
         let jobs = vec![Job { from: Stack::new(from), form: Form::Files, to, links }];
         let flusher =
             (durability == Durability::Synced).then(|| Flusher::start(engine.layout())).transpose()?;
-        shift::watched(engine, total, |done| copier::shift(jobs, maps, done))?;
+        shift::watched(engine, total, |done| copier::shift(jobs, shift::wanted(maps), done))?;
         flusher.map_or(Ok(()), Flusher::finish)
     };
     let namespace = namespace::open(engine)?.finish()?;

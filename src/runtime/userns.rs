@@ -174,7 +174,15 @@ pub struct UserNamespace {
     fd: OwnedFd,
     /// The child that it was made with, which is let go with this; waiting for it sooner would cost a start
     /// more than it costs to keep.
-    _holder: Option<(Child, OwnedFd)>,
+    _holder: Option<Holder>,
+}
+
+/// A child that only keeps what it has made, and a descriptor that it waits at: it ends when this is dropped, and also
+/// when this process is killed.
+#[derive(Debug)]
+pub struct Holder {
+    _child: Child,
+    _leash: OwnedFd,
 }
 
 impl UserNamespace {
@@ -313,7 +321,8 @@ impl Pending {
             }
         }
         let made = UserNamespace::of_process(self.holder.pid()).context("open the new user namespace")?;
-        Ok(UserNamespace { _holder: Some((self.holder, self.leash)), ..made })
+        let holder = Holder { _child: self.holder, _leash: self.leash };
+        Ok(UserNamespace { _holder: Some(holder), ..made })
     }
 }
 
@@ -324,26 +333,38 @@ pub fn nest(
     maps: &IdMaps,
     prepare: impl FnOnce() -> Result<()>,
 ) -> Result<UserNamespace> {
+    let make = || {
+        outer.enter()?;
+        prepare()?;
+        Ok(write_nested(maps)?.fd)
+    };
+    let (fd, _holder) = fetch(make).context("make the container's user namespace")?;
+    Ok(UserNamespace { fd, _holder: None })
+}
+
+/// Takes the descriptor that `work` opens in a child, whatever namespaces it enters there. What the child has mounted
+/// is there until the holder is dropped.
+pub fn fetch(work: impl FnOnce() -> Result<OwnedFd>) -> Result<(OwnedFd, Holder)> {
     let (ours, theirs) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork")? {
-        Forked::Parent(_child) => {
+        Forked::Parent(child) => {
             drop(theirs);
             let mut buffer = vec![0; 16 << 10];
-            match socket::receive_with_fd(ours.as_fd(), &mut buffer).context("hear of the user namespace")? {
-                (_, Some(fd)) => Ok(UserNamespace { fd, _holder: None }),
+            match socket::receive_with_fd(ours.as_fd(), &mut buffer).context("hear from the child")? {
+                (_, Some(fd)) => Ok((fd, Holder { _child: child, _leash: ours })),
                 (size, None) => match FromChild::decode(&buffer[..size]) {
                     FromChild::Failed(failure) => Err(failure.into_error()),
-                    _ => bail!("make the container's user namespace: the process that makes it died"),
+                    _ => bail!("the child died"),
                 },
             }
         }
         Forked::Child => {
             drop(ours);
-            let made = outer.enter().and_then(|()| prepare()).and_then(|()| write_nested(maps));
-            let sent = match &made {
+            let sent = match work() {
                 Ok(fd) => socket::send_with_fd(theirs.as_fd(), &[io::IoSlice::new(b"N")], Some(fd.as_fd())),
-                Err(error) => protocol::send_failure(theirs.as_fd(), error),
+                Err(error) => protocol::send_failure(theirs.as_fd(), &error),
             };
+            let _ = socket::receive(theirs.as_fd(), &mut [0]);
             clone::exit_now(i32::from(sent.is_err()))
         }
     }

@@ -20,6 +20,14 @@ pub fn become_user(uid: u32, gid: u32, groups: Option<&[u32]>) -> io::Result<()>
     Ok(())
 }
 
+/// Becomes another user and group, for good, and keeps the capabilities that this process has.
+pub fn become_user_with_capabilities(uid: u32, gid: u32) -> io::Result<()> {
+    let sets = rustix::thread::capabilities(None)?;
+    rustix::thread::set_keep_capabilities(true)?;
+    become_user(uid, gid, None)?;
+    Ok(rustix::thread::set_capabilities(None, sets)?)
+}
+
 /// Takes from the bounding set every capability the kernel knows that is not in `keep`.
 pub fn bound_capabilities(keep: u64) -> io::Result<()> {
     for number in 0..64 {

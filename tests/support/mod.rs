@@ -36,6 +36,19 @@ macro_rules! skip {
     }};
 }
 
+/// Whether this user is somebody else than root and has ids to give away; says so if not.
+#[macro_export]
+macro_rules! needs_a_user_with_ids {
+    () => {
+        if $crate::support::is_root() {
+            $crate::skip!("root has no other id to keep");
+        }
+        if !$crate::support::has_subordinate_ids() {
+            $crate::skip!("no subordinate ids for this user");
+        }
+    };
+}
+
 /// Writes past the test runner's capture, which hides what a passing test prints.
 pub fn say_skipped(reason: &str) {
     let name = std::thread::current().name().unwrap_or("test").to_owned();
