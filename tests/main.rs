@@ -40,6 +40,7 @@ mod pull;
 mod push;
 mod registries;
 mod run;
+mod search;
 mod secrets;
 mod services;
 mod sharing;

@@ -147,3 +147,61 @@ fn given_credentials_are_not_for_mirrors() {
     assert!(!mirror.requests().is_empty());
     assert!(mirror.requests().iter().all(|request| request.header("authorization").is_none()));
 }
+
+#[test]
+fn verification_that_was_asked_for_is_not_waived() {
+    let sandbox = Sandbox::with_busybox();
+    let registry = Registry::start(Access::Tls);
+    let name = format!("{}/boat:1", registry.host());
+    registry.push(&sandbox, &Image::busybox(), "boat:1");
+    sandbox.file(CONF, format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.host()));
+    let output = sandbox.run(&format!("pull --tls-verify=true {name}"));
+    output.code(1).one_clear_line().stderr_has("certificate");
+    sandbox.run(&format!("pull --tls-verify {name}")).code(1);
+    sandbox.run(&format!("pull -q {name}")).success();
+}
+
+#[test]
+fn names_without_a_registry() {
+    let image = Image::busybox();
+    let (first, second) = (untouched(), Server::of_image(&image, |_| None));
+    let has = |text: &str| Server::requests(&second).iter().any(|request| request.path.contains(text));
+    let sandbox = Sandbox::new();
+    let alias = format!("[aliases]\n'boat' = '{}/fleet/boat'\n", second.host());
+    sandbox.file(CONF, "");
+    sandbox.file("home/.config/containers/registries.conf.d/shortnames.conf", alias);
+    let name = format!("{}/fleet/boat", second.host());
+    sandbox.run("pull -q boat:1").success().stdout(&format!("{name}:1\n"));
+    assert!(has("/v2/fleet/boat/manifests/1"));
+    // The short name finds it from now on, whatever is done with it.
+    let asked = second.requests().len();
+    sandbox.run("run --rm --pull never boat:1 echo afloat").success().stdout("afloat\n");
+    sandbox
+        .run("inspect --type image --format '{{index .RepoTags 0}}' boat:1")
+        .success()
+        .stdout(&format!("{name}:1\n"));
+    sandbox.run("rmi boat:1").success().stdout_has(&format!("Untagged: {name}:1\n"));
+    assert_eq!(second.requests().len(), asked);
+    sandbox.run("run --rm boat echo again").success().stdout("again\n");
+
+    // Without an alias the registries are tried in their order.
+    let search = |mode: &str| {
+        format!(
+            "unqualified-search-registries = ['{}', '{}']\nshort-name-mode = '{mode}'\n",
+            first.host(),
+            second.host()
+        )
+    };
+    sandbox.file(CONF, search("permissive"));
+    sandbox.run("pull -q dinghy:2").success().stdout(&format!("{}/dinghy:2\n", second.host()));
+    assert!(first.requests().iter().any(|request| request.path == "/v2/dinghy/manifests/2"));
+    sandbox.run("run --rm dinghy:2 echo small").success().stdout("small\n");
+    sandbox.file(CONF, search("enforcing"));
+    let output = sandbox.run("pull canoe");
+    output.code(1).stderr_has("short name \"canoe\" could mean 2 images").stderr_has("hint: say which: ");
+    let absent = untouched();
+    sandbox
+        .file(CONF, format!("unqualified-search-registries = ['{}', '{}']\n", first.host(), absent.host()));
+    let output = sandbox.run("pull canoe");
+    output.code(1).one_clear_line().stderr_has(&first.host()).stderr_has(&absent.host());
+}

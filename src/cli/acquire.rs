@@ -106,7 +106,7 @@ impl Acquire {
     fn pull(&self, engine: &Engine, options: &ContainerOptions) -> Result<String> {
         let platform = options.platform.as_deref().map(str::parse).transpose()?;
         let known = images::is_archive(&options.image) || images::is_builtin(&options.image);
-        let reference = if known { options.image.clone() } else { familiar(&options.image) };
+        let reference = if known { options.image.clone() } else { tagged(&options.image) };
         let registry = self.registry.options()?;
         let request = PullRequest { reference, platform, registry, fold_ids: false };
         pull(engine, request, if self.quiet { None } else { Some(Target::Error) })
@@ -127,6 +127,14 @@ pub fn pull(engine: &Engine, request: PullRequest, shown: Option<Target>) -> Res
 
 fn is_missing(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<ImageLookup>(), Some(ImageLookup::NotFound(_)))
+}
+
+/// The name as it was typed, with its default tag: whether it names a registry makes a difference.
+fn tagged(name: &str) -> String {
+    match Reference::parse(name) {
+        Ok(parsed) if parsed.tag().is_none() && parsed.digest().is_none() => format!("{name}:latest"),
+        _ => name.to_owned(),
+    }
 }
 
 /// The name with its default tag, as docker's messages have it.

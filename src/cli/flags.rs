@@ -87,7 +87,7 @@ fn like_docker(arg: Arg) -> Arg {
 }
 
 /// The values that Go's `strconv.ParseBool` takes.
-fn parse_switch(text: &str) -> Result<bool, String> {
+pub fn parse_switch(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

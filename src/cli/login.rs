@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::flags::parse_switch;
 use super::out;
 use super::verb::{Action, Operands, Session};
 use crate::base::exit::Interrupted;
@@ -39,8 +40,9 @@ pub struct Args {
     #[arg(long)]
     password_stdin: bool,
     /// Check the registry's certificate (default true)
-    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
-    tls_verify: bool,
+    #[arg(long, value_name = "bool", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = parse_switch)]
+    tls_verify: Option<bool>,
     /// Name of the user
     #[arg(long, short)]
     username: Option<String>,
@@ -68,7 +70,7 @@ impl Action for Args {
         if self.get_login {
             return get_login(&login);
         }
-        let mut options = Options::new(self.tls_verify);
+        let mut options = Options::with_tls(self.tls_verify);
         options.certificates = self.cert_dir.clone();
         let stored = match self.given()? {
             Some(credentials) => login::log_in(&login, credentials, options)?,

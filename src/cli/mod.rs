@@ -62,6 +62,7 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod search;
 mod secret;
 mod start;
 mod stop;

@@ -2,18 +2,24 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use super::acquire;
 use super::out;
-use super::progress::Target;
+use super::progress::{Display, Target};
 use super::registry::RegistryFlags;
 use super::verb::{Action, Operands, Session};
+use crate::engine::{Engine, images};
+use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// Pull every tag of the repository
+    #[arg(long, short)]
+    all_tags: bool,
     /// The platform of the image: os[/architecture[/variant]]
     #[arg(long, value_name = "platform")]
     platform: Option<String>,
@@ -30,6 +36,7 @@ impl Action for Args {
     const OPERANDS: Operands = Operands::Exactly(1);
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("From Docker Hub", "coracle pull alpine:3.22"),
+        ("Every tag of a repository", "coracle pull --all-tags quay.io/podman/hello"),
         ("From another registry", "coracle pull quay.io/podman/hello"),
         ("From one without TLS, on this machine", "coracle pull --tls-verify=false localhost:5000/app"),
     ];
@@ -43,8 +50,29 @@ impl Action for Args {
             fold_ids: false,
         };
         let shown = if self.quiet { None } else { Some(Target::Output) };
-        let name = acquire::pull(&session.engine()?, request, shown)?;
+        let name = match self.all_tags {
+            true => all_tags(&session.engine()?, request, shown)?,
+            false => acquire::pull(&session.engine()?, request, shown)?,
+        };
         out::line(&name)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Pulls every tag; returns the name of the repository in full.
+fn all_tags(engine: &Engine, request: PullRequest, shown: Option<Target>) -> Result<String> {
+    let reference = Reference::parse(&request.reference)?;
+    ensure!(
+        reference.tag().is_none() && reference.digest().is_none(),
+        "tag can't be used with --all-tags/-a"
+    );
+    let pulled = match shown {
+        Some(target) => {
+            let display = Display::new(target).context("open the output")?;
+            images::pull_all(engine, request, || display)?
+        }
+        None => images::pull_all(engine, request, || Silent)?,
+    };
+    let first = pulled.first().map(|pulled| Reference::parse(&pulled.name)).transpose()?;
+    Ok(first.unwrap_or(reference).name())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::flags::parse_switch;
 use crate::base::time;
 use crate::config::credentials::{Credentials, Source};
 use crate::registry::{Options, Retry};
@@ -27,14 +28,15 @@ pub struct RegistryFlags {
     #[arg(long, value_name = "duration")]
     retry_delay: Option<String>,
     /// Check the registry's certificate (default true)
-    #[arg(long, default_value_t = true, action = clap::ArgAction::SetTrue)]
-    pub tls_verify: bool,
+    #[arg(long, value_name = "bool", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = parse_switch)]
+    pub tls_verify: Option<bool>,
 }
 
 impl RegistryFlags {
     /// How these flags want registries to be dealt with.
     pub fn options(&self) -> Result<Options> {
-        let mut options = Options::new(self.tls_verify);
+        let mut options = Options::with_tls(self.tls_verify);
         options.certificates = self.cert_dir.clone();
         options.credentials = match (&self.creds, &self.authfile) {
             (Some(creds), _) => Source::Given(Some(Credentials::parse(creds))),

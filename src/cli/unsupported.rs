@@ -115,7 +115,6 @@ const OTHERS: &[(&str, &[Names])] = &[
     (
         "pull",
         &[
-            ("--all-tags", Some('a')),
             ("--arch", None),
             ("--decryption-key", None),
             ("--disable-content-trust", None),
@@ -284,7 +283,6 @@ const COMMANDS: &[&str] = &[
     "pause",
     "plugin",
     "pod",
-    "search",
     "service",
     "stack",
     "stats",
@@ -369,7 +367,6 @@ mod tests {
             ("create", "-c", "--cpu-shares"),
             ("run", "-m", "--memory"),
             ("exec", "--preserve-fds", "--preserve-fds"),
-            ("pull", "-a", "--all-tags"),
         ] {
             assert_eq!(of_verb(verb, flag).unwrap().long, long);
         }

@@ -9,7 +9,7 @@ use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
     healthcheck, history, image_prune, image_scp, images, import, info, inspect, kill, load, login, logout,
     logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart, restart_all, rm,
-    rmi, run, save, secret, start, stop, system, tag, top, unshare, update, version, volume, wait,
+    rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update, version, volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -74,6 +74,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),
     Verb::of::<save::Args>(&["save", "image save"]),
+    Verb::of::<search::Args>(&["search"]),
     Verb::of::<secret::create::Args>(&["secret create"]),
     Verb::of::<exists::SecretArgs>(&["secret exists"]),
     Verb::of::<secret::inspect::Args>(&["secret inspect"]),

@@ -6,6 +6,7 @@
 
 mod attachments;
 mod conf;
+pub mod shortnames;
 
 use std::fs;
 use std::io;
@@ -16,6 +17,7 @@ use anyhow::{Context, Result};
 
 pub use attachments::signatures_are_attached;
 pub use conf::{endpoints, target};
+pub use shortnames::split;
 
 use super::env;
 use crate::base::file::read_bounded;

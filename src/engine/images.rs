@@ -57,6 +57,27 @@ where
     pulled
 }
 
+/// Fetches every tag of a repository.
+pub fn pull_all<P, F>(engine: &Engine, mut request: PullRequest, progress: F) -> Result<Vec<Pulled>>
+where
+    P: Progress,
+    F: FnOnce() -> P,
+{
+    let pulled = storing(engine, |fold_ids| {
+        request.fold_ids = fold_ids;
+        let pulled = pull::pull_all(engine.layout(), &request, &progress())?;
+        let named = pulled.into_iter().map(|pulled| {
+            let name = pulled.reference.to_string();
+            Pulled { name, digest: pulled.digest, manifest: pulled.manifest }
+        });
+        Ok(named.collect::<Vec<_>>())
+    })?;
+    for pulled in &pulled {
+        tell(engine, &pulled.name, false);
+    }
+    Ok(pulled)
+}
+
 /// Does work that stores layers, in a child where they can be given their owners; it is told whether all have to be
 /// one. What a killed command had begun goes first, and what this one had, if it is interrupted.
 pub fn storing<T>(engine: &Engine, work: impl FnOnce(bool) -> Result<T>) -> Result<T>

@@ -13,4 +13,5 @@ pub mod remote;
 pub mod resolve;
 pub mod save;
 pub mod seal;
+pub mod search;
 mod signature;

@@ -21,11 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::admission;
 use super::ingest::{self, Batch, IngestOptions, LayerWanted, Presence, WrongBlob, presence};
-use super::progress::{LayerState, Progress};
-use super::resolve;
+use super::progress::{LayerState, Progress, Silent};
+use super::{resolve, search};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
-use crate::config::registries::{self, Endpoint};
+use crate::config::registries::{self, Endpoint, shortnames};
 use crate::oci::media::Kind;
 use crate::oci::platform::Platform;
 use crate::oci::reference::{DOCKER_IO, Reference};
@@ -67,15 +67,62 @@ pub struct Pulled {
 
 /// Pulls an image into the store. Runs in the user namespace that owns the store's files, as its uid 0.
 pub fn pull(layout: &Layout, request: &PullRequest, progress: &dyn Progress) -> Result<Pulled> {
-    let reference = named(&request.reference, progress)?;
+    let references = meanings(&request.reference, progress)?;
+    holding(layout, || {
+        let place = |reference: &Reference| reference.domain().to_owned();
+        first_of(&references, place, |reference| pull_from_first(layout, request, reference, progress))
+    })
+}
+
+/// Pulls every tag of a repository.
+pub fn pull_all(layout: &Layout, request: &PullRequest, progress: &dyn Progress) -> Result<Vec<Pulled>> {
+    let references = meanings(&request.reference, &Silent)?;
+    holding(layout, || {
+        let place = |reference: &Reference| reference.domain().to_owned();
+        let (repository, tags) = first_of(&references, place, |reference| {
+            let runtime = RuntimeBuilder::new_current_thread().enable_all().build();
+            let runtime = runtime.context("start the network")?;
+            let tags = runtime.block_on(search::list(reference, &request.registry));
+            runtime.shutdown_background();
+            Ok((reference.name(), in_context(tags, reference)?))
+        })?;
+        let tagged = tags.iter().map(|tag| Reference::parse(&format!("{repository}:{tag}")));
+        tagged.map(|reference| pull_from_first(layout, request, &reference?, progress)).collect()
+    })
+}
+
+/// Does work whose blobs and layers nothing refers to before it is done.
+fn holding<T>(layout: &Layout, work: impl FnOnce() -> Result<T>) -> Result<T> {
     layout.create()?;
     let hold = gc::hold(layout)?;
     partial::sweep(layout, partial::PATIENCE)?;
-    let pulled = pull_from_first(layout, request, &reference, progress);
+    let done = work();
     let released = gc::release(layout, hold);
-    let pulled = pulled?;
+    let done = done?;
     released?;
-    Ok(pulled)
+    Ok(done)
+}
+
+/// What the first place gives that does not fail itself; the last one's error tells of the others.
+fn first_of<P, T>(
+    places: &[P],
+    shown: impl Fn(&P) -> String,
+    attempt: impl Fn(&P) -> Result<T>,
+) -> Result<T> {
+    let (last, others) = places.split_last().context("there is no place to pull from")?;
+    let mut failures = String::new();
+    for place in others {
+        match attempt(place) {
+            Err(error) if is_of_the_registry(&error) => {
+                failures.push_str(&format!("; {}: {error:#}", shown(place)));
+            }
+            result => return result,
+        }
+    }
+    attempt(last).map_err(|error| match failures.is_empty() {
+        true => error,
+        false => anyhow!("{error:#}{failures}"),
+    })
 }
 
 /// Pulls from the first place that has the whole image: the mirrors in their order, then the registry itself.
@@ -92,20 +139,7 @@ fn pull_from_first(
         let registry = Registry::new(endpoint, &Access::Pull, request.registry.clone());
         Pull { layout, request, progress, registry, reference: reference.clone() }.run()
     };
-    let (own, mirrors) = endpoints.split_last().context("there is no place to pull from")?;
-    let mut failures = String::new();
-    for mirror in mirrors {
-        match pull(mirror) {
-            Err(error) if is_of_the_registry(&error) => {
-                failures.push_str(&format!("; mirror {}: {error:#}", mirror.domain));
-            }
-            result => return result,
-        }
-    }
-    pull(own).map_err(|error| match failures.is_empty() {
-        true => error,
-        false => anyhow!("{error:#}{failures}"),
-    })
+    first_of(&endpoints, |mirror| format!("mirror {}", mirror.domain), pull)
 }
 
 /// Whether another place could do better: what is wrong with the disk is wrong everywhere.
@@ -119,16 +153,29 @@ fn is_of_the_registry(error: &anyhow::Error) -> bool {
 #[error("{0}")]
 struct Unnamed(String);
 
-/// The name in full. A digest says more than a tag beside it, so the tag goes, as in docker.
-fn named(typed: &str, progress: &dyn Progress) -> Result<Reference> {
+/// The names in full that a name may mean, in the order in which they are tried: one, but for a short name.
+fn meanings(typed: &str, progress: &dyn Progress) -> Result<Vec<Reference>> {
     let reference = Reference::parse(typed)?;
-    if let Some(digest) = reference.digest() {
-        return Ok(reference.at(digest.clone()));
-    }
-    if reference.tag().is_none() {
+    if reference.tag().is_none() && reference.digest().is_none() {
         progress.line("Using default tag: latest");
     }
-    Ok(reference.with_default_tag())
+    let meanings = shortnames::candidates(typed)?;
+    if meanings.is_empty() {
+        return Ok(vec![whole(reference)]);
+    }
+    let parsed = meanings.iter().map(|meaning| {
+        let reference = Reference::parse(meaning).with_context(|| format!("use the short name {typed}"))?;
+        Ok(whole(reference))
+    });
+    parsed.collect()
+}
+
+/// A digest says more than a tag beside it, so the tag goes, as in docker.
+fn whole(reference: Reference) -> Reference {
+    match reference.digest() {
+        Some(digest) => reference.at(digest.clone()),
+        None => reference.with_default_tag(),
+    }
 }
 
 struct Pull<'a> {

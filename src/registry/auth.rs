@@ -29,6 +29,8 @@ pub enum Access {
     Push {
         from: Vec<String>,
     },
+    /// The names of all repositories are listed.
+    Catalog,
     /// Nothing: credentials are only tried, and a token that stands for them is welcome.
     Login,
 }
@@ -43,6 +45,7 @@ impl Access {
                 let others = from.iter().map(|path| format!("repository:{path}:pull"));
                 std::iter::once(own).chain(others).collect()
             }
+            Self::Catalog => vec!["registry:catalog:*".to_owned()],
             Self::Login => Vec::new(),
         }
     }

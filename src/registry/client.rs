@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 
@@ -52,7 +53,7 @@ pub struct Registry {
 impl Registry {
     /// Prepares to talk about one repository; connects to nothing.
     pub fn new(endpoint: &Endpoint, access: &Access, mut options: Options) -> Self {
-        options.tls_verify &= !endpoint.insecure;
+        options.tls_verify &= options.tls_insists || !endpoint.insecure;
         if endpoint.is_mirror && matches!(options.credentials, Source::Given(_)) {
             options.credentials = Source::Given(None);
         }
@@ -115,7 +116,7 @@ impl Registry {
         Ok(bytes)
     }
 
-    async fn document(
+    pub(super) async fn document(
         &self,
         tail: &str,
         accept: Option<HeaderValue>,
@@ -230,8 +231,12 @@ impl Registry {
         }
     }
 
-    /// The address of something of this repository.
+    /// The address of something of this repository, or, with a slash in front, of the registry.
     pub(super) fn url(&self, base: &Url, tail: &str) -> Result<Url, Failure> {
+        if tail.starts_with('/') {
+            let url = base.join(tail);
+            return url.map_err(|error| Failure::Answer(format!("invalid address: {error}")));
+        }
         let path = if self.path.is_empty() { String::new() } else { format!("{}/", self.path) };
         Url::parse(&format!("{base}v2/{path}{tail}"))
             .map_err(|error| Failure::Answer(format!("invalid address: {error}")))
@@ -270,7 +275,7 @@ impl Registry {
         }
         let host = authority(response.url());
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(retry::retry_after);
+        let retry_after = retry_after.and_then(|value| retry::retry_after(value, Timestamp::now()));
         // What the server says beside its refusal is worth having, not worth failing for.
         let body = self.transport.body(response, MAX_ERROR).await.unwrap_or_default();
         Err(Failure::of_status(&host, status.as_u16(), retry_after, &body))

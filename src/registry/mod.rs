@@ -5,6 +5,7 @@
 //! ```text
 //! client     one repository: requests, retries, verified documents
 //! blob       a layer as a stream that survives broken connections
+//! listing    tags, repositories, and what a search finds
 //! upload     what a push sends: blobs, taken over or in pieces, and manifests     pulse  is it still going on?
 //! auth       from a challenge to an Authorization header      challenge  WWW-Authenticate
 //! transport  HTTP clients with the right certificates, redirects by hand
@@ -21,6 +22,7 @@ mod challenge;
 mod client;
 mod download;
 mod failure;
+mod listing;
 mod pulse;
 mod retry;
 mod transport;
@@ -36,6 +38,7 @@ pub use auth::Access;
 pub use client::{Document, Registry};
 pub use download::download;
 pub use failure::Failure;
+pub use listing::Found;
 pub use retry::Retry;
 pub use transport::Options;
 pub use upload::{Content, Mounted, Upload};

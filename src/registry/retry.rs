@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::failure::Failure;
 
 /// How often and how fast to try again.
@@ -69,9 +71,15 @@ fn is_transient(failure: &Failure, circumstances: Circumstances) -> bool {
     }
 }
 
-/// The seconds of a `Retry-After` header. Its other form, a date, is for planned downtime and is not waited for.
-pub fn retry_after(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+/// How long a `Retry-After` header says to wait (RFC 9110, section 10.2.3): seconds, or the time until a date.
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?;
+    // What is over already need not be waited for.
+    Some(Duration::try_from(date.timestamp().duration_since(now)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -136,9 +144,18 @@ mod tests {
 
     #[test]
     fn retry_after_headers() {
-        assert_eq!(retry_after(" 12 "), Some(Duration::from_secs(12)));
-        for other in ["", "-1", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"] {
-            assert_eq!(retry_after(other), None, "{other}");
+        let now = "2026-10-21T07:27:15Z".parse().unwrap();
+        for (value, seconds) in [
+            (" 12 ", Some(12)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", Some(45)),
+            ("Wed, 21 Oct 2026 07:00:00 GMT", Some(0)),
+            ("Thu, 21 Oct 2027 07:27:15 GMT", Some(365 * 24 * 3600)),
+            ("", None),
+            ("-1", None),
+            ("soon", None),
+            ("Wed, 99 Oct 2026 07:28:00 GMT", None),
+        ] {
+            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value}");
         }
     }
 }

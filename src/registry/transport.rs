@@ -24,6 +24,8 @@ use crate::config::{env, registries};
 pub struct Options {
     /// Whether certificates must be valid and plain HTTP is only for this machine.
     pub tls_verify: bool,
+    /// Whether the user has said so: then `insecure` of `registries.conf` does not count.
+    pub tls_insists: bool,
     /// How long nothing may come before the registry is given up.
     pub stall: Duration,
     pub retry: Retry,
@@ -52,7 +54,13 @@ impl Options {
     pub fn new(tls_verify: bool) -> Self {
         let stall = env::seconds(env::CORACLE_REGISTRY_TIMEOUT).unwrap_or(DEFAULT_STALL);
         let (credentials, certificates) = (Source::Usual, None);
-        Self { tls_verify, stall, retry: Retry::default(), credentials, certificates }
+        let tls_insists = false;
+        Self { tls_verify, tls_insists, stall, retry: Retry::default(), credentials, certificates }
+    }
+
+    /// The defaults, with what the user says about TLS, if anything.
+    pub fn with_tls(asked: Option<bool>) -> Self {
+        Self { tls_insists: asked == Some(true), ..Self::new(asked.unwrap_or(true)) }
     }
 }
 

@@ -14,6 +14,7 @@ use super::platforms::{Choice, platform_of_config};
 use crate::base::digest::Digest;
 use crate::base::hint::{self, HintExt};
 use crate::base::id;
+use crate::config::registries::shortnames;
 use crate::oci::image::ImageConfig;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -79,7 +80,10 @@ impl<'a> Images<'a> {
     /// [`Images::lookup`] of the image for a platform. Where none is asked for, this machine's is preferred.
     pub fn lookup_for(&self, text: &str, platform: Option<&Platform>) -> Result<Image> {
         let index = index::read(self.layout)?;
-        let (entry, id) = find(&index, text)?;
+        let (entry, id) = match find(&index, text) {
+            Err(missing @ ImageLookup::NotFound(_)) => (find_alias(&index, text)?.ok_or(missing)?, None),
+            found => found?,
+        };
         self.load(&index, entry, &Choice { platform, id })
     }
 
@@ -288,6 +292,13 @@ fn find<'i>(index: &'i Index, text: &str) -> Result<(&'i Entry, Option<Digest>),
     }
     let shown = name.map_or_else(|| text.to_owned(), |name| name.familiar());
     if id::is_id_prefix(prefix) { by_prefix(index, prefix, shown) } else { Err(ImageLookup::NotFound(shown)) }
+}
+
+/// Finds what `registries.conf` says that a name without a registry means.
+fn find_alias<'i>(index: &'i Index, text: &str) -> Result<Option<&'i Entry>> {
+    let meanings = shortnames::candidates(text)?;
+    let names = meanings.iter().filter_map(|meaning| Reference::parse(meaning).ok());
+    Ok(names.map(Reference::with_default_tag).find_map(|name| by_name(index, &name)))
 }
 
 fn whole_id(text: &str) -> Option<Digest> {

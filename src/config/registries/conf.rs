@@ -4,6 +4,7 @@
 //! `registries.conf.d/*.conf` of the system and of the user, whose tables replace those of the same prefix.
 //! Mirrors and other locations are for pulling: a push goes where the name says.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,52 @@ use crate::config::env;
 const MAX_FILE: u64 = 1 << 20;
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case", default)]
 struct Document {
-    #[serde(default)]
     registry: Vec<Table>,
+    unqualified_search_registries: Option<Vec<String>>,
+    short_name_mode: Option<Mode>,
+    aliases: HashMap<String, String>,
+}
+
+/// How a name that could mean several images is dealt with.
+#[derive(Deserialize, Clone, Copy, PartialEq, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Mode {
+    /// Podman asks its user where there is one; here, as there without, the registries are tried in their order.
+    Permissive,
+    Disabled,
+    /// It is refused.
+    Enforcing,
+}
+
+/// What all files together say.
+#[derive(Default, Debug)]
+pub(super) struct Conf {
+    tables: Vec<Table>,
+    /// The registries in which names without one are searched.
+    pub search: Vec<String>,
+    pub mode: Option<Mode>,
+    /// What names without a registry mean.
+    pub aliases: HashMap<String, String>,
+}
+
+impl Conf {
+    /// Adds what a file says, which counts more than what others have said before.
+    pub fn add(&mut self, text: &[u8], file: &Path) -> Result<()> {
+        let document = parse(text, file)?;
+        for table in document.registry {
+            self.tables.retain(|old| old.prefix != table.prefix);
+            self.tables.push(table);
+        }
+        if let Some(search) = document.unqualified_search_registries {
+            self.search = search;
+        }
+        self.mode = document.short_name_mode.or(self.mode);
+        self.aliases.extend(document.aliases);
+        self.aliases.retain(|_, target| !target.is_empty());
+        Ok(())
+    }
 }
 
 /// One `[[registry]]`.
@@ -61,7 +105,7 @@ enum For {
 
 /// The places to pull an image from, the last of which is not a mirror. `domain` and `path` as in its name.
 pub fn endpoints(domain: &str, path: &str, by_digest: bool) -> Result<Vec<Endpoint>> {
-    let tables = read()?;
+    let tables = read()?.tables;
     let name = format!("{domain}/{path}");
     let Some((table, matched)) = closest(&tables, &name) else {
         return Ok(vec![Endpoint::new(domain, path)]);
@@ -91,7 +135,7 @@ pub fn endpoints(domain: &str, path: &str, by_digest: bool) -> Result<Vec<Endpoi
 /// The place to push an image to.
 pub fn target(domain: &str, path: &str) -> Result<Endpoint> {
     let name = format!("{domain}/{path}");
-    let tables = read()?;
+    let tables = read()?.tables;
     let Some((table, _)) = closest(&tables, &name) else { return Ok(Endpoint::new(domain, path)) };
     refuse_blocked(table, &name)?;
     Ok(Endpoint { insecure: table.insecure, ..Endpoint::new(domain, path) })
@@ -121,28 +165,29 @@ fn matched(prefix: &str, name: &str) -> Option<usize> {
     (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
 }
 
-fn read() -> Result<Vec<Table>> {
-    let mut tables = Vec::new();
-    for file in files() {
-        let text = match read_bounded(&file, MAX_FILE) {
+/// Reads everything that is set.
+pub(super) fn read() -> Result<Conf> {
+    read_files(&files())
+}
+
+/// Reads these files, the later of which count more; one that is absent says nothing.
+pub(super) fn read_files(files: &[PathBuf]) -> Result<Conf> {
+    let mut conf = Conf::default();
+    for file in files {
+        let text = match read_bounded(file, MAX_FILE) {
             Ok(text) => text,
             Err(error) if error.root_cause().downcast_ref().is_some_and(is_absent) => continue,
             Err(error) => return Err(error),
         };
-        let parsed = parse(&text, &file).with_context(|| format!("read {}", file.display()))?;
-        for table in parsed {
-            tables.retain(|old: &Table| old.prefix != table.prefix);
-            tables.push(table);
-        }
+        conf.add(&text, file).with_context(|| format!("read {}", file.display()))?;
     }
-    Ok(tables)
+    Ok(conf)
 }
 
-fn parse(text: &[u8], file: &Path) -> Result<Vec<Table>> {
+fn parse(text: &[u8], file: &Path) -> Result<Document> {
     let text = std::str::from_utf8(text).context("it is not text")?;
-    let document: Document = toml::from_str(text)?;
-    let mut tables = document.registry;
-    for table in &mut tables {
+    let mut document: Document = toml::from_str(text)?;
+    for table in &mut document.registry {
         if table.prefix.is_empty() {
             table.prefix.clone_from(&table.location);
         }
@@ -158,7 +203,7 @@ fn parse(text: &[u8], file: &Path) -> Result<Vec<Table>> {
             bail!("{}: pull-from-mirror and mirror-by-digest-only exclude each other", table.prefix);
         }
     }
-    Ok(tables)
+    Ok(document)
 }
 
 fn files() -> Vec<PathBuf> {
@@ -201,7 +246,7 @@ mod tests {
     #[test]
     fn the_longest_prefix_wins() {
         let text = "[[registry]]\nlocation = 'h'\n[[registry]]\nprefix = 'h/a/'\nblocked = true\n";
-        let tables = parse(text.as_bytes(), Path::new("f")).unwrap();
+        let tables = parse(text.as_bytes(), Path::new("f")).unwrap().registry;
         assert_eq!(closest(&tables, "h/b").unwrap().0.prefix, "h");
         assert_eq!(closest(&tables, "h/a/b").unwrap().0.prefix, "h/a");
         assert!(closest(&tables, "g/a").is_none());
@@ -224,7 +269,7 @@ mod tests {
             ),
             ("nonsense", "expected"),
         ] {
-            let error = parse(text.as_bytes(), Path::new("f")).unwrap_err().to_string();
+            let error = parse(text.as_bytes(), Path::new("f")).err().unwrap().to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
     }
