@@ -6,7 +6,7 @@ set -eu
 user=${CORACLE_TEST_USER:-coracle-test}
 cache=/var/tmp/coracle-bench
 rounds=5
-all_rows="start parallel exec ps memory wakeups logs copy keep-id pull load"
+all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load"
 
 usage() {
 	cat <<'USAGE'
@@ -25,6 +25,9 @@ Rows:
   keep-id  the first start of an image of many files under --userns keep-id, against podman
   pull    an image of about 500 MB in 4 gzip layers from a registry on loopback, against
           curl | gunzip | tar x of the same layers side by side, and against podman
+  pull-memory  the largest memory of a process that pulls that image
+  push    that image to an empty registry on loopback, against podman
+  images  images with 500 of them
   load    a docker archive of the same image, its layers not compressed, against podman
 
 Without a row all of them are measured. CORACLE names the binary; otherwise a release build of this tree is
@@ -52,7 +55,9 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | pull | load) rows="$rows $1" ;;
+	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load)
+		rows="$rows $1"
+		;;
 	*) die "unknown row: $1 (see --help)" ;;
 	esac
 	shift
@@ -77,6 +82,7 @@ docker-registry docker-registry
 curl curl
 busybox busybox-static
 newuidmap uidmap
+time time
 TOOLS
 	[ -n "$missing" ] || return 0
 	have apt-get || die "install these first: $missing"
@@ -589,6 +595,18 @@ CONFIG
 		[ "$tries" -lt 100 ] || die "the registry does not answer: $(tail -n 1 "$work/registry.log")"
 		sleep 0.1
 	done
+}
+
+stop_registry() {
+	kill "$registry_pid"
+	wait "$registry_pid" 2>/dev/null || true
+	registry_pid=
+}
+
+# A registry that has the large image.
+start_stocked_registry() {
+	make_large_image
+	start_registry
 	skopeo copy -q --insecure-policy --preserve-digests --dest-tls-verify=false "oci:$cache/large:latest" \
 		"docker://127.0.0.1:$port/bench/large:latest"
 }
@@ -613,8 +631,7 @@ row_pull() {
 	for tool in docker-registry skopeo curl; do
 		have "$tool" || { say "pull: $tool is not installed"; return 0; }
 	done
-	make_large_image
-	start_registry
+	start_stocked_registry
 	write_pipeline
 	image=127.0.0.1:$port/bench/large
 	printf '#!/bin/sh\n%s rmi -f %s >/dev/null 2>&1\nsync\n' "$binary" "$image" >"$work/forget"
@@ -630,8 +647,90 @@ row_pull() {
 	rounds=$kept
 	megabytes=$(du -sm "$cache/large" | cut -f1)
 	compare "pull, $megabytes MB in 4 gzip layers" pull "<= 1.0 x, <= 0.33 x" pipeline podman
-	kill "$registry_pid"
-	registry_pid=
+	stop_registry
+}
+
+row_pull_memory() {
+	for tool in docker-registry skopeo time; do
+		[ -x "$(command -v "$tool" || echo "/usr/bin/$tool")" ] || { say "pull-memory: $tool is not installed"; return 0; }
+	done
+	start_stocked_registry
+	image=127.0.0.1:$port/bench/large
+	"$binary" rmi -f "$image" >/dev/null 2>&1 || true
+	# Of the command and every child it waits for, the largest.
+	/usr/bin/time -f %M -o "$work/peak" "$binary" pull -q "$image" >/dev/null
+	row "memory of a pull at its peak" "$(cat "$work/peak")" "" "" "<= 64000 kB"
+	stop_registry
+}
+
+# Every round pushes to a registry that has nothing, so that nothing is taken over.
+row_push() {
+	for tool in docker-registry skopeo; do
+		have "$tool" || { say "push: $tool is not installed"; return 0; }
+	done
+	make_large_image
+	start_registry
+	stop_registry
+	image=127.0.0.1:$port/bench/pushed
+	cat >"$work/empty-registry" <<SCRIPT
+#!/bin/sh
+[ ! -s $work/registry.pid ] || kill "\$(cat $work/registry.pid)"
+rm -rf $work/registry
+docker-registry serve $work/registry.yml >$work/registry.log 2>&1 &
+echo \$! >$work/registry.pid
+sync
+until curl -s -o /dev/null http://127.0.0.1:$port/v2/; do sleep 0.1; done
+SCRIPT
+	chmod +x "$work/empty-registry"
+	"$binary" tag "$("$binary" pull -q "oci:$cache/large:latest")" "$image"
+	set -- coracle "$binary push -q $image" "$work/empty-registry"
+	if [ "$podman_works" != no ]; then
+		podman_ tag "$(podman_ pull -q "oci:$cache/large:latest")" "$image"
+		set -- "$@" podman "podman $podman_flags push -q --tls-verify=false $image" "$work/empty-registry"
+	fi
+	kept=$rounds
+	[ "$rounds" -le 3 ] || rounds=3
+	alternate push 1 "$@"
+	rounds=$kept
+	megabytes=$(du -sm "$cache/large" | cut -f1)
+	compare "push, $megabytes MB in 4 gzip layers" push "<= 0.5 x" podman
+	kill "$(cat "$work/registry.pid")"
+}
+
+# Images that differ in their configuration alone, in one layout.
+make_many_images() {
+	layout=$work/images
+	mkdir -p "$layout/blobs/sha256"
+	printf '{"imageLayoutVersion":"1.0.0"}\n' >"$layout/oci-layout"
+	tar -cf "$layout/layer" -T /dev/null
+	id=$(digest_of "$layout/layer")
+	size=$(wc -c <"$layout/layer")
+	layer=$(add_blob "$layout" "$layout/layer")
+	tar_layer="{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:$layer\",\"size\":$size}"
+	number=0
+	entries=
+	while [ "$number" -lt "$1" ]; do
+		printf '{"architecture":"%s","os":"linux","config":{"Labels":{"number":"%s"}},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+			"$architecture" "$number" "$id" >"$layout/config"
+		size=$(wc -c <"$layout/config")
+		config=$(add_blob "$layout" "$layout/config")
+		printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[%s]}' \
+			"$config" "$size" "$tar_layer" >"$layout/manifest"
+		size=$(wc -c <"$layout/manifest")
+		manifest=$(add_blob "$layout" "$layout/manifest")
+		entries="$entries${entries:+,}{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:$manifest\",\"size\":$size,\"annotations\":{\"org.opencontainers.image.ref.name\":\"many:$number\"}}"
+		number=$((number + 1))
+	done
+	printf '{"schemaVersion":2,"manifests":[%s]}' "$entries" >"$layout/index.json"
+}
+
+row_images() {
+	need_small_image
+	make_many_images 500
+	"$binary" pull -q "oci:$layout" >/dev/null
+	set -- coracle "$binary images" ""
+	alternate images 20 "$@"
+	compare "images, $("$binary" images -q | wc -l) of them" images "<= 10 ms"
 }
 
 row_load() {
