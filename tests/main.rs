@@ -29,6 +29,7 @@ mod lifecycle;
 mod login;
 mod logs;
 mod manifests;
+mod names;
 mod network;
 mod options;
 mod owners;

@@ -188,7 +188,7 @@ fn names_of_hosts() {
 #[test]
 fn name_servers() {
     let sandbox = Sandbox::with_busybox();
-    let line = "run --rm --dns 192.0.2.53 --dns-search example.org --dns-option ndots:3 busybox cat /etc/resolv.conf";
+    let line = "run --rm --network none --dns 192.0.2.53 --dns-search example.org --dns-option ndots:3 busybox cat /etc/resolv.conf";
     let output = sandbox.run(line);
     output
         .success()

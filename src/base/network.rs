@@ -96,6 +96,9 @@ pub struct Endpoint {
     pub ipv6: Option<Endpoint6>,
     /// The name servers to ask.
     pub dns: Vec<IpAddr>,
+    /// Whether the gateway's address answers with the names of the network's containers.
+    #[serde(default)]
+    pub has_names: bool,
     pub aliases: Vec<String>,
 }
 

@@ -56,7 +56,7 @@ pub fn write(
     };
     put("hosts", &hosts)?;
     put("hostname", &format!("{hostname}\n"))?;
-    put("resolv.conf", &resolv_conf(options, &surroundings.servers, &host_resolv))
+    put("resolv.conf", &resolv_conf(options, &surroundings, &host_resolv))
 }
 
 /// What a container has around it on its networks.
@@ -68,6 +68,8 @@ struct Surroundings {
     host: Option<IpAddr>,
     /// Who answers questions for names; none if it is as on the host.
     servers: Vec<IpAddr>,
+    /// Whether these know the names of containers, and ask those of `--dns` themselves.
+    know_names: bool,
 }
 
 impl Surroundings {
@@ -79,6 +81,7 @@ impl Surroundings {
                     own: vec![addresses.container.into()],
                     host: Some(addresses.gateway.into()),
                     servers: vec![addresses.dns.into()],
+                    know_names: false,
                 }
             }
             NetworkMode::Bridge { .. } => {
@@ -86,8 +89,10 @@ impl Surroundings {
                     let ipv6 = endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip.into());
                     std::iter::once(endpoint.ip.into()).chain(ipv6)
                 };
+                let know_names = endpoints.iter().any(|endpoint| endpoint.has_names);
+                let asked = endpoints.iter().filter(|endpoint| endpoint.has_names == know_names);
                 let mut servers = Vec::new();
-                for server in endpoints.iter().flat_map(|endpoint| &endpoint.dns) {
+                for server in asked.flat_map(|endpoint| &endpoint.dns) {
                     if !servers.contains(server) {
                         servers.push(*server);
                     }
@@ -96,6 +101,7 @@ impl Surroundings {
                     own: endpoints.iter().flat_map(own).collect(),
                     host: uplink::host_address(endpoints),
                     servers,
+                    know_names,
                 }
             }
             NetworkMode::Host => Self { host: Some(IpAddr::from([127, 0, 0, 1])), ..Self::default() },
@@ -138,13 +144,16 @@ fn hosts(
 }
 
 /// The host's, without the name servers that only the host reaches, or what the user gave.
-fn resolv_conf(options: &ContainerOptions, given: &[IpAddr], of_host: &str) -> String {
-    let mut servers: Vec<String> = options.dns.iter().map(IpAddr::to_string).collect();
+fn resolv_conf(options: &ContainerOptions, around: &Surroundings, of_host: &str) -> String {
+    // A server on the loopback interface is one that runs in the container, and nobody else can ask it.
+    let is_hidden = |server: &&IpAddr| around.know_names && !server.is_loopback();
+    let own = options.dns.iter().filter(|server| !is_hidden(server));
+    let mut servers: Vec<String> = own.map(IpAddr::to_string).collect();
     let mut search = options.dns_search.clone();
     let mut extra = options.dns_options.clone();
     let lines = || of_host.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     if servers.is_empty() {
-        servers.extend(given.iter().map(IpAddr::to_string));
+        servers.extend(around.servers.iter().map(IpAddr::to_string));
     }
     if servers.is_empty() {
         let named = lines().filter(|words| words.first() == Some(&"nameserver"));
@@ -163,6 +172,11 @@ fn resolv_conf(options: &ContainerOptions, given: &[IpAddr], of_host: &str) -> S
     }
     if extra.is_empty() {
         extra = copy("options");
+    }
+    // The name of a container is asked for as it is first, and not within the host's domains, where anything may
+    // have it (docker's choice too).
+    if around.know_names && !extra.iter().any(|option| option.starts_with("ndots:")) {
+        extra.push("ndots:0".to_owned());
     }
     let mut text = String::new();
     // "." asks for no search list at all, as docker has it.
@@ -195,11 +209,11 @@ mod tests {
     fn a_private_stack_has_its_own_server_and_the_hosts_search_list() {
         let (options, around) = slirp();
         assert_eq!(
-            resolv_conf(&options, &around.servers, HOST),
+            resolv_conf(&options, &around, HOST),
             "search corp.example lan\nnameserver 10.0.2.3\noptions edns0 trust-ad\n"
         );
         let host = ContainerOptions { network: NetworkMode::Host, ..Default::default() };
-        assert!(resolv_conf(&host, &[], HOST).contains("nameserver 192.0.2.1\n"));
+        assert!(resolv_conf(&host, &Surroundings::default(), HOST).contains("nameserver 192.0.2.1\n"));
     }
 
     #[test]
@@ -209,9 +223,31 @@ mod tests {
         options.dns_search = vec![".".into()];
         options.dns_options = vec!["ndots:2".into()];
         assert_eq!(
-            resolv_conf(&options, &around.servers, HOST),
+            resolv_conf(&options, &around, HOST),
             "nameserver 9.9.9.9\nnameserver 2620:fe::9\noptions ndots:2\n"
         );
+    }
+
+    #[test]
+    fn a_bridge_has_a_server_that_asks_for_the_container() {
+        let around = Surroundings {
+            servers: vec!["172.18.0.1".parse().unwrap()],
+            know_names: true,
+            ..Surroundings::default()
+        };
+        for (dns, given, want) in [
+            (&[][..], &[][..], "nameserver 172.18.0.1\noptions edns0 trust-ad ndots:0\n"),
+            (&["9.9.9.9"], &["ndots:2"], "nameserver 172.18.0.1\noptions ndots:2\n"),
+            (&["127.0.0.1", "9.9.9.9"], &["rotate"], "nameserver 127.0.0.1\noptions rotate ndots:0\n"),
+        ] {
+            let options = ContainerOptions {
+                dns: dns.iter().map(|server| server.parse().unwrap()).collect(),
+                dns_options: given.iter().map(|&option| option.to_owned()).collect(),
+                ..ContainerOptions::default()
+            };
+            let want = format!("search corp.example lan\n{want}");
+            assert_eq!(resolv_conf(&options, &around, HOST), want);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::base::file::FileLock;
 use crate::config::paths::private_directory;
 use crate::network::client;
 use crate::network::helper::Helper;
-use crate::network::protocol::LOCK;
+use crate::network::protocol::{LOCK, Request};
 use crate::runtime::identity;
 use crate::runtime::userns::UserNamespace;
 use crate::store::containers::Record;
@@ -50,6 +50,15 @@ pub fn connect(engine: &Engine) -> Result<client::Helper> {
     }
     launch(engine).context("start the network helper")?;
     find(engine)?.context("connect to the network helper: it died")
+}
+
+/// Tells the helper of a container's new name. One that is not there is told when it is.
+pub fn rename(engine: &Engine, container: &str, name: &str) -> Result<()> {
+    let found =
+        client::Helper::connect(&engine.layout().network_run()).context("connect to the network helper")?;
+    let Some(helper) = found else { return Ok(()) };
+    let request = Request::Rename { container: container.to_owned(), name: name.to_owned() };
+    helper.ask(&request, None).map(drop)
 }
 
 /// Starts the helper, and returns when it listens.

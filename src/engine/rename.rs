@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use super::create::durability;
-use super::{Engine, events};
+use super::{Engine, events, helper};
 use crate::base::file::FileLock;
 use crate::base::id::is_valid_name;
 use crate::store::containers::Containers;
@@ -41,6 +41,9 @@ pub fn rename(engine: &Engine, container: &str, name: &str) -> Result<()> {
     let record = changed.inspect_err(|_| containers.release_name(name, &id))?;
     containers.release_name(&old, &id);
     containers.note_renaming(&id, false)?;
+    if record.state.is_up() && !record.endpoints.is_empty() {
+        helper::rename(engine, &id, name).context("tell the container's networks of its name")?;
+    }
     events::container(engine, &record, "rename", &[("oldName", &format!("/{old}"))]);
     Ok(())
 }

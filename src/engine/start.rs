@@ -443,7 +443,7 @@ impl Supervisor<'_> {
     ) -> Result<Option<Network>> {
         if let Some(stay) = stay {
             let hostname = create::hostname(self.engine, &record.options, &record.id)?;
-            stay.attach(starting.pid(), &record.name, &hostname)?;
+            stay.attach(starting.pid(), &record.name, &hostname, &record.options.dns)?;
             (record.ports, record.endpoints) = (stay.ports.clone(), stay.endpoints.clone());
             return Ok(Some(Network::Bridges { stay }));
         }

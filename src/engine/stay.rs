@@ -1,5 +1,6 @@
 //! A container's places on bridges, from before it is made until it has ended.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -108,11 +109,11 @@ fn ask(
 
 impl Stay {
     /// Connects the container whose first process is `pid`; returns when its networks are usable.
-    pub fn attach(&self, pid: i32, name: &str, hostname: &str) -> Result<()> {
+    pub fn attach(&self, pid: i32, name: &str, hostname: &str, dns: &[IpAddr]) -> Result<()> {
         let path = format!("/proc/{pid}/ns/net");
         let namespace = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .with_context(|| format!("open {path}"))?;
-        let attached = self.helper.attach(name, hostname, namespace.as_fd());
+        let attached = self.helper.attach(name, hostname, dns, namespace.as_fd());
         attached.context(ATTEMPT)
     }
 
@@ -156,7 +157,7 @@ impl Stay {
         let wanted = record.endpoints.iter().map(again).collect::<Result<_>>()?;
         let (stay, _) = ask(engine, id, wanted, record.ports.clone(), record.maps.is_some())?;
         let hostname = create::hostname(engine, &record.options, id)?;
-        stay.attach(record.state.pid, &record.name, &hostname)?;
+        stay.attach(record.state.pid, &record.name, &hostname, &record.options.dns)?;
         *self = stay;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The other end of the helper's socket.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -52,8 +53,15 @@ impl Helper {
     }
 
     /// Gives the container behind a network namespace what was reserved.
-    pub fn attach(&self, name: &str, hostname: &str, namespace: BorrowedFd<'_>) -> Result<()> {
-        let request = Request::Attach { name: name.to_owned(), hostname: hostname.to_owned() };
+    pub fn attach(
+        &self,
+        name: &str,
+        hostname: &str,
+        dns: &[IpAddr],
+        namespace: BorrowedFd<'_>,
+    ) -> Result<()> {
+        let (name, hostname, dns) = (name.to_owned(), hostname.to_owned(), dns.to_owned());
+        let request = Request::Attach { name, hostname, dns };
         self.ask(&request, Some(namespace))?.context("the network helper died").map(drop)
     }
 

@@ -188,10 +188,10 @@ impl Shared {
                 *container = Some(id);
                 Ok(Reply::Reserved { endpoints, ports })
             }
-            Request::Attach { name, hostname } => {
+            Request::Attach { name, hostname, dns } => {
                 let id = container.as_ref().context("nothing was reserved")?;
                 let namespace = fd.context("no network namespace came with the request")?;
-                self.hub.attach(id, name, hostname, namespace)?;
+                self.hub.attach(id, name, hostname, dns, namespace)?;
                 Ok(Reply::Done)
             }
             Request::Leave => {
@@ -202,6 +202,10 @@ impl Shared {
             }
             Request::Connect { container, wanted } => {
                 Ok(Reply::Connected { endpoint: self.hub.connect(&container, &wanted)? })
+            }
+            Request::Rename { container, name } => {
+                self.hub.rename(&container, &name);
+                Ok(Reply::Done)
             }
             Request::Disconnect { container, network } => {
                 self.hub.disconnect(&container, &network)?;

@@ -1,7 +1,7 @@
 //! What the helper knows: the networks there are, and who is on them.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::leases::Leases;
+use super::names::{Bearer, Names};
 use super::ports::Published;
 use super::protocol::Wanted;
 use super::relay::{Relay, Return, Target};
@@ -31,6 +32,7 @@ const LEAVE: Duration = Duration::from_secs(2);
 pub struct Hub {
     /// Where a network's files are kept while it is there.
     directory: PathBuf,
+    names: Arc<Names>,
     linger: Duration,
     state: Mutex<State>,
 }
@@ -56,8 +58,8 @@ struct Lan {
 
 /// What a container has.
 struct Stay {
-    name: String,
-    hostname: String,
+    /// As far as names are concerned.
+    bearer: Bearer,
     endpoints: Vec<Endpoint>,
     ports: Vec<Published>,
     /// How answers to clients find their way.
@@ -69,7 +71,7 @@ struct Stay {
 impl Hub {
     pub fn new(directory: PathBuf) -> Self {
         let linger = env::seconds(env::CORACLE_NETWORK_LINGER).unwrap_or(LINGER);
-        Self { directory, linger, state: Mutex::default() }
+        Self { directory, names: Arc::default(), linger, state: Mutex::default() }
     }
 
     /// Leases an address of each network and binds the ports; networks that are not there are begun.
@@ -97,8 +99,7 @@ impl Hub {
         }
         let mappings = ports.iter().map(|port| port.mapping().clone()).collect();
         let stay = Stay {
-            name: String::new(),
-            hostname: String::new(),
+            bearer: Bearer { id: container.to_owned(), ..Bearer::default() },
             endpoints: endpoints.clone(),
             ports,
             answers: None,
@@ -117,31 +118,42 @@ impl Hub {
     }
 
     /// Connects a container's network namespace to what was reserved, and opens its ports.
-    pub fn attach(&self, container: &str, name: String, hostname: String, namespace: OwnedFd) -> Result<()> {
+    pub fn attach(
+        &self,
+        container: &str,
+        name: String,
+        hostname: String,
+        dns: Vec<IpAddr>,
+        namespace: OwnedFd,
+    ) -> Result<()> {
         let namespace = Arc::new(namespace);
-        let endpoints = {
+        let (endpoints, bearer) = {
             let mut state = self.state();
             let stay = state.stays.get_mut(container).context("the container has no networks reserved")?;
-            (stay.name, stay.hostname) = (name, hostname);
+            stay.bearer = Bearer { id: container.to_owned(), name, hostname, servers: dns };
             stay.namespace = Some(namespace.clone());
-            stay.endpoints.clone()
+            (stay.endpoints.clone(), stay.bearer.clone())
         };
         let default = default_of(&endpoints).map(|endpoint| endpoint.id.clone());
         for endpoint in endpoints {
             let is_default = default.as_ref() == Some(&endpoint.id);
-            self.plug_in(&endpoint, &namespace, is_default)?;
+            self.plug_in(&bearer, &endpoint, &namespace, is_default)?;
         }
         self.open_ports(container)
     }
 
     /// Puts a container that runs on one more network.
     pub fn connect(&self, container: &str, wanted: &Wanted) -> Result<Endpoint> {
-        let (endpoint, namespace, is_first) = {
+        let (endpoint, bearer, namespace, is_first) = {
             let mut state = self.state();
             let stay = state.stays.get(container).context("the container is on no bridge")?;
             let namespace = stay.namespace.clone().context("the container is being started")?;
             if stay.endpoints.iter().any(|endpoint| endpoint.network_id == wanted.network.id) {
-                bail!("endpoint with name {} already exists in network {}", stay.name, wanted.network.name);
+                bail!(
+                    "endpoint with name {} already exists in network {}",
+                    stay.bearer.name,
+                    wanted.network.name
+                );
             }
             let used: Vec<_> = stay.endpoints.iter().map(|endpoint| endpoint.interface.clone()).collect();
             let is_first = default_of(&stay.endpoints).is_none();
@@ -149,9 +161,11 @@ impl Hub {
             let endpoint = self.lease(&mut state, wanted, number)?;
             let stay = state.stays.get_mut(container).context("the container has left")?;
             stay.endpoints.push(endpoint.clone());
-            (endpoint, namespace, is_first)
+            (endpoint, stay.bearer.clone(), namespace, is_first)
         };
-        if let Err(error) = self.plug_in(&endpoint, &namespace, is_first && endpoint.gateway.is_some()) {
+        if let Err(error) =
+            self.plug_in(&bearer, &endpoint, &namespace, is_first && endpoint.gateway.is_some())
+        {
             self.forget(container, &endpoint.network_id);
             return Err(error);
         }
@@ -179,6 +193,14 @@ impl Hub {
             let _ = routed;
         }
         Ok(())
+    }
+
+    /// A container has another name.
+    pub fn rename(&self, container: &str, name: &str) {
+        if let Some(stay) = self.state().stays.get_mut(container) {
+            name.clone_into(&mut stay.bearer.name);
+        }
+        self.names.roster().rename(container, name);
     }
 
     /// A container has left: its addresses and ports are free again.
@@ -227,7 +249,11 @@ impl Hub {
         let lan = state.lans.entry(network.id.clone()).or_insert_with(|| Lan {
             network: network.clone(),
             leases: Leases::new(network.clone()),
-            warden: Warden::start(network.clone(), self.directory.join(&network.id[..12])),
+            warden: Warden::start(
+                network.clone(),
+                self.directory.join(&network.id[..12]),
+                self.names.clone(),
+            ),
             relay: None,
             idle_since: Some(Instant::now()),
         });
@@ -240,6 +266,7 @@ impl Hub {
         }
         let network = &lan.network;
         let dns = match network.dns.is_empty() {
+            _ if !network.disable_dns => vec![network.gateway.into()],
             true if network.internal => Vec::new(),
             true => vec![uplink::resolver(network)?.into()],
             false => network.dns.clone(),
@@ -259,19 +286,29 @@ impl Hub {
                 gateway: (!network.internal).then_some(ipv6.gateway),
             }),
             dns,
+            has_names: !network.disable_dns,
             aliases: attachment.aliases.clone(),
         })
     }
 
-    fn plug_in(&self, endpoint: &Endpoint, namespace: &Arc<OwnedFd>, is_default: bool) -> Result<()> {
+    fn plug_in(
+        &self,
+        bearer: &Bearer,
+        endpoint: &Endpoint,
+        namespace: &Arc<OwnedFd>,
+        is_default: bool,
+    ) -> Result<()> {
         let segment = self.warden(&endpoint.network_id)?.segment()?;
-        let (endpoint, namespace) = (endpoint.clone(), namespace.clone());
+        let (own, namespace) = (endpoint.clone(), namespace.clone());
         segment
-            .run(move |inside| inside.attach(&endpoint, namespace.as_fd(), is_default))
-            .context("connect the container to its network")
+            .run(move |inside| inside.attach(&own, namespace.as_fd(), is_default))
+            .context("connect the container to its network")?;
+        self.names.roster().enter(bearer.clone(), endpoint);
+        Ok(())
     }
 
     fn unplug(&self, endpoint: &Endpoint) {
+        self.names.roster().leave(endpoint);
         let Ok(segment) = self.warden(&endpoint.network_id).and_then(|warden| warden.segment()) else {
             return;
         };

@@ -6,6 +6,7 @@
 //! ```text
 //! helper, in the user namespace and on the host's network
 //!  ├ main               accepts connections ([`protocol`]); one thread for each, which is a container's stay
+//!  ├ names              a name server on each network's gateway address ([`names`])
 //!  └ for each network   a warden, which keeps its slirp4netns alive; a [`relay`] for its published ports ([`ports`]); and
 //!       a segment       a thread in the network's own network namespace, which does there what it is told
 //!         coracle0 172.17.0.1/16 ─ veth ─ container 172.17.0.2
@@ -21,6 +22,7 @@ pub mod client;
 pub mod helper;
 mod hub;
 pub mod leases;
+mod names;
 mod netlink;
 mod ports;
 pub mod protocol;

@@ -11,6 +11,7 @@
 //! ```
 
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use serde::de::DeserializeOwned;
@@ -35,11 +36,18 @@ pub enum Request {
     /// A place on each of these networks and on the host's ports, for as long as this connection lasts.
     Reserve { container: String, networks: Vec<Wanted>, ports: Vec<PortMapping> },
     /// Comes with the container's network namespace, which is to have what was reserved.
-    Attach { name: String, hostname: String },
+    Attach {
+        name: String,
+        hostname: String,
+        /// The name servers that are asked for this container alone.
+        dns: Vec<IpAddr>,
+    },
     /// Gives back what was reserved. The helper stays for as long as the connection does.
     Leave,
     /// A place for a container that runs, until it ends.
     Connect { container: String, wanted: Box<Wanted> },
+    /// A container has another name.
+    Rename { container: String, name: String },
     /// Takes the container off a network, by the network's id.
     Disconnect { container: String, network: String },
 }

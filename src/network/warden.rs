@@ -4,12 +4,13 @@ use std::fs;
 use std::io::PipeWriter;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::names::{self, Names};
 use super::segment::{STACK, Segment};
 use super::uplink;
 use crate::base::failure::Failure;
@@ -29,6 +30,8 @@ pub struct Warden {
 pub struct Building {
     phase: Mutex<Phase>,
     changed: Condvar,
+    /// Who answers questions for names, once the network is there and has any.
+    names: OnceLock<Option<names::Server>>,
 }
 
 enum Phase {
@@ -45,11 +48,15 @@ enum Phase {
 
 impl Warden {
     /// Begins to make a network. `directory` is for its files.
-    pub fn start(network: Network, directory: PathBuf) -> Self {
-        let building = Arc::new(Building { phase: Mutex::new(Phase::Begun), changed: Condvar::new() });
+    pub fn start(network: Network, directory: PathBuf, names: Arc<Names>) -> Self {
+        let building = Arc::new(Building {
+            phase: Mutex::new(Phase::Begun),
+            changed: Condvar::new(),
+            names: OnceLock::new(),
+        });
         let (kept, files) = (building.clone(), directory.clone());
         let keep = move || {
-            if let Err(error) = kept.keep(&network, &files) {
+            if let Err(error) = kept.keep(&network, &files, &names) {
                 kept.turn(Phase::Failed(Failure::of(&error)));
             }
         };
@@ -93,9 +100,10 @@ impl Building {
     }
 
     /// The life of a network.
-    fn keep(&self, network: &Network, directory: &Path) -> Result<()> {
+    fn keep(&self, network: &Network, directory: &Path, names: &Names) -> Result<()> {
         private_directory(directory)?;
         let segment = Arc::new(Segment::create(network)?);
+        let _ = self.names.set(names.serve(&segment, network)?);
         if network.internal {
             self.turn(Phase::Ready { segment, _lifeline: None });
             return Ok(());

@@ -11,13 +11,14 @@
 //! probe peers PORT            tells connections and datagrams the address that they come from, and sends back
 //!                             what connections send
 //! probe ask tcp|udp ADDRESS   what is told there: kept, if it is the address of this side, or the other one
+//! probe names ADDRESS         a name server: all of `example` is at ADDRESS, but nothing is said of `silent.example`
 //! ```
 
 use std::env;
 use std::ffi::{CString, c_char, c_int, c_long, c_uint};
 use std::fs;
 use std::io::{BufRead, BufReader, Error, Write};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -246,6 +247,30 @@ fn ask(is_udp: bool, address: &str) {
     }
 }
 
+/// Answers with one address, or that there is no such name (RFC 1035, 4.1).
+fn names(address: Ipv4Addr) {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 53)).expect("port 53");
+    let mut buffer = [0; 512];
+    while let Ok((size, from)) = socket.recv_from(&mut buffer) {
+        let query = &buffer[..size];
+        let Some(end) = query.iter().skip(12).position(|byte| *byte == 0).map(|at| 12 + at + 5) else { continue };
+        let (Some(name), Some(kind)) = (query.get(12..end - 4), query.get(end - 4..end - 2)) else { continue };
+        if name.ends_with(b"\x06silent\x07example\0") {
+            continue;
+        }
+        let is_known = name.ends_with(b"\x07example\0");
+        let has_address = is_known && kind == [0, 1];
+        let code = if is_known { 0x80 } else { 0x83 };
+        let mut reply = [&query[..2], &[0x81, code, 0, 1, 0, u8::from(has_address), 0, 0, 0, 0]].concat();
+        reply.extend(query.get(12..end).unwrap_or_default());
+        if has_address {
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+            reply.extend(address.octets());
+        }
+        let _ = socket.send_to(&reply, from);
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -259,9 +284,11 @@ fn main() {
         ["hunt", time] => hunt(seconds(time)),
         ["peers", port] => peers(port.parse().expect("a port")),
         ["ask", protocol, address] => ask(protocol == "udp", address),
+        ["names", address] => names(address.parse().expect("an address")),
         _ => {
             eprintln!(
-                "usage: probe fds|calls|tiocsti|write PATH|swap A B SECONDS|hunt SECONDS|peers PORT|ask tcp|udp ADDRESS"
+                "usage: probe fds|calls|tiocsti|write PATH|swap A B SECONDS|hunt SECONDS|peers PORT|\
+                 ask tcp|udp ADDRESS|names ADDRESS"
             );
             std::process::exit(2);
         }
