@@ -185,7 +185,8 @@ fn the_platform_is_picked_from_an_index() {
         output.success().stdout_has(&format!("Digest: {}\n", digest(&bytes)));
         sandbox.run(&format!("run --rm {name} cat /architecture")).success().stdout(host_architecture());
         sandbox.run(&format!("pull --platform linux/s390x {name}")).success();
-        assert_eq!(sandbox.inspect(&name, "Architecture"), "s390x");
+        let shown = sandbox.run(&format!("image inspect --platform linux/s390x {name}"));
+        assert_eq!(shown.success().json()[0]["Architecture"], "s390x");
         let output = sandbox.run(&format!("pull --platform linux/riscv64 {name}"));
         output.code(1).stderr_has("linux/riscv64").one_clear_line();
         sandbox.run("pull --platform nonsense/a/b/c busybox").code(1).one_clear_line();

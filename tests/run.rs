@@ -403,6 +403,8 @@ fn a_killed_command_line_leaves_no_traces() {
 #[test]
 fn a_killed_command_line_at_any_moment() {
     let sandbox = Sandbox::with_busybox();
+    // The first of all finds out how files are stored here, with layers that a death leaves to the next collection.
+    sandbox.run("run --rm busybox true").success();
     for delay in [0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64] {
         let mut running = sandbox.command("run --rm busybox true").start();
         std::thread::sleep(std::time::Duration::from_millis(delay));

@@ -33,7 +33,6 @@ fn secrets_are_made_listed_and_removed() {
         ("secret create --env x NOT_SET", "environment variable NOT_SET is not set"),
         ("secret create x /nowhere", "open /nowhere"),
         ("secret create -d shell x /nowhere", "invalid driver"),
-        ("secret create --ignore x /nowhere", "--ignore is not supported yet"),
         ("secret create a/b -", "a/b: invalid secret name"),
         ("secret create x -", "secret data must be larger than 0 and less than 512000 bytes"),
         ("secret ls --filter foo=1", "invalid filter \"foo\""),

@@ -129,7 +129,7 @@ const HIDDEN: &[&str] = &[
 fn check(sandbox: &Sandbox, verb: &str, flags: &str, refused: &mut Vec<String>) {
     let help = sandbox.run(&format!("{verb} --help")).success().out();
     let mut wrong = Vec::new();
-    let shown = |flag: &str| help.split([' ', ',', '\n']).any(|word| word == flag);
+    let shown = |flag: &str| help.split([' ', ',', '[', '\n']).any(|word| word == flag);
     for flag in flags.split_whitespace().filter(|flag| !shown(flag)) {
         let output = sandbox.run(&format!("{verb} {flag}=1"));
         if HIDDEN.contains(&flag) && !output.stderr.contains("unknown flag") {
