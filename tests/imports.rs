@@ -52,10 +52,10 @@ fn archives_become_images() {
         .stderr_has("not found")
         .one_clear_line();
     // What was exported comes back.
-    sandbox.run("run --name box from-the-web sh -c 'echo kept >/root/note'").success();
+    sandbox.run("run --name box from-the-web sh -c 'echo kept >/note'").success();
     let files = sandbox.run("export box").success().bytes.clone();
     sandbox.command("import - again").input(files).finish().success();
-    sandbox.run("run --rm again cat /root/note").success().stdout("kept\n");
+    sandbox.run("run --rm again cat /note").success().stdout("kept\n");
     sandbox.run("rm box").success();
 }
 
