@@ -132,7 +132,8 @@ mkdir -m 0700 "$work" "$work/home" "$work/times"
 # In memory, as that of a login is.
 run=$(mktemp -d /dev/shm/coracle-bench.XXXXXX 2>/dev/null) || { run=$work/run && mkdir -m 0700 "$run"; }
 export HOME="$work/home" XDG_RUNTIME_DIR="$run"
-unset XDG_DATA_HOME XDG_CONFIG_HOME CORACLE_ROOT CORACLE_RUNROOT
+# With backtraces every error costs milliseconds, an absent settings file too.
+unset XDG_DATA_HOME XDG_CONFIG_HOME CORACLE_ROOT CORACLE_RUNROOT RUST_BACKTRACE
 registry_pid=
 
 cleanup() {
