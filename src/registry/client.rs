@@ -176,7 +176,12 @@ impl Registry {
         }
         let https = self.base_url("https")?;
         let failure = match self.ask_at(&https, question).await {
-            Err(failure) if self.may_speak_http(&https) && !self.contacted.get() && suits_http(&failure) => {
+            // Another question may have been answered over HTTP meanwhile.
+            Err(failure)
+                if self.may_speak_http(&https)
+                    && (!self.contacted.get() || is_not_tls(&failure))
+                    && suits_http(&failure) =>
+            {
                 failure
             }
             result => {
@@ -191,8 +196,7 @@ impl Registry {
             return result;
         }
         // Whoever answers in something else than TLS has shown that HTTP was worth trying.
-        let not_tls = matches!(failure, Failure::Tls { fault: TlsFault::NotTls, .. });
-        result.map_err(|second| if not_tls { second } else { failure })
+        result.map_err(|second| if is_not_tls(&failure) { second } else { failure })
     }
 
     fn remember(&self, base: &Url) {
@@ -285,6 +289,10 @@ impl Registry {
     pub(super) fn is_contacted(&self) -> bool {
         self.contacted.get()
     }
+}
+
+fn is_not_tls(failure: &Failure) -> bool {
+    matches!(failure, Failure::Tls { fault: TlsFault::NotTls, .. })
 }
 
 /// A first contact over HTTPS that failed as it does where only HTTP is spoken. A certificate that is not
