@@ -42,7 +42,7 @@ fn keep_id_is_the_same_user_inside_and_outside() {
         .success()
         .stdout(&format!("{home}\nx\n"));
     run("-u alice", "id -u; echo $HOME; echo [$USER]").success().stdout("1000\n/home/alice\n[]\n").stderr("");
-    run("-u root", "touch /root/x && stat -c %u:%g /root/x / /etc/hosts /dev/pts")
+    run("-u root", "touch /x && stat -c %u:%g /x / /etc/hosts /dev/pts")
         .success()
         .stdout("0:0\n0:0\n0:0\n0:0\n");
     sandbox.assert_no_traces();
@@ -85,10 +85,10 @@ fn every_verb_enters_the_containers_own_namespace() {
         .success()
         .stdout("/home/alice\nagain\n");
     sandbox.run("exec -t -u 0 kept sh -c 'stat -c %u $(tty)'").success().stdout("0\r\n");
-    sandbox.run("exec -u 0 kept touch /root/kept").success();
+    sandbox.run("exec -u 0 kept touch /kept").success();
     sandbox.run("stop -t 0 kept").success();
     sandbox.run("start kept").success();
-    sandbox.run("exec -u 0 kept stat -c %u:%g /root/kept /etc/hosts").success().stdout("0:0\n0:0\n");
+    sandbox.run("exec -u 0 kept stat -c %u:%g /kept /etc/hosts").success().stdout("0:0\n0:0\n");
     // Another container in its network is made in its user namespace.
     let joined =
         sandbox.run("run --rm --network container:kept busybox sh -c 'cat /proc/self/uid_map | wc -l'");
@@ -172,7 +172,7 @@ fn the_user_is_nobody_inside() {
     for mode in ["nomap", "auto:size=2001", "auto:size=3000"] {
         let shared = sandbox.directory("shared").display().to_string();
         let script =
-            "id -u; stat -c %u /root /shared /etc/hosts /data/f; touch /root/x && echo out >/dev/stdout";
+            "id -u; stat -c %u /etc /shared /etc/hosts /data/f; touch /x && echo out >/dev/stdout";
         let flags =
             format!("--userns {mode} -v {shared}:/shared -v named-{}:/data", mode.replace([':', '='], "-"));
         let run = |script: &str| sandbox.run(&format!("run --rm {flags} app sh -c '{script}'"));
@@ -186,7 +186,7 @@ fn the_user_is_nobody_inside() {
     sandbox.run("run -d --name own --userns auto -v fresh:/fresh app sleep 1000").success();
     assert_eq!(sandbox.inspect("own", "HostConfig.UsernsMode"), "auto");
     sandbox
-        .run("exec -t own sh -c 'touch /fresh/x /root/x; stat -c %u /fresh/x $(tty)'")
+        .run("exec -t own sh -c 'touch /fresh/x /x; stat -c %u /fresh/x $(tty)'")
         .success()
         .stdout("0\r\n0\r\n");
     let same = sandbox.run("run --rm --userns container:own app cat /proc/self/uid_map");
@@ -198,7 +198,7 @@ fn the_user_is_nobody_inside() {
         .stderr_has("is not running")
         .one_clear_line();
     sandbox.run("start own").success();
-    sandbox.run("exec own stat -c %u /root/x").success().stdout("0\n");
+    sandbox.run("exec own stat -c %u /x").success().stdout("0\n");
     sandbox.run("rm -f own").success();
     sandbox.assert_no_traces();
 }

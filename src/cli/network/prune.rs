@@ -40,7 +40,7 @@ impl Action for Args {
         }
         let warning = "WARNING! This will remove all custom networks not used by at least one container.";
         if !self.force && !prompt::confirm(warning)? {
-            bail!("network prune has been cancelled");
+            return Ok(ExitCode::SUCCESS);
         }
         let removed = networks::prune(&session.engine()?, &conditions)?;
         if !removed.is_empty() {
