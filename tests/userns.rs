@@ -171,8 +171,7 @@ fn the_user_is_nobody_inside() {
     );
     for mode in ["nomap", "auto:size=2001", "auto:size=3000"] {
         let shared = sandbox.directory("shared").display().to_string();
-        let script =
-            "id -u; stat -c %u /etc /shared /etc/hosts /data/f; touch /x && echo out >/dev/stdout";
+        let script = "id -u; stat -c %u /etc /shared /etc/hosts /data/f; touch /x && echo out >/dev/stdout";
         let flags =
             format!("--userns {mode} -v {shared}:/shared -v named-{}:/data", mode.replace([':', '='], "-"));
         let run = |script: &str| sandbox.run(&format!("run --rm {flags} app sh -c '{script}'"));
