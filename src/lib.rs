@@ -19,6 +19,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod base;
+mod build;
 mod cli;
 mod config;
 mod engine;

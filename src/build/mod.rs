@@ -1,0 +1,6 @@
+//! Building images: the Dockerfile language, the files that its steps copy, and the order of the steps.
+//!
+//! Nothing here makes a process or a namespace: `engine::build` carries out what is decided here.
+
+#[allow(dead_code, reason = "nothing builds yet")]
+pub mod step;
