@@ -67,6 +67,9 @@ _coracle() {
             coracle,info)
                 cmd="coracle__subcmd__info"
                 ;;
+            coracle,init)
+                cmd="coracle__subcmd__init"
+                ;;
             coracle,inspect)
                 cmd="coracle__subcmd__inspect"
                 ;;
@@ -187,6 +190,9 @@ _coracle() {
             coracle__subcmd__container,export)
                 cmd="coracle__subcmd__container__subcmd__export"
                 ;;
+            coracle__subcmd__container,init)
+                cmd="coracle__subcmd__container__subcmd__init"
+                ;;
             coracle__subcmd__container,inspect)
                 cmd="coracle__subcmd__container__subcmd__inspect"
                 ;;
@@ -303,6 +309,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help,info)
                 cmd="coracle__subcmd__help__subcmd__info"
+                ;;
+            coracle__subcmd__help,init)
+                cmd="coracle__subcmd__help__subcmd__init"
                 ;;
             coracle__subcmd__help,inspect)
                 cmd="coracle__subcmd__help__subcmd__inspect"
@@ -423,6 +432,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help__subcmd__container,export)
                 cmd="coracle__subcmd__help__subcmd__container__subcmd__export"
+                ;;
+            coracle__subcmd__help__subcmd__container,init)
+                cmd="coracle__subcmd__help__subcmd__container__subcmd__init"
                 ;;
             coracle__subcmd__help__subcmd__container,inspect)
                 cmd="coracle__subcmd__help__subcmd__container__subcmd__inspect"
@@ -791,7 +803,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-v --root --runroot --storage-driver --version attach commit completion cp create diff events exec export history images import info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait container healthcheck image network manifest secret system volume help"
+            opts="-v --root --runroot --storage-driver --version attach commit completion cp create diff events exec export history images import info init inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait container healthcheck image network manifest secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -891,7 +903,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container)
-            opts="attach commit prune cp create diff exec exists export inspect kill logs mount port ls list ps restart rename rm remove run start stop top unmount umount update wait"
+            opts="attach commit prune cp create diff exec exists export init inspect kill logs mount port ls list ps restart rename rm remove run start stop top unmount umount update wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1501,6 +1513,20 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__container__subcmd__init)
+            opts="-a -l --all --latest --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -2919,7 +2945,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help)
-            opts="attach commit completion cp create diff events exec export history images import info inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait container healthcheck image network manifest secret system volume help"
+            opts="attach commit completion cp create diff events exec export history images import info init inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait container healthcheck image network manifest secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2975,7 +3001,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__container)
-            opts="attach commit prune cp create diff exec exists export inspect kill logs mount port ls restart rename rm run start stop top unmount update wait"
+            opts="attach commit prune cp create diff exec exists export init inspect kill logs mount port ls restart rename rm run start stop top unmount update wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3087,6 +3113,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__container__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__container__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3703,6 +3743,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__info)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5081,6 +5135,20 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__init)
+            opts="-a -l --all --latest --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -22,6 +22,7 @@ mod hostile_archives;
 mod image_faults;
 mod images;
 mod imports;
+mod initialize;
 mod inspect;
 mod inventory;
 mod isolation;

@@ -33,6 +33,7 @@ mod image_scp;
 mod images;
 mod import;
 mod info;
+mod init;
 mod inspect;
 mod kill;
 mod listing;

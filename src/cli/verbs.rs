@@ -7,9 +7,10 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
-    healthcheck, history, image_prune, image_scp, images, import, info, inspect, kill, load, login, logout,
-    logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart, restart_all, rm,
-    rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update, version, volume, wait,
+    healthcheck, history, image_prune, image_scp, images, import, info, init, inspect, kill, load, login,
+    logout, logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart,
+    restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update, version,
+    volume, wait,
 };
 
 /// Docker's exit code for a command that does not exist.
@@ -38,6 +39,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<image_scp::Args>(&["image scp"]),
     Verb::of::<import::Args>(&["import", "image import"]),
     Verb::of::<info::Args>(&["info", "system info"]),
+    Verb::of::<init::Args>(&["init", "container init"]),
     Verb::of::<inspect::Args>(&["inspect"]),
     Verb::of::<inspect::ContainerArgs>(&["container inspect"]),
     Verb::of::<inspect::ImageArgs>(&["image inspect"]),

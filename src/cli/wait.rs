@@ -43,6 +43,7 @@ fn condition(text: &str) -> Result<Condition, String> {
         "next-exit" => Condition::NextExit,
         "removed" => Condition::Removed,
         "created" => Condition::Status(Status::Created),
+        "initialized" => Condition::Status(Status::Initialized),
         "running" => Condition::Status(Status::Running),
         "restarting" => Condition::Status(Status::Restarting),
         "exited" => Condition::Status(Status::Exited),

@@ -16,7 +16,7 @@ pub fn check(engine: &Engine, id: &str) -> Result<(bool, HealthStatus)> {
     if record.options.health.as_ref().and_then(|health| health.command()).is_none() {
         bail!("container {} has no defined healthcheck", record.id);
     }
-    if !record.state.is_running() {
+    if !record.state.is_running() || record.state.is_initialized() {
         bail!("container {} is not running", record.id);
     }
     let supervisor = socket::connect(&engine.layout().container_run(&record.id), SOCKET)

@@ -12,7 +12,7 @@ use crate::store::containers::{Containers, Status};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     All,
-    /// Those that run, or are about to again.
+    /// Those that run, or are about to.
     Up,
 }
 
@@ -20,7 +20,7 @@ pub enum Scope {
 pub fn ids(engine: &Engine, scope: Scope, filters: &Filters) -> Result<Vec<String>> {
     let mut found = list::list_alone(engine.layout(), filters.need_details())?.containers;
     filters.apply(&mut found, engine.layout())?;
-    let is_up = |status| matches!(status, Status::Running | Status::Restarting);
+    let is_up = |status| matches!(status, Status::Initialized | Status::Running | Status::Restarting);
     found.retain(|container| scope == Scope::All || is_up(container.state.status));
     Ok(found.into_iter().map(|container| container.id).collect())
 }

@@ -50,6 +50,9 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
         }
         bail!("container {} is not running", record.id);
     };
+    if record.state.is_initialized() {
+        bail!("container {} is not running", record.id);
+    }
     filesystem::await_root(engine, &record)?;
     let spec = start::read_spec(engine, &record.id)?;
     let secrets = secrets::variables(engine, &record.options)?;

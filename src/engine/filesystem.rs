@@ -64,13 +64,18 @@ fn finish(mounted: Result<Dir>, server: Option<Server>) -> Result<Dir> {
 /// joined it before would be on the host.
 pub fn await_root(engine: &Engine, record: &Record) -> Result<()> {
     while engine.containers().load(&record.id)?.state.is_running() {
-        let directory = process::open(record.state.pid, record.state.pid_start);
-        if directory.is_ok_and(|directory| own_root(record, directory.as_fd()).is_some()) {
+        if has_root(record) {
             return Ok(());
         }
         std::thread::sleep(RETRY);
     }
     bail!("container {} is not running", record.id)
+}
+
+/// Whether the container's first process has its own root already.
+pub fn has_root(record: &Record) -> bool {
+    let directory = process::open(record.state.pid, record.state.pid_start);
+    directory.is_ok_and(|directory| own_root(record, directory.as_fd()).is_some())
 }
 
 /// The root of a container's first process, by its directory in `/proc`; `None` while that is still the host's.

@@ -125,7 +125,9 @@ fn read_condition(key: Key, value: &str) -> Result<Condition> {
         Key::Id | Key::Name => Ok(Condition::Pattern { text: value.to_owned(), regex: Regex::new(value)? }),
         Key::Exited => value.parse().map(Condition::Code).map_err(|_| invalid("exited")),
         Key::Status => match value {
-            "created" | "running" | "restarting" | "exited" => Ok(Condition::Text(value.to_owned())),
+            "created" | "initialized" | "running" | "restarting" | "exited" => {
+                Ok(Condition::Text(value.to_owned()))
+            }
             "paused" | "removing" | "dead" => Ok(Condition::Never),
             _ => Err(invalid("status")),
         },

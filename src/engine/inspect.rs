@@ -370,7 +370,7 @@ fn environment(image: &[String], own: &[String]) -> Vec<String> {
 
 fn network_settings(record: &Record, layout: &Layout) -> Value {
     let options = &record.options;
-    let running = record.state.status == Status::Running;
+    let running = matches!(record.state.status, Status::Initialized | Status::Running);
     let mut ports = if running { port_bindings(&record.ports) } else { Map::new() };
     if running {
         for port in &options.expose {

@@ -220,10 +220,11 @@ fn parse(content: &[u8], details: bool, boot: &str) -> Result<(Listed, bool)> {
     }
     let state = slim.state.settled_in(boot);
     let running = state.status == Status::Running;
+    let has_ports = running || state.status == Status::Initialized;
     let options = |wanted: bool| -> Result<Details> {
         Ok(if wanted { serde_json::from_str(slim.options.get())? } else { Details::default() })
     };
-    let options = options(details || (running && exposes(slim.options)))?;
+    let options = options(details || (has_ports && exposes(slim.options)))?;
     let is_checked = running && is_checked(slim.options);
     let container = Listed {
         id: slim.id,
@@ -232,8 +233,8 @@ fn parse(content: &[u8], details: bool, boot: &str) -> Result<(Listed, bool)> {
         image_id: slim.source.id,
         command: command_line(&slim.command),
         created: slim.created,
-        ports: if running { slim.ports } else { Vec::new() },
-        exposed: if running { options.expose.clone() } else { Vec::new() },
+        ports: if has_ports { slim.ports } else { Vec::new() },
+        exposed: if has_ports { options.expose.clone() } else { Vec::new() },
         state,
         health: None,
         details: options,
@@ -287,6 +288,7 @@ impl Listed {
         let since = |then: Option<Timestamp>| now.duration_since(then.unwrap_or(now));
         match self.state.status {
             Status::Created => "Created".to_owned(),
+            Status::Initialized => "Initialized".to_owned(),
             Status::Running => {
                 let health = self.health.map(|health| format!(" ({})", health.shown())).unwrap_or_default();
                 format!("Up {}{health}", time::human(since(self.state.started_at)))

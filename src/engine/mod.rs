@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 pub mod attach;
+mod caller;
 pub mod changes;
 pub mod check;
 pub mod choose;
@@ -28,6 +29,7 @@ pub mod images;
 pub mod images_view;
 pub mod import;
 pub mod info;
+pub mod initialize;
 pub mod inspect;
 pub mod inspect_image;
 mod instructions;

@@ -28,7 +28,8 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
         Err(error) => return Err(error),
     };
     if record.state.is_up() {
-        if !force {
+        // Nothing of its program is lost.
+        if !force && !record.state.is_initialized() {
             bail!(
                 "cannot remove container \"/{}\": container is {}: stop the container before removing or force \
                  remove",

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::Engine;
 use super::attach::{Outcome, Streams};
+use super::caller::Goal;
 use super::create::Draft;
 use super::start::{self, Work};
 use crate::store::options::ContainerOptions;
@@ -22,5 +23,5 @@ pub fn run(
 ) -> Result<Outcome> {
     let draft = Draft::new(engine, options, name)?;
     decided(&draft.id)?;
-    start::launch(engine, Work::New(draft), streams)
+    start::launch(engine, Work::New(draft), Goal::Run(streams))
 }

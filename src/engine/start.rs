@@ -13,17 +13,18 @@
 //! client that has gone by then takes the start back.
 
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use oci_spec::runtime::Spec;
-use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
+use super::caller::{Caller, Goal};
 use super::create::{self, Draft, Purpose, durability, surroundings};
+use super::initialize::{self, NeverStarted};
 use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
 use super::stay::{self, Network, Stay};
@@ -110,18 +111,27 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
         Some(streams) => attach::attach(engine, &id, streams),
         None => Ok(Outcome::Started),
     };
-    if record.state.is_up() {
+    if is_started(&record.state) {
         return join(streams);
     }
-    match launch(engine, Work::Existing(record), streams.clone()) {
+    let started = if record.state.is_initialized() {
+        initialize::release(engine, &record, streams.clone())
+    } else {
+        launch(engine, Work::Existing(record), Goal::Run(streams.clone()))
+    };
+    match started {
         // Another command has started it meanwhile.
-        Err(_) if engine.containers().load(&id).is_ok_and(|now| now.state.is_up()) => join(streams),
-        launched => launched,
+        Err(_) if engine.containers().load(&id).is_ok_and(|now| is_started(&now.state)) => join(streams),
+        started => started,
     }
 }
 
-/// Forks the supervisor and, with `streams`, stays attached until the container ends.
-pub fn launch(engine: &Engine, mut work: Work, streams: Option<Streams>) -> Result<Outcome> {
+fn is_started(state: &State) -> bool {
+    state.is_up() && !state.is_initialized()
+}
+
+/// Forks the supervisor and, with streams in `goal`, stays attached until the container ends.
+pub fn launch(engine: &Engine, mut work: Work, goal: Goal) -> Result<Outcome> {
     let id = work.id().to_owned();
     requires::start(engine, work.options())?;
     work.prepare(engine)?;
@@ -129,6 +139,7 @@ pub fn launch(engine: &Engine, mut work: Work, streams: Option<Streams>) -> Resu
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
             drop(server);
+            let streams = if let Goal::Run(streams) = goal { streams } else { None };
             let outcome = attach::follow_start(client, streams);
             match outcome {
                 // One that was killed has left what it was working on.
@@ -151,7 +162,7 @@ pub fn launch(engine: &Engine, mut work: Work, streams: Option<Streams>) -> Resu
         Forked::Child => {
             drop(client);
             Supervisor { engine, record: None, before: State::default(), remains: None }
-                .run(work, server, streams)
+                .run(work, Caller::new(server, &goal))
         }
     }
 }
@@ -202,7 +213,7 @@ pub struct Supervisor<'a> {
     pub engine: &'a Engine,
     pub record: Option<Record>,
     /// The container's state before this start.
-    before: State,
+    pub before: State,
     /// The files of the container, once it is off record.
     pub remains: Option<Remains<'a>>,
 }
@@ -236,22 +247,23 @@ struct Locks {
 
 impl Supervisor<'_> {
     /// The supervisor's whole life.
-    fn run(mut self, work: Work, client: OwnedFd, streams: Option<Streams>) -> ! {
-        let ended = match self.bring_up(work, client.as_fd()) {
+    fn run(mut self, work: Work, mut caller: Caller) -> ! {
+        let ended = match self.bring_up(work, &mut caller) {
             Ok((up, listener, post)) => {
-                let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
-                let is_attached = streams.is_some();
-                let first = (client, taking, self.ties(is_attached, taking));
+                let taking = caller.taking.unwrap_or_default();
+                let is_attached = caller.taking.is_some();
+                let first = (caller.socket, taking, self.ties(is_attached, taking));
                 if is_attached {
                     self.tell("attach");
                 }
                 self.keep(up, listener, post, first)
             }
             Err(error) => {
-                let failure = Failure::of(&error);
-                self.take_back(&failure);
-                let message = Event::Failed(failure).encode();
-                let _ = socket::send(client.as_fd(), &[std::io::IoSlice::new(&message)]);
+                let failure = (!error.is::<NeverStarted>()).then(|| Failure::of(&error));
+                self.take_back(failure.as_ref());
+                if let Some(failure) = failure {
+                    caller.tell(&Event::Failed(failure));
+                }
                 self.erase_remains();
                 Ok(())
             }
@@ -259,7 +271,7 @@ impl Supervisor<'_> {
         clone::exit_now(i32::from(ended.is_err()))
     }
 
-    fn bring_up(&mut self, work: Work, client: BorrowedFd<'_>) -> Result<(Up, OwnedFd, Post)> {
+    fn bring_up(&mut self, work: Work, caller: &mut Caller) -> Result<(Up, OwnedFd, Post)> {
         // While the caller's terminal is still ours.
         let console_size = terminal::size();
         let passed = logging::passed_streams(work.options())?;
@@ -287,7 +299,7 @@ impl Supervisor<'_> {
             can_set_groups,
             passed: passed.as_ref(),
         };
-        let up = self.start_program(record, &launch, stay, || refuse_without_client(client))?;
+        let up = self.start_program(record, &launch, stay, Some(caller))?;
         Ok((up, listener, Post { max_gid, can_set_groups, passed, _locks: locks }))
     }
 
@@ -309,7 +321,7 @@ impl Supervisor<'_> {
             can_set_groups: post.can_set_groups,
             passed: post.passed.as_ref(),
         };
-        self.start_program(record, &launch, stay, || Ok(()))
+        self.start_program(record, &launch, stay, None)
     }
 
     fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
@@ -317,13 +329,13 @@ impl Supervisor<'_> {
         Ok(Plan { becomes_root: namespace::becomes_root(record), ..plan })
     }
 
-    /// Starts the program, once it is on record and `still_wanted`.
+    /// Starts the program, once it is on record and the caller, if there is one, still wants it.
     fn start_program(
         &mut self,
         record: Record,
         launch: &Launch<'_>,
         stay: Option<Stay>,
-        still_wanted: impl FnOnce() -> Result<()>,
+        caller: Option<&mut Caller>,
     ) -> Result<Up> {
         let environment = &launch.plan.process.env;
         let destination = logging::destination(self.engine.layout(), &record, environment)?;
@@ -332,8 +344,15 @@ impl Supervisor<'_> {
         let (server, device) = fuse::start(&launch.plan.rootfs)?.unzip();
         let start = || -> Result<Up> {
             let starting = launch.start(device)?;
-            let network = self.record_running(record, &starting, stay)?;
-            still_wanted()?;
+            let network = match caller {
+                Some(caller) if caller.leaves_when_ready => self.hold(record, &starting, stay, caller)?,
+                Some(caller) => {
+                    let network = self.record_up(record, Status::Running, &starting, stay)?;
+                    caller.check()?;
+                    network
+                }
+                None => self.record_up(record, Status::Running, &starting, stay)?,
+            };
             Ok(Up { started: starting.go()?, log, spill, network, server: None })
         };
         match (start(), server) {
@@ -400,10 +419,11 @@ impl Supervisor<'_> {
         Ok((own, Joined::default()))
     }
 
-    /// Starts the network and records the container as running.
-    fn record_running(
+    /// Starts the network and records the container as running, or as about to.
+    pub fn record_up(
         &mut self,
         mut record: Record,
+        status: Status,
         starting: &Starting,
         stay: Option<Stay>,
     ) -> Result<Option<Network>> {
@@ -411,17 +431,23 @@ impl Supervisor<'_> {
         let pid = starting.pid();
         let supervisor = i32::try_from(std::process::id()).context("read the supervisor's id")?;
         let state = State {
-            status: Status::Running,
+            status,
             pid,
             pid_start: process::start_time(pid).unwrap_or_default(),
             supervisor,
             supervisor_start: process::start_time(supervisor).context("read the supervisor's start")?,
             boot_id: process::boot_id().context("read the boot id")?,
-            started_at: Some(Timestamp::now()),
-            finished_at: record.state.finished_at,
             // A start by the user begins to count anew.
             restart_count: if record.state.is_restarting() { record.state.restart_count } else { 0 },
-            ..State::default()
+            ..match status {
+                // All else is still that of the run before.
+                Status::Initialized => self.before.clone(),
+                _ => State {
+                    started_at: Some(Timestamp::now()),
+                    finished_at: record.state.finished_at,
+                    ..State::default()
+                },
+            }
         };
         let (ports, endpoints) = (record.ports, record.endpoints);
         self.record = Some(self.engine.containers().change(&record.id, |record| {
@@ -492,11 +518,14 @@ impl Supervisor<'_> {
         socket::listen(&directory, SOCKET).with_context(|| format!("listen on {}", path.display()))
     }
 
-    /// A start that failed: the container is as it was before, with the reason, or gone with `--rm`.
-    fn take_back(&mut self, failure: &Failure) {
+    /// A start that failed or was given up: the container is as it was before, with the reason if there is one, or gone
+    /// with `--rm`.
+    fn take_back(&mut self, failure: Option<&Failure>) {
         let Some(record) = self.record.take() else { return };
-        let (exit_code, error) = (i32::from(failure.code), failure.text.clone());
-        let state = State { exit_code, error, pid: 0, supervisor: 0, ..self.before.clone() };
+        let mut state = State { pid: 0, supervisor: 0, ..self.before.clone() };
+        if let Some(failure) = failure {
+            (state.exit_code, state.error) = (i32::from(failure.code), failure.text.clone());
+        }
         let _ = self.put_away(&record, |now| {
             now.state = state;
             durability(&now.options)
@@ -561,14 +590,4 @@ pub fn leave_the_terminal() -> std::io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::chdir("/")?;
     identity::set_all_stdio(identity::null_device()?.as_fd())
-}
-
-/// A client that died before the start was complete will never hear of it: the start is taken back.
-fn refuse_without_client(client: BorrowedFd<'_>) -> Result<()> {
-    let mut fds = [PollFd::from_borrowed_fd(client, PollFlags::empty())];
-    rustix::event::poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-    if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
-        bail!("the command that started the container is gone");
-    }
-    Ok(())
 }

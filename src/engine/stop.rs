@@ -65,7 +65,7 @@ fn patience(seconds: i64) -> Option<Duration> {
 pub fn kill(engine: &Engine, id: &str, signal_name: &str) -> Result<()> {
     let number = signal_number(signal_name)?;
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
-    if !record.state.is_up() {
+    if !record.state.is_up() || record.state.is_initialized() {
         bail!("cannot kill container: {id}: container {} is not running", record.id);
     }
     let ends_it = number == libc::SIGKILL || stop_signal(engine, &record)?.is_none_or(|stop| stop == number);
@@ -129,7 +129,9 @@ fn bring_down(engine: &Engine, id: &str, signals: &[(i32, Option<Duration>)]) ->
             std::thread::sleep(Duration::from_millis(5));
         } else if let Some(process) = Process::of(&record)? {
             was_up = true;
-            end(engine, &record, &process, signals)?;
+            // There is no program yet that a signal could ask.
+            let polite = if record.state.is_initialized() { signals.len() - 1 } else { 0 };
+            end(engine, &record, &process, &signals[polite..])?;
         } else if record.state.is_supervised() {
             // It has ended by itself, and what follows is about to be written down.
             wait_for_record(engine, &record)?;

@@ -38,6 +38,7 @@ pub fn top(engine: &Engine, name: &str, options: &[String]) -> Result<Table> {
         Status::Restarting => {
             bail!("Container {} is restarting, wait until the container is running", record.id)
         }
+        Status::Initialized => bail!("container {} is not running", record.id),
         _ if !record.state.is_running() => bail!("container {} is not running", record.id),
         _ => {}
     }

@@ -123,6 +123,11 @@ impl Starting {
         self.child.pid()
     }
 
+    /// Readable once the process has ended.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.child.pidfd()
+    }
+
     /// Lets the process execute its program, and returns once it does.
     pub fn go(self) -> Result<Started> {
         let Self { child, channel, pipes, stragglers, program } = self;

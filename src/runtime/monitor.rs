@@ -213,7 +213,7 @@ impl Monitor {
                         }
                     }
                     Source::Signals => self.pass_on(signals, chore),
-                    Source::Listener => self.accept()?,
+                    Source::Listener => self.accept(),
                     Source::Stdout => open[0] = self.read_output(Stream::Stdout),
                     Source::Stderr => open[1] = self.read_output(Stream::Stderr),
                     Source::Stdin => self.write_input(),
@@ -392,16 +392,17 @@ impl Monitor {
         }
     }
 
-    fn accept(&mut self) -> Result<()> {
-        let Some(listener) = &self.listener else { return Ok(()) };
+    fn accept(&mut self) {
         let uid = rustix::process::getuid().as_raw();
-        if let Ok(Some(socket)) = socket::accept(listener.as_fd(), uid) {
+        let next = |listener: &OwnedFd| socket::accept(listener.as_fd(), uid).ok().flatten();
+        while let Some(socket) = self.listener.as_ref().and_then(next) {
             let mut client = Client::new(socket, Taking::default(), Ties::default(), self.spill.clone());
             client.is_guest = true;
             client.tell(Event::Started.encode());
             self.clients.push(client);
+            // Who has said already what it takes misses no output that is read next.
+            self.serve(self.clients.len() - 1, PollFlags::IN);
         }
-        Ok(())
     }
 
     fn serve(&mut self, index: usize, events: PollFlags) {
@@ -441,6 +442,8 @@ impl Monitor {
                 self.clients[index].ties = Ties::default();
                 self.clients[index].gone = true;
             }
+            // It runs already.
+            Request::Start(_) => {}
             Request::Check => {
                 self.clients[index].awaits_check = true;
                 self.check_wanted = true;

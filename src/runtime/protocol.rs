@@ -66,6 +66,17 @@ pub struct Taking {
     pub stderr: bool,
 }
 
+impl Taking {
+    fn bits(self) -> u8 {
+        u8::from(self.stdin) | u8::from(self.stdout) << 1 | u8::from(self.stderr) << 2
+    }
+
+    fn of_bits(bits: u8) -> Self {
+        let bit = |index: u8| bits >> index & 1 == 1;
+        Self { stdin: bit(0), stdout: bit(1), stderr: bit(2) }
+    }
+}
+
 /// What a client asks of a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
@@ -81,6 +92,8 @@ pub enum Request<'a> {
     Signal(u8),
     /// The client leaves, and the container goes on.
     Detach,
+    /// Let the program of a container run that waits for that, and attach to it if streams are wanted.
+    Start(Option<Taking>),
     /// Check the container's health now, and say what came of it.
     Check,
 }
@@ -103,11 +116,9 @@ impl<'a> Request<'a> {
     /// The message as it goes over the socket.
     pub fn encode(self) -> Vec<u8> {
         match self {
-            Self::Attach(taking) => {
-                let streams =
-                    u8::from(taking.stdin) | u8::from(taking.stdout) << 1 | u8::from(taking.stderr) << 2;
-                vec![b'A', streams]
-            }
+            Self::Attach(taking) => vec![b'A', taking.bits()],
+            Self::Start(None) => vec![b'G'],
+            Self::Start(Some(taking)) => vec![b'G', taking.bits()],
             Self::Stdin(bytes) => [b"I", bytes].concat(),
             Self::StdinEnd => vec![b'E'],
             Self::Resize { rows, columns } => {
@@ -126,10 +137,9 @@ impl<'a> Request<'a> {
 
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         match bytes {
-            [b'A', streams] => {
-                let bit = |index: u8| streams >> index & 1 == 1;
-                Some(Self::Attach(Taking { stdin: bit(0), stdout: bit(1), stderr: bit(2) }))
-            }
+            &[b'A', streams] => Some(Self::Attach(Taking::of_bits(streams))),
+            [b'G'] => Some(Self::Start(None)),
+            &[b'G', streams] => Some(Self::Start(Some(Taking::of_bits(streams)))),
             [b'I', data @ ..] => Some(Self::Stdin(data)),
             [b'E'] => Some(Self::StdinEnd),
             &[b'W', a, b, c, d] => {
@@ -186,6 +196,8 @@ mod tests {
             Request::Resize { rows: 24, columns: 500 },
             Request::Signal(15),
             Request::Detach,
+            Request::Start(None),
+            Request::Start(Some(Taking { stdin: true, stdout: true, stderr: false })),
             Request::Check,
         ] {
             request.send(a.as_fd()).unwrap();

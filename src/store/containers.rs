@@ -114,6 +114,8 @@ pub struct State {
 pub enum Status {
     #[default]
     Created,
+    /// Podman's: all is there but the program, which its supervisor starts when it is asked to.
+    Initialized,
     Running,
     /// It has ended, and its supervisor will start it again.
     Restarting,
@@ -125,6 +127,7 @@ impl Status {
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Created => "created",
+            Status::Initialized => "initialized",
             Status::Running => "running",
             Status::Restarting => "restarting",
             Status::Exited => "exited",
@@ -136,9 +139,20 @@ impl Status {
 pub const EXIT_CODE_LOST: i32 = 255;
 
 impl State {
-    /// Whether the recorded process is alive: same number, same start time, same boot.
+    /// Whether the recorded process is alive: same number, same start time, same boot. It may be one that waits to be
+    /// the program ([`State::is_initialized`]).
     pub fn is_running(&self) -> bool {
-        self.status == Status::Running && process::boot_id().is_ok_and(|boot| self.is_running_in(&boot))
+        self.has_process() && process::boot_id().is_ok_and(|boot| self.is_running_in(&boot))
+    }
+
+    /// Whether its program waits for a `start`.
+    pub fn is_initialized(&self) -> bool {
+        self.status == Status::Initialized && self.is_running()
+    }
+
+    /// Whether a process is on record for it.
+    fn has_process(&self) -> bool {
+        matches!(self.status, Status::Initialized | Status::Running)
     }
 
     /// Whether it waits for its supervisor to start it again.
@@ -157,7 +171,7 @@ impl State {
     }
 
     fn is_running_in(&self, boot: &str) -> bool {
-        self.status == Status::Running && boot == self.boot_id && process::is_alive(self.pid, self.pid_start)
+        self.has_process() && boot == self.boot_id && process::is_alive(self.pid, self.pid_start)
     }
 
     fn is_supervised_in(&self, boot: &str) -> bool {
@@ -167,10 +181,12 @@ impl State {
     }
 
     /// The state as it is now: running without a process left behind becomes exited, with
-    /// [`EXIT_CODE_LOST`], and restarting without a supervisor exited as it was.
+    /// [`EXIT_CODE_LOST`], initialized what it was before, and restarting without a supervisor exited as it was.
     pub fn settled(self) -> Self {
         match self.status {
-            Status::Running | Status::Restarting => self.settled_in(&process::boot_id().unwrap_or_default()),
+            Status::Initialized | Status::Running | Status::Restarting => {
+                self.settled_in(&process::boot_id().unwrap_or_default())
+            }
             _ => self,
         }
     }
@@ -182,6 +198,11 @@ impl State {
             self.exit_code = EXIT_CODE_LOST;
             self.pid = 0;
             self.finished_at = self.finished_at.or(self.started_at);
+        }
+        if self.status == Status::Initialized && !self.is_running_in(boot) && !self.is_supervised_in(boot) {
+            // What it was before: it never ran.
+            self.status = if self.started_at.is_some() { Status::Exited } else { Status::Created };
+            self.pid = 0;
         }
         if self.status == Status::Restarting && !self.is_supervised_in(boot) {
             self.status = Status::Exited;

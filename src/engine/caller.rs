@@ -1,0 +1,53 @@
+//! The command that asks for a start, as the supervisor that it has forked sees it.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::{Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::attach::Streams;
+use crate::runtime::protocol::{Event, Taking};
+use crate::sys::socket;
+
+/// What a start is to come to.
+pub enum Goal {
+    /// The program runs; with streams the caller is attached to it.
+    Run(Option<Streams>),
+    /// Everything but the program is there.
+    Ready,
+}
+
+/// Who asked for a start and hears how it went.
+pub struct Caller {
+    pub socket: OwnedFd,
+    /// The streams taken part in; `None`: not attached.
+    pub taking: Option<Taking>,
+    /// Only wants the container made ready, and goes then.
+    pub leaves_when_ready: bool,
+}
+
+impl Caller {
+    pub fn new(socket: OwnedFd, goal: &Goal) -> Self {
+        let taking = match goal {
+            Goal::Run(streams) => streams.as_ref().map(Streams::taking),
+            Goal::Ready => None,
+        };
+        Self { socket, taking, leaves_when_ready: matches!(goal, Goal::Ready) }
+    }
+
+    pub fn tell(&self, event: &Event<'_>) {
+        // Who is gone need not hear it.
+        let _ = socket::send(self.socket.as_fd(), &[IoSlice::new(&event.encode())]);
+    }
+
+    /// One that died before the start was complete will never hear of it: the start is taken back.
+    pub fn check(&self) -> Result<()> {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::empty())];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+        if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
+            bail!("the command that started the container is gone");
+        }
+        Ok(())
+    }
+}
