@@ -17,7 +17,10 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec,
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::walk::{self, Descent, FileId, Step, Walk};
+use super::mode::ModeChange;
+use super::tour::{Choose, Directory, Everything, Met, Tour};
+use super::walk::{self, Descent, FileId};
+use super::xattr;
 use crate::sys::path::Dir;
 
 /// How to copy.
@@ -29,10 +32,26 @@ pub struct CopyOptions {
     pub keep_owner: bool,
     /// Keep setuid and setgid of files. Without their owner they would lend out somebody else's rights.
     pub keep_special: bool,
-    /// Replace a directory by what is none, and the other way round.
-    pub overwrite: bool,
+    /// What becomes of modes. One that is changed keeps setuid and setgid if it says so.
+    pub mode: Option<ModeChange>,
+    /// Keep extended attributes, capabilities among them, with whatever owner. Without it capabilities are kept with
+    /// their owner, and nothing else is.
+    pub attributes: bool,
+    /// What to do with a directory in the place of what is none, and the other way round.
+    pub clash: Clash,
     /// How messages call the place that is copied to.
     pub shown: PathBuf,
+}
+
+/// What to do where a directory and something else meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clash {
+    /// What was there goes.
+    Overwrite,
+    /// It is refused in the words of docker's `cp`.
+    RefuseAsCp,
+    /// It is refused in the words of docker's `build`.
+    RefuseAsBuild,
 }
 
 /// What was copied.
@@ -89,37 +108,33 @@ impl Copier {
 
     /// Copies what is in `from` into `to`; the directory `to` itself stays as it is.
     pub fn contents(&mut self, from: OwnedFd, to: OwnedFd) -> Result<()> {
+        self.chosen(from, to, Everything)
+    }
+
+    /// Copies what is wanted of that.
+    pub fn chosen(&mut self, from: OwnedFd, to: OwnedFd, choose: impl Choose) -> Result<()> {
         let forbidden = walk::file_id(to.as_fd()).context("inspect the destination")?;
         let top = Dir::from_fd(to.try_clone().context("duplicate a descriptor")?);
-        let mut walk = Walk::new(from).context("list the source")?;
+        let mut tour = Tour::new(from, choose, self.options.attributes).context("list the source")?;
         let mut to = Descent::new(to);
-        // Of the directories that the walk is in.
-        let mut above: Vec<Stat> = Vec::new();
-        while let Some(step) = walk.next().with_context(|| format!("copy {}", walk.path().display()))? {
-            match step {
-                Step::Left => {
-                    let stat = above.pop().expect("every directory that is left was entered");
-                    self.take_after(to.here(), &stat).context("finish a directory")?;
+        while let Some(met) = tour.next().with_context(|| format!("copy {}", tour.path().display()))? {
+            match met {
+                Met::Leave(directory) => {
+                    self.finish_directory(to.here(), &directory).context("finish a directory")?;
                     to.leave().context("return to the directory above")?;
                 }
-                Step::Entry(entry) => {
-                    let shown = || format!("copy {}", walk.path_of(&entry.name).display());
-                    if !self.is_directory(&walk, &entry).with_context(shown)? {
-                        let path = walk.path_of(&entry.name);
-                        self.leaf(walk.here(), &entry.name, to.here(), &entry.name, Some((&top, &path)))
-                            .with_context(shown)?;
-                        continue;
-                    }
-                    let shown = walk.path_of(&entry.name);
-                    let told = || format!("copy {}", shown.display());
-                    self.make_directory(to.here(), &entry.name, &shown).with_context(told)?;
-                    to.enter(&entry.name).with_context(told)?;
-                    walk.enter(&entry.name).with_context(told)?;
-                    let stat = rustix::fs::fstat(walk.here()).with_context(told)?;
+                Met::Leaf(name) => {
+                    let path = tour.path_of(&name);
+                    self.leaf(tour.here(), &name, to.here(), &name, Some((&top, &path)))
+                        .with_context(|| format!("copy {}", path.display()))?;
+                }
+                Met::Enter(Directory { name, path, stat, .. }) => {
+                    let told = || format!("copy {}", path.display());
                     if (stat.st_dev, stat.st_ino) == forbidden {
-                        bail!("cannot copy a directory into itself: {}", shown.display());
+                        bail!("cannot copy a directory into itself: {}", path.display());
                     }
-                    above.push(stat);
+                    self.make_directory(to.here(), &name, &path).with_context(told)?;
+                    to.enter(&name).with_context(told)?;
                     self.copied.bytes += BLOCK;
                 }
             }
@@ -127,14 +142,9 @@ impl Copier {
         Ok(())
     }
 
-    fn is_directory(&self, walk: &Walk, entry: &walk::Entry) -> io::Result<bool> {
-        Ok(match entry.kind {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(walk.here(), &entry.name, AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-            }
-            kind => kind == FileType::Directory,
-        })
+    fn finish_directory(&self, made: BorrowedFd<'_>, directory: &Directory) -> Result<()> {
+        self.take_after(made, &directory.stat)?;
+        self.set_attributes(made, &directory.attributes)
     }
 
     /// Copies a directory, with all in it, to the name `name` in `parent`.
@@ -163,7 +173,7 @@ impl Copier {
     /// Copies an open file to the name `name` in `to`.
     pub fn file(&mut self, from: OwnedFd, to: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
         let stat = rustix::fs::fstat(&from).context("inspect the source")?;
-        self.data(&File::from(from), &stat, to, &c_name(name)?).map(drop)
+        self.data(&File::from(from), &stat, to, &c_name(name)?, false).map(drop)
     }
 
     /// `place` is the destination's top and the path beneath it, where files with several names may meet again.
@@ -185,7 +195,7 @@ impl Copier {
                 self.take_after_by_name(to, to_name, &stat)
             }
             FileType::Fifo => {
-                let mode = Mode::from_raw_mode(stat.st_mode & 0o777);
+                let mode = Mode::from_raw_mode(self.mode(&stat) & 0o777);
                 self.place(to, to_name, || rustix::fs::mknodat(to, to_name, FileType::Fifo, mode, 0))?;
                 self.copied.bytes += BLOCK;
                 self.take_after_by_name(to, to_name, &stat)
@@ -220,11 +230,11 @@ impl Copier {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             bail!("it was replaced while it was read");
         }
-        let made = self.data(&source, &stat, to, to_name)?;
-        if let Some((_, path)) = place
+        let made = self.data(&source, &stat, to, to_name, place.is_some())?;
+        if let (Some((_, path)), Some(id)) = (place, made)
             && self.links.len() < LINK_LIMIT
         {
-            self.links.insert((stat.st_dev, stat.st_ino), Link { path: path.to_owned(), id: made });
+            self.links.insert((stat.st_dev, stat.st_ino), Link { path: path.to_owned(), id });
         }
         Ok(())
     }
@@ -243,8 +253,15 @@ impl Copier {
         Ok(true)
     }
 
-    /// Copies data and all that belongs to a file; returns which file was made.
-    fn data(&mut self, from: &File, stat: &Stat, to: BorrowedFd<'_>, name: &CStr) -> Result<FileId> {
+    /// Copies data and all that belongs to a file; returns which file was made of one that has several names.
+    fn data(
+        &mut self,
+        from: &File,
+        stat: &Stat,
+        to: BorrowedFd<'_>,
+        name: &CStr,
+        has_several_names: bool,
+    ) -> Result<Option<FileId>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let make = || rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR);
         let made = match self.place(to, name, make) {
@@ -257,10 +274,12 @@ impl Copier {
         let copied = self.bytes(from, &made, size, stat.st_blocks.unsigned_abs() * BLOCK < size)?;
         self.copied.bytes += BLOCK + copied.next_multiple_of(BLOCK);
         self.take_after(made.as_fd(), stat)?;
-        if self.options.keep_owner {
-            copy_capability(from.as_fd(), made.as_fd())?;
+        match (self.options.attributes, self.options.keep_owner) {
+            (true, _) => self.set_attributes(made.as_fd(), &xattr::read(from.as_fd(), xattr::is_kept))?,
+            (false, true) => copy_capability(from.as_fd(), made.as_fd())?,
+            (false, false) => {}
         }
-        Ok(walk::file_id(made.as_fd())?)
+        if has_several_names { Ok(Some(walk::file_id(made.as_fd())?)) } else { Ok(None) }
     }
 
     /// Copies at most `size` bytes, as many as there are; holes of a file that has some stay holes.
@@ -341,12 +360,18 @@ impl Copier {
             }
             match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
-                Err(Errno::ISDIR) if self.options.overwrite => remove_all(parent, name)?,
-                Err(Errno::ISDIR) => bail!(
-                    "cannot overwrite directory {:?} with non-directory {:?}",
-                    self.options.shown.join(OsStr::from_bytes(name.to_bytes())),
-                    self.options.shown
-                ),
+                Err(Errno::ISDIR) => match self.options.clash {
+                    Clash::Overwrite => remove_all(parent, name)?,
+                    Clash::RefuseAsCp => bail!(
+                        "cannot overwrite directory {:?} with non-directory {:?}",
+                        self.options.shown.join(OsStr::from_bytes(name.to_bytes())),
+                        self.options.shown
+                    ),
+                    Clash::RefuseAsBuild => bail!(
+                        "cannot replace to directory {} with file",
+                        self.options.shown.join(OsStr::from_bytes(name.to_bytes())).display()
+                    ),
+                },
                 Err(error) => return Err(error).context("replace"),
             }
         }
@@ -369,14 +394,18 @@ impl Copier {
             if FileType::from_raw_mode(there.st_mode) == FileType::Directory {
                 return Ok(());
             }
-            if !self.options.overwrite {
-                let whole = match path.as_os_str().is_empty() {
-                    true => self.options.shown.join(OsStr::from_bytes(name.to_bytes())),
-                    false => self.options.shown.join(path),
-                };
-                bail!("cannot overwrite non-directory {whole:?} with directory {:?}", self.options.shown);
+            let whole = || match path.as_os_str().is_empty() {
+                true => self.options.shown.join(OsStr::from_bytes(name.to_bytes())),
+                false => self.options.shown.join(path),
+            };
+            match self.options.clash {
+                Clash::Overwrite => remove_all(parent, name)?,
+                Clash::RefuseAsCp => {
+                    let shown = &self.options.shown;
+                    bail!("cannot overwrite non-directory {:?} with directory {shown:?}", whole());
+                }
+                Clash::RefuseAsBuild => bail!("cannot copy to non-directory: {}", whole().display()),
             }
-            remove_all(parent, name)?;
         }
         bail!("create the directory: the name is taken again and again")
     }
@@ -384,12 +413,29 @@ impl Copier {
     /// Gives owner, then mode, which a change of owner may cut, then times.
     fn take_after(&self, made: BorrowedFd<'_>, stat: &Stat) -> Result<()> {
         self.own(stat, |uid, gid| rustix::fs::fchown(made, uid, gid))?;
+        rustix::fs::fchmod(made, Mode::from_raw_mode(self.mode(stat))).context("set its mode")?;
+        rustix::fs::futimens(made, &times(stat)).context("set its time")
+    }
+
+    /// The mode of the copy of what has this one.
+    fn mode(&self, stat: &Stat) -> u32 {
         let mut mode = stat.st_mode & 0o7777;
-        if !self.options.keep_special && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !self.options.keep_special && kind == FileType::RegularFile {
             mode &= !0o6000;
         }
-        rustix::fs::fchmod(made, Mode::from_raw_mode(mode)).context("set its mode")?;
-        rustix::fs::futimens(made, &times(stat)).context("set its time")
+        match &self.options.mode {
+            Some(change) => change.apply(mode, kind == FileType::Directory),
+            None => mode,
+        }
+    }
+
+    fn set_attributes(&self, made: BorrowedFd<'_>, attributes: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
+        for (name, value) in attributes {
+            // What this namespace or filesystem cannot have is left out.
+            xattr::set(made, name, value, true)?;
+        }
+        Ok(())
     }
 
     fn take_after_by_name(&self, parent: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {

@@ -2,5 +2,15 @@
 //!
 //! Nothing here makes a process or a namespace: `engine::build` carries out what is decided here.
 
-#[allow(dead_code, reason = "nothing builds yet")]
+#![allow(dead_code, reason = "nothing builds yet")]
+
+pub mod checksum;
+pub mod copy;
+pub mod gather;
+pub mod glob;
+pub mod ignore;
+pub mod select;
 pub mod step;
+
+#[cfg(test)]
+mod tests;

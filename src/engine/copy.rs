@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::filesystem::Filesystem;
 use super::{Engine, events, namespace};
-use crate::base::copy::{Copied, Copier, CopyOptions};
+use crate::base::copy::{Clash, Copied, Copier, CopyOptions};
 use crate::base::exit::{self, ReaderGone};
 use crate::base::idmap::IdMaps;
 use crate::layer::compress;
@@ -225,7 +225,9 @@ fn between(from: &Side, to: &Side, owner: (u32, u32), wishes: Wishes) -> Result<
         owner,
         keep_owner: wishes.archive,
         keep_special: wishes.archive || matches!(to.end, End::Container { .. }),
-        overwrite: wishes.overwrite,
+        mode: None,
+        attributes: false,
+        clash: if wishes.overwrite { Clash::Overwrite } else { Clash::RefuseAsCp },
         shown: PathBuf::from(to.path()),
     });
     match (found.source, name) {

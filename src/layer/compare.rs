@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-use super::xattr;
 use crate::base::walk::{Entry, Step, Walk};
+use crate::base::xattr;
 use crate::sys::path::Dir;
 
 /// Read of each file at a time.

@@ -18,7 +18,6 @@ pub mod stack;
 mod tree;
 pub mod unpack;
 pub mod whiteout;
-mod xattr;
 
 #[cfg(test)]
 mod hostile;

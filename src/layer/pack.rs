@@ -18,9 +18,10 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use tar::{EntryType, Header};
 
-use super::{whiteout, xattr};
+use super::whiteout;
 use crate::base::idmap::IdMaps;
 use crate::base::walk::{FileId, Step, Walk};
+use crate::base::xattr;
 
 /// What the directory is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -24,7 +24,8 @@ use super::entries::{Entries, Entry, Kind, Source};
 use super::name::{Meaning, Name};
 use super::owner::Owner;
 use super::tree::{self, Removed, Tree};
-use super::{whiteout, xattr};
+use super::whiteout;
+use crate::base::xattr;
 use crate::sys::path::Dir;
 
 /// What may be unpacked, and how.

@@ -34,6 +34,42 @@ pub fn look_up(root: &Dir, user: &str, additional: &[String]) -> Result<Identity
     resolve(user, additional, &passwd, &group)
 }
 
+/// Looks up whom files are to belong to: `USER[:GROUP]`. A user by its number alone has the group of that number.
+/// Source: BuildKit `solver/llbsolver/file/user_linux.go`.
+pub fn owner(root: &Dir, text: &str) -> Result<(u32, u32)> {
+    let (user, group) = text.split_once(':').unwrap_or((text, ""));
+    let passwd = if id(user).is_some() { String::new() } else { read_database(root, "etc/passwd")? };
+    let groups = if group.is_empty() || id(group).is_some() {
+        String::new()
+    } else {
+        read_database(root, "etc/group")?
+    };
+    resolve_owner(user, group, &passwd, &groups)
+}
+
+fn resolve_owner(user: &str, group: &str, passwd: &str, groups: &str) -> Result<(u32, u32)> {
+    let (uid, mut gid) = match id(user) {
+        Some(uid) => (uid, uid),
+        None if user.is_empty() => (0, 0),
+        None => {
+            let entry = passwd_entries(passwd).find(|entry| entry.name == user);
+            let entry = entry
+                .with_context(|| format!("unable to find user {user}: no matching entries in passwd file"))?;
+            (entry.uid, entry.gid)
+        }
+    };
+    if !group.is_empty() {
+        gid = match id(group) {
+            Some(gid) => gid,
+            None => group_id(group, groups)?,
+        };
+    }
+    if uid > MAX_ID || gid > MAX_ID {
+        bail!("uids and gids must be in range 0-{MAX_ID}");
+    }
+    Ok((uid, gid))
+}
+
 /// A missing file, or one that is no file, has no entries.
 fn read_database(root: &Dir, path: &str) -> Result<String> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -190,6 +226,24 @@ mod tests {
             ("99999999999999999999", "uids and gids must be in range 0-2147483647"),
         ] {
             assert_eq!(resolve(user, &[], PASSWD, GROUP).unwrap_err().to_string(), message, "{user}");
+        }
+    }
+
+    #[test]
+    fn owners() {
+        for (user, group, want) in [
+            ("10", "", (10, 10)),
+            ("app", "", (10, 20)),
+            ("app", "staff", (10, 50)),
+            ("55", "staff", (55, 50)),
+            ("55", "7", (55, 7)),
+            ("", "staff", (0, 50)),
+            ("7", "", (7, 7)),
+        ] {
+            assert_eq!(resolve_owner(user, group, PASSWD, GROUP).unwrap(), want, "{user}:{group}");
+        }
+        for (user, group) in [("nobody", ""), ("0", "none"), ("2147483648", ""), ("0", "4294967296")] {
+            assert!(resolve_owner(user, group, PASSWD, GROUP).is_err(), "{user}:{group}");
         }
     }
 

@@ -87,6 +87,16 @@ impl Dir {
     /// Makes a directory and every missing one above it, in-root, and opens it. A link that points nowhere is
     /// followed by making its target, as mounting on `/var/run` must where an image has no `/run`.
     pub fn create_dir_all(&self, rel: impl AsRef<Path>, mode: Mode) -> io::Result<Self> {
+        self.create_dir_all_with(rel, mode, |_, _| Ok(()))
+    }
+
+    /// The same; `made` is called with the parent and the name of every directory that was made.
+    pub fn create_dir_all_with(
+        &self,
+        rel: impl AsRef<Path>,
+        mode: Mode,
+        mut made: impl FnMut(&Self, &OsStr) -> io::Result<()>,
+    ) -> io::Result<Self> {
         match self.open_dir(rel.as_ref()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
@@ -99,7 +109,7 @@ impl Dir {
             match self.locate_dir(&next) {
                 Ok(_) => done = next,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    match self.make_or_read_link(&done, &name, mode)? {
+                    match self.make_or_read_link(&done, &name, mode, &mut made)? {
                         None => done = next,
                         Some(target) => {
                             links += 1;
@@ -122,10 +132,16 @@ impl Dir {
     }
 
     /// Makes a directory of this name; where a dangling link has it, returns where that points.
-    fn make_or_read_link(&self, parent: &Path, name: &OsStr, mode: Mode) -> io::Result<Option<PathBuf>> {
+    fn make_or_read_link(
+        &self,
+        parent: &Path,
+        name: &OsStr,
+        mode: Mode,
+        made: &mut impl FnMut(&Self, &OsStr) -> io::Result<()>,
+    ) -> io::Result<Option<PathBuf>> {
         let parent = self.locate_dir(parent)?;
         match rustix::fs::mkdirat(&parent.0, name, mode) {
-            Ok(()) => return Ok(None),
+            Ok(()) => return made(&parent, name).map(|()| None),
             Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
@@ -133,6 +149,54 @@ impl Dir {
             Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()).into())),
             // Somebody else made the directory meanwhile.
             Err(Errno::INVAL) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Finds the path, beneath this directory, of what `rel` leads to: one without links. From where nothing is, the
+    /// rest is taken as it is written.
+    pub fn resolve(&self, rel: impl AsRef<Path>) -> io::Result<PathBuf> {
+        let mut rest = components(rel.as_ref());
+        let mut done = PathBuf::new();
+        let mut links = 0;
+        while let Some(name) = rest.pop_front() {
+            if name == ".." {
+                done.pop();
+                continue;
+            }
+            let next = done.join(&name);
+            match self.read_link(&next) {
+                Ok(Some(target)) => {
+                    links += 1;
+                    if links > LINK_LIMIT {
+                        return Err(Errno::LOOP.into());
+                    }
+                    if target.is_absolute() {
+                        done = PathBuf::new();
+                    }
+                    for name in components(&target).into_iter().rev() {
+                        rest.push_front(name);
+                    }
+                }
+                Ok(None) => done = next,
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+                {
+                    done = next;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Where a link points; `None` for what is no link.
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let place = self.open_file(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+        match rustix::fs::readlinkat(&place, "", Vec::new()) {
+            Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()).into())),
+            // The answer for what is no link (readlink(2)).
+            Err(Errno::NOENT | Errno::INVAL) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -316,6 +380,28 @@ mod tests {
             dir.create_dir_all("file/z", Mode::RWXU).unwrap_err().kind(),
             io::ErrorKind::NotADirectory
         );
+    }
+
+    #[test]
+    fn paths_without_links() {
+        let (scratch, dir) = scratch();
+        fs::create_dir_all(scratch.path().join("data/in")).unwrap();
+        symlink("../data", scratch.path().join("link")).unwrap();
+        symlink("/data/in", scratch.path().join("data/abs")).unwrap();
+        symlink("../../../../../none/x", scratch.path().join("dangling")).unwrap();
+        symlink("loop", scratch.path().join("loop")).unwrap();
+        for (path, want) in [
+            ("/", ""),
+            ("link", "data"),
+            ("/link/abs/file", "data/in/file"),
+            ("link/../link/in", "data/in"),
+            ("../../data", "data"),
+            ("dangling", "none/x"),
+            ("none/a/../b", "none/b"),
+        ] {
+            assert_eq!(dir.resolve(path).unwrap(), Path::new(want), "{path}");
+        }
+        assert!(dir.resolve("loop/x").is_err());
     }
 
     #[test]

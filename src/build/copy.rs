@@ -1,0 +1,152 @@
+//! Puts what a `COPY` takes where it goes.
+//!
+//! Rules: fsutil `copy/copy.go`, as BuildKit calls it. A destination that ends in `/` is a directory; so is any that
+//! is one already, or that directories are copied to. Links in it are followed beneath the root that is copied into,
+//! also one in the last place, and what is missing on the way is made. Directories merge: one that was there takes
+//! owner and mode of the one that is copied onto it, but the destination itself stays as it is.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
+
+use super::select::{Item, Selection};
+use super::step;
+use crate::base::copy::{Clash, Copied, Copier, CopyOptions};
+use crate::base::mode::ModeChange;
+use crate::runtime::user;
+use crate::sys::path::Dir;
+
+/// How files are put.
+#[derive(Clone, Debug, Default)]
+pub struct Placing {
+    /// Absolute.
+    pub destination: String,
+    /// Whose all becomes, directories that are made on the way too.
+    pub owner: Option<(u32, u32)>,
+    pub mode: Option<ModeChange>,
+    /// This user namespace has a single id.
+    pub fold_ids: bool,
+}
+
+/// Copies into the tree at `root`. The calling thread's file mode creation mask must be clear; see
+/// [`crate::sys::path::clear_umask`].
+pub fn copy(selection: &Selection, root: &Dir, placing: &Placing) -> Result<Copied> {
+    let mut copied = Copied::default();
+    for item in &selection.items {
+        let more = placing.item(item, root)?;
+        copied.bytes += more.bytes;
+        copied.skipped += more.skipped;
+    }
+    Ok(copied)
+}
+
+/// What is at the destination.
+enum There {
+    Directory(Dir),
+    Other,
+    Nothing,
+}
+
+impl Placing {
+    /// Reads how a step wants its files; the users in `names` are those it may name.
+    pub fn new(copy: &step::Copy, names: &Dir, fold_ids: bool) -> Result<Self> {
+        let owner = copy.owner.as_deref().filter(|owner| !owner.is_empty());
+        Ok(Self {
+            destination: copy.destination.clone(),
+            owner: owner.map(|owner| user::owner(names, owner)).transpose()?,
+            mode: copy.mode.as_deref().filter(|mode| !mode.is_empty()).map(str::parse).transpose()?,
+            fold_ids,
+        })
+    }
+
+    fn item(&self, item: &Item, root: &Dir) -> Result<Copied> {
+        let told = || format!("copy to {}", self.destination);
+        let destination = Path::new(&self.destination);
+        let is_directory = self.destination.ends_with('/') || self.destination.ends_with("/.");
+        let above = if is_directory { destination } else { destination.parent().unwrap_or(destination) };
+        self.make(root, above)?;
+        let resolved = root.resolve(destination).with_context(told)?;
+        let there = look(root, &resolved).with_context(told)?;
+        match (item.is_directory, there) {
+            (true, There::Directory(to)) => self.contents(item, &to),
+            (true, There::Nothing) => self.contents(item, &self.make(root, &resolved)?),
+            (true, There::Other) => bail!("cannot copy to non-directory: {}", self.destination),
+            (false, There::Directory(to)) => self.file(item, &to, &item.name, &destination.join(&item.name)),
+            (false, _) => {
+                let name = resolved.file_name().context("the destination has no name")?;
+                let parent = self.make(root, resolved.parent().unwrap_or(Path::new("")))?;
+                self.file(item, &parent, name, destination)
+            }
+        }
+    }
+
+    fn contents(&self, item: &Item, to: &Dir) -> Result<Copied> {
+        let from = item.open_directory()?;
+        let stat = rustix::fs::fstat(&from).context("inspect the source")?;
+        let mut copier = self.copier(item, PathBuf::from(&self.destination));
+        let listed = to.open_dir("").with_context(|| format!("open {}", self.destination))?;
+        copier.chosen(from.into(), listed.into(), item.chooser())?;
+        // So that the result does not tell when it was made.
+        let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
+        let times =
+            Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: time };
+        let to = to.open_dir("").context("open the destination")?;
+        rustix::fs::futimens(&to, &times).context("set the destination's time")?;
+        Ok(copier.finish())
+    }
+
+    /// Copies what is no directory to the name `name` in `parent`.
+    fn file(&self, item: &Item, parent: &Dir, name: &OsStr, shown: &Path) -> Result<Copied> {
+        let (from, last) = item.place()?;
+        let above = shown.parent().unwrap_or(shown).to_owned();
+        let mut copier = self.copier(item, above);
+        let to = parent.open_dir("").with_context(|| format!("open {}", self.destination))?;
+        copier
+            .entry(from.as_fd(), &last, to.as_fd(), name)
+            .with_context(|| format!("copy {}", item.shown()))?;
+        Ok(copier.finish())
+    }
+
+    fn copier(&self, item: &Item, shown: PathBuf) -> Copier {
+        Copier::new(CopyOptions {
+            owner: self.owner.unwrap_or((0, 0)),
+            keep_owner: self.owner.is_none() && item.origin.keeps_owners,
+            keep_special: true,
+            mode: self.mode.clone(),
+            attributes: true,
+            clash: Clash::RefuseAsBuild,
+            shown,
+        })
+    }
+
+    /// Makes a directory, and all above it that are missing, as their owner's.
+    fn make(&self, root: &Dir, path: &Path) -> Result<Dir> {
+        let own = |parent: &Dir, name: &OsStr| {
+            let Some((uid, gid)) = self.owner else { return Ok(()) };
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+            match rustix::fs::chownat(parent, name, uid, gid, flags) {
+                Err(rustix::io::Errno::PERM | rustix::io::Errno::INVAL) if self.fold_ids => Ok(()),
+                result => Ok(result?),
+            }
+        };
+        root.create_dir_all_with(path, Mode::from_raw_mode(0o755), own).with_context(|| {
+            format!("mkdir {}", Path::new("/").join(path).components().collect::<PathBuf>().display())
+        })
+    }
+}
+
+fn look(root: &Dir, path: &Path) -> io::Result<There> {
+    match root.open_file(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(place) if FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode).is_dir() => {
+            Ok(There::Directory(Dir::from_fd(place)))
+        }
+        Ok(_) => Ok(There::Other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(There::Nothing),
+        Err(error) => Err(error),
+    }
+}
