@@ -49,6 +49,21 @@ const SCENARIOS: &[Scenario] = &[
         allowed: &["created", "running", "exited"],
     },
     Scenario {
+        prepare: &["create --name boat --network none busybox sleep 1000"],
+        command: "init boat",
+        allowed: &["created", "initialized"],
+    },
+    Scenario {
+        prepare: &["create --name boat --network none busybox sleep 1000", "init boat"],
+        command: "start boat",
+        allowed: &["initialized", "running"],
+    },
+    Scenario {
+        prepare: &["create --name boat --network none busybox true"],
+        command: "rename boat ship",
+        allowed: &["created", ""],
+    },
+    Scenario {
         prepare: &["run -d --name boat --network none busybox sleep 1000"],
         command: "exec boat true",
         allowed: &["running"],
@@ -100,7 +115,9 @@ impl Place {
     pub fn new() -> Self {
         let sandbox = Sandbox::with_busybox();
         sandbox.run("run -d --name running -v kept:/data --network none busybox sleep 1000").success();
-        sandbox.run("run --name ended --network none busybox true").success();
+        sandbox.run("run --name other --network none busybox true").success();
+        // The lock that renames take stays for good.
+        sandbox.run("rename other ended").success();
         let mut place =
             Self { sandbox, files: BTreeSet::new(), processes: BTreeSet::new(), records: Vec::new() };
         place.remember();
@@ -194,10 +211,27 @@ impl Place {
         if !self.state().is_empty() {
             self.sandbox.run("rm -f -v boat").success().stderr("");
         }
+        if scenario.command.starts_with("rename") {
+            self.check_renamed(state.is_empty())?;
+        }
         // Its name is free, and whatever writes next collects what is left.
         self.sandbox.run("create --name boat --network none busybox true").success();
         self.sandbox.run("rm boat").success();
         self.compare()
+    }
+
+    /// The container is there under one of its two names, and the other one is free.
+    fn check_renamed(&self, has_new_name: bool) -> Result<(), String> {
+        let ship = self.sandbox.run("inspect --format {{.Name}} ship");
+        if has_new_name != (ship.exit_code() == 0) {
+            return Err("boat and ship are both there, or neither is".into());
+        }
+        if has_new_name {
+            self.sandbox.run("rm -f -v ship").success().stderr("");
+        }
+        self.sandbox.run("create --name ship --network none busybox true").success();
+        self.sandbox.run("rm ship").success();
+        Ok(())
     }
 
     /// What is left, and what is missing, after everything was cleared away.

@@ -12,7 +12,8 @@ fn status(sandbox: &Sandbox, container: &str) -> String {
 fn a_container_is_ready_before_its_program_runs() {
     let sandbox = Sandbox::with_busybox();
     let script = "cat /data/note /scratch/note; echo out; exit 3";
-    let create = format!("create --name boat -v cargo:/data --tmpfs /scratch busybox sh -c '{script}'");
+    let create =
+        format!("create --name boat --network none -v cargo:/data --tmpfs /scratch busybox sh -c '{script}'");
     let id = sandbox.run(&create).success().line();
     sandbox.run("init boat").success().stdout("boat\n");
     assert_eq!(status(&sandbox, "boat"), "Initialized");

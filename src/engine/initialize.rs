@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -69,28 +69,32 @@ impl Supervisor<'_> {
     pub fn hold(
         &mut self,
         record: Record,
-        starting: &Starting,
+        starting: Starting,
         stay: Option<Stay>,
         caller: &mut Caller,
-    ) -> Result<Option<Network>> {
+    ) -> Result<(Starting, Option<Network>)> {
         // Before anybody can see that it is wanted.
         let gate = Gate::open(&self.engine.layout().container_run(&record.id))?;
-        let network = self.record_up(record, Status::Initialized, starting, stay)?;
+        let network = self.record_up(record, Status::Initialized, &starting, stay)?;
         caller.check()?;
         let record = self.record.as_ref().context("find the record")?;
-        if gate.await_root(record, starting.pidfd())? {
-            caller.tell(&Event::Started);
-            let (socket, taking) = gate.wait(starting.pidfd())?;
-            *caller = Caller { socket, taking, leaves_when_ready: false };
-            self.record = Some(self.engine.containers().change(&record.id, |record| {
-                (record.state.status, record.state.exit_code) = (Status::Running, 0);
-                record.state.error.clear();
-                record.state.started_at = Some(Timestamp::now());
-                Durability::Fast
-            })?);
+        if !gate.await_root(record, starting.pidfd())? {
+            // It has said why, or was killed.
+            let failure = starting.go().err();
+            return Err(
+                failure.unwrap_or_else(|| anyhow!("make the container ready: its first process died"))
+            );
         }
-        // Of one that has failed, the next step says why.
-        Ok(network)
+        caller.tell(&Event::Started);
+        let (socket, taking) = gate.wait(starting.pidfd())?;
+        *caller = Caller { socket, taking, leaves_when_ready: false };
+        self.record = Some(self.engine.containers().change(&record.id, |record| {
+            (record.state.status, record.state.exit_code) = (Status::Running, 0);
+            record.state.error.clear();
+            record.state.started_at = Some(Timestamp::now());
+            Durability::Fast
+        })?);
+        Ok((starting, network))
     }
 }
 

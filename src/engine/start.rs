@@ -289,6 +289,9 @@ impl Supervisor<'_> {
         let secrets = secrets::load(self.engine, &record.options)?;
         let (namespace, joined) = self.namespaces(&record, opening)?;
         namespace.enter()?;
+        // Who holds it has the caller's streams, which a caller that goes wants closed; else the start does not wait for
+        // its end.
+        let _namespace = Some(namespace).filter(|_| !caller.leaves_when_ready);
         let listener = self.listen(&record)?;
         let launch = Launch {
             plan: &plan,
@@ -344,14 +347,13 @@ impl Supervisor<'_> {
         let (server, device) = fuse::start(&launch.plan.rootfs)?.unzip();
         let start = || -> Result<Up> {
             let starting = launch.start(device)?;
-            let network = match caller {
-                Some(caller) if caller.leaves_when_ready => self.hold(record, &starting, stay, caller)?,
-                Some(caller) => {
+            let (starting, network) = match caller {
+                Some(caller) if caller.leaves_when_ready => self.hold(record, starting, stay, caller)?,
+                caller => {
                     let network = self.record_up(record, Status::Running, &starting, stay)?;
-                    caller.check()?;
-                    network
+                    caller.map_or(Ok(()), |caller| caller.check())?;
+                    (starting, network)
                 }
-                None => self.record_up(record, Status::Running, &starting, stay)?,
             };
             Ok(Up { started: starting.go()?, log, spill, network, server: None })
         };
