@@ -471,6 +471,10 @@ fn without_subordinate_ids() {
     let inside = |command: &str| in_namespace(&sandbox, "true", command);
     let output = inside(&format!("pull -q oci:{}:latest", layout.display()));
     output.success().stderr_has("usermod --add-subuids");
+    // Once, though one process unpacks the image and another one runs it.
+    let fresh = inside("run --rm builtin:hello");
+    assert_eq!(fresh.success().stderr.matches("usermod --add-subuids").count(), 1, "{}", fresh.stderr);
+    sandbox.run("rmi builtin:hello").success();
     let id = sandbox.run("images -q").success().line();
     inside(&format!("run --rm {id} cat /owned")).success().stdout("x");
     inside(&format!("run --rm -u 1000 {id} true")).code(125).stderr_has("hint:").one_clear_line();

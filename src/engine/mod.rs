@@ -75,6 +75,7 @@ pub mod wait;
 pub mod watch;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 
@@ -94,6 +95,8 @@ pub struct Engine {
     driver: Option<Driver>,
     /// Takes what the user should know and no error says.
     notice: fn(&str),
+    /// Whether it has been said what ids the user lacks, by this process or the one that has forked it.
+    told_of_ids: AtomicBool,
     /// Takes what takes long: a line, then how much of how much is done.
     status: fn(&str, Option<(u64, u64)>),
 }
@@ -102,7 +105,13 @@ impl Engine {
     /// Picks the directories; creates and opens nothing.
     pub fn open(root: Option<&Path>, runroot: Option<&Path>) -> Result<Self> {
         let layout = Layout::new(Roots::choose(root, runroot)?);
-        Ok(Self { layout, driver: None, notice: |_| {}, status: |_, _| {} })
+        Ok(Self {
+            layout,
+            driver: None,
+            notice: |_| {},
+            told_of_ids: AtomicBool::new(false),
+            status: |_, _| {},
+        })
     }
 
     /// What containers are to be made with, whatever this host was found to take.
@@ -149,6 +158,13 @@ impl Engine {
 
     fn notice(&self, text: &str) {
         (self.notice)(text);
+    }
+
+    /// Says once in a command, however many of its processes come upon it, what ids the user lacks.
+    fn notice_of_ids(&self, text: &str) {
+        if !self.told_of_ids.swap(true, Ordering::Relaxed) {
+            self.notice(text);
+        }
     }
 
     fn status(&self, text: &str, done: Option<(u64, u64)>) {

@@ -56,7 +56,7 @@ pub fn maps(engine: &Engine) -> UserMaps {
 fn default_maps(engine: &Engine, offered: &Offered) -> UserMaps {
     let maps = UserMaps::default_for(offered);
     if let Some(notice) = maps.notice(offered) {
-        engine.notice(&notice);
+        engine.notice_of_ids(&notice);
     }
     maps
 }
