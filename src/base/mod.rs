@@ -5,6 +5,7 @@
 
 pub mod copy;
 pub mod digest;
+pub mod escape;
 pub mod exit;
 pub mod failure;
 pub mod file;
@@ -13,6 +14,7 @@ pub mod id;
 pub mod idmap;
 pub mod mode;
 pub mod names;
+pub mod nearest;
 pub mod network;
 pub mod pattern;
 pub mod port;

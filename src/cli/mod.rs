@@ -17,7 +17,6 @@ mod cp;
 mod create;
 mod detach;
 mod diff;
-mod escape;
 mod events;
 mod exec;
 mod exists;
@@ -88,6 +87,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::base::escape;
 use globals::{Globals, Wish};
 use verb::Session;
 

@@ -12,6 +12,7 @@ use super::{
     restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update, version,
     volume, wait,
 };
+use crate::base::nearest;
 
 /// Docker's exit code for a command that does not exist.
 const UNKNOWN_COMMAND: u8 = 1;
@@ -175,28 +176,7 @@ fn unknown(typed: &str, usage: &str, help: &str) -> anyhow::Error {
 /// The command that is one or two slips of the finger away.
 fn nearest(typed: &str) -> Option<&'static str> {
     let paths = VERBS.iter().filter(|verb| !verb.hidden).flat_map(|verb| verb.paths.iter().copied());
-    let (distance, path) = paths.map(|path| (distance(typed, path), path)).min()?;
-    // A short word is near everything.
-    (distance <= 2 && distance * 2 < typed.len()).then_some(path)
-}
-
-/// The least number of letters to insert, remove, replace or swap with the next (Damerau and Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    nearest::nearest(typed, paths)
 }
 
 #[cfg(test)]
