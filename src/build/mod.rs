@@ -6,9 +6,13 @@
 
 pub mod checksum;
 pub mod copy;
+pub mod diagnostic;
+pub mod dockerfile;
+mod expand;
 pub mod gather;
 pub mod glob;
 pub mod ignore;
+pub mod lint;
 pub mod select;
 pub mod step;
 

@@ -12,10 +12,10 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::changes::{self, Layers};
-use super::instructions;
 use super::{Engine, events, namespace};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
+use crate::build::dockerfile;
 use crate::image::compose;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
@@ -45,7 +45,7 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
     let (_, base) = engine.images().config(id).context("read the container's image")?;
     let (_, base_manifest) = engine.images().manifest(manifest).context("read the container's image")?;
     let mut config = config_of(&record, &base);
-    instructions::apply(&wishes.changes, &mut config)?;
+    dockerfile::apply_changes(&wishes.changes, &mut config)?;
     let opening = namespace::open(engine)?;
     let fold_ids = opening.maps.is_single();
     let opened = opening.finish()?;
@@ -176,7 +176,7 @@ fn config_of(record: &Record, base: &ImageConfig) -> ContainerConfig {
         config.cmd.clone_from(&options.command);
     }
     for variable in &options.env {
-        instructions::set_variable(&mut config.env, variable);
+        dockerfile::set_variable(&mut config.env, variable);
     }
     for port in &options.expose {
         config.exposed_ports.insert(port.clone(), json!({}));

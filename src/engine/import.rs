@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{Engine, events, images, instructions};
+use super::{Engine, events, images};
 use crate::base::digest::Digest;
+use crate::build::dockerfile;
 use crate::image::decode::decode;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
@@ -74,7 +75,7 @@ pub fn import(
     wishes: &Wishes,
 ) -> Result<Digest> {
     let mut config = ContainerConfig::default();
-    instructions::apply(&wishes.changes, &mut config)?;
+    dockerfile::apply_changes(&wishes.changes, &mut config)?;
     if let Source::Path(path) = source {
         // Before a namespace is made for nothing.
         std::fs::metadata(path).with_context(|| format!("open {}", path.display()))?;

@@ -32,7 +32,6 @@ pub mod info;
 pub mod initialize;
 pub mod inspect;
 pub mod inspect_image;
-mod instructions;
 pub mod list;
 pub mod load;
 pub mod logging;
