@@ -6,7 +6,8 @@
 //! owner and mode of the one that is copied onto it, but the destination itself stays as it is.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,15 @@ use super::select::{Item, Selection};
 use super::step;
 use crate::base::copy::{Clash, Copied, Copier, CopyOptions};
 use crate::base::mode::ModeChange;
+use crate::image::ingest::default_limit;
+use crate::layer::unpack::{Form, Owners, UnpackOptions, unpack};
+use crate::layer::{BLOCK, begins_archive, compress};
 use crate::runtime::user;
 use crate::sys::path::Dir;
+
+/// What is read from an archive at once.
+const BUFFER: usize = 256 << 10;
+const MAX_ENTRIES: u64 = 4 << 20;
 
 /// How files are put.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +72,12 @@ impl Placing {
     }
 
     fn item(&self, item: &Item, root: &Dir) -> Result<Copied> {
+        if item.unpack
+            && !item.is_directory
+            && let Some(archive) = archive(item).with_context(|| format!("read {}", item.shown()))?
+        {
+            return self.unpack(archive, root).with_context(|| format!("unpack {}", item.shown()));
+        }
         let told = || format!("copy to {}", self.destination);
         let destination = Path::new(&self.destination);
         let is_directory = self.destination.ends_with('/') || self.destination.ends_with("/.");
@@ -111,6 +125,26 @@ impl Placing {
         Ok(copier.finish())
     }
 
+    /// Unpacks an archive into the destination, which becomes a directory; modes and times are the archive's.
+    fn unpack(&self, archive: File, root: &Dir) -> Result<Copied> {
+        let resolved = root.resolve(&self.destination).context("find the destination")?;
+        let to = self.make(root, &resolved)?;
+        let size = archive.metadata().context("inspect it")?.len();
+        let options = UnpackOptions {
+            fold_ids: self.fold_ids,
+            max_bytes: default_limit(size),
+            max_entries: MAX_ENTRIES,
+            form: Form::Files {
+                owners: self.owner.map_or(Owners::Archive, |(uid, gid)| Owners::All(uid, gid)),
+                overwrite: true,
+                root: false,
+            },
+        };
+        let decoder = compress::decoder(archive)?;
+        let unpacked = unpack(BufReader::with_capacity(BUFFER, decoder), &to, &options)?;
+        Ok(Copied { bytes: unpacked.bytes, skipped: unpacked.skipped })
+    }
+
     fn copier(&self, item: &Item, shown: PathBuf) -> Copier {
         Copier::new(CopyOptions {
             owner: self.owner.unwrap_or((0, 0)),
@@ -138,6 +172,34 @@ impl Placing {
             format!("mkdir {}", Path::new("/").join(path).components().collect::<PathBuf>().display())
         })
     }
+}
+
+/// Opens a file if it is an archive, by its content: at its start.
+fn archive(item: &Item) -> Result<Option<File>> {
+    let (parent, name) = item.place()?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut file = File::from(parent.open_file(&name, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut start = Vec::new();
+    let decoder = match compress::decoder(&file) {
+        Ok(decoder) => decoder,
+        // Whether there is an archive in it cannot be seen; its name says what is meant.
+        Err(error) if is_named_archive(&name) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    // What cannot be decoded is a file that begins like a compressed one by chance.
+    if decoder.take(BLOCK as u64).read_to_end(&mut start).is_err() || !begins_archive(&start) {
+        return Ok(None);
+    }
+    file.rewind()?;
+    Ok(Some(file))
+}
+
+fn is_named_archive(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    [".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz"].iter().any(|end| name.ends_with(end))
 }
 
 fn look(root: &Dir, path: &Path) -> io::Result<There> {

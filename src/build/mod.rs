@@ -1,10 +1,11 @@
 //! Building images: the Dockerfile language, the files that its steps copy, and the order of the steps.
 //!
-//! Nothing here makes a process or a namespace: `engine::build` carries out what is decided here.
+//! Nothing here makes a namespace, or a process but `git`: `engine::build` carries out what is decided here.
 
 #![allow(dead_code, reason = "nothing builds yet")]
 
 pub mod checksum;
+pub mod context;
 pub mod copy;
 pub mod diagnostic;
 pub mod dockerfile;

@@ -24,7 +24,7 @@ use crate::base::exit::{self, ReaderGone};
 use crate::base::idmap::IdMaps;
 use crate::layer::compress;
 use crate::layer::pack;
-use crate::layer::unpack::{Form, UnpackOptions, unpack};
+use crate::layer::unpack::{Form, Owners, UnpackOptions, unpack};
 use crate::sys::path::{Dir, clear_umask};
 
 /// Links followed to find a destination: docker's.
@@ -130,7 +130,11 @@ pub fn receive(engine: &Engine, input: BorrowedFd<'_>, to: &End, wishes: Wishes)
             fold_ids: true,
             max_bytes: u64::MAX,
             max_entries: u64::MAX,
-            form: Form::Files { keep_owner: wishes.archive, overwrite: wishes.overwrite, root: false },
+            form: Form::Files {
+                owners: if wishes.archive { Owners::Archive } else { Owners::Process },
+                overwrite: wishes.overwrite,
+                root: false,
+            },
         };
         let decoder = compress::decoder(&input).context("read the archive")?;
         unpack(BufReader::with_capacity(1 << 18, decoder), &directory, &options).map(drop)

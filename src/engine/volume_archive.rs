@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 
 use super::{Engine, namespace};
-use crate::layer::unpack::{Form, UnpackOptions, Unpacked, unpack};
+use crate::layer::unpack::{Form, Owners, UnpackOptions, Unpacked, unpack};
 use crate::layer::{compress, pack};
 use crate::store::backing::Backing;
 use crate::sys::path::{Dir, clear_umask};
@@ -39,7 +39,7 @@ pub fn import(engine: &Engine, name: &str, archive: BorrowedFd<'_>) -> Result<()
         fold_ids: opening.maps.is_single(),
         max_bytes: u64::MAX,
         max_entries: u64::MAX,
-        form: Form::Files { keep_owner: true, overwrite: true, root: true },
+        form: Form::Files { owners: Owners::Archive, overwrite: true, root: true },
     };
     let namespace = opening.finish()?;
     let (skipped, folded) = namespace::run_inside(&namespace, || {

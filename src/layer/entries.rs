@@ -16,7 +16,8 @@ use tar::Header;
 use super::pax::Extended;
 use super::sparse::{self, SparseMap};
 
-const BLOCK: usize = 512;
+/// What archives consist of, in bytes.
+pub const BLOCK: usize = 512;
 /// Extension headers beyond this are refused: Go's limit, and far above 64 kB of attributes.
 const EXTENSION_LIMIT: u64 = 1 << 20;
 
@@ -338,6 +339,14 @@ fn padding(size: u64) -> u64 {
 
 fn is_zero(block: &[u8; BLOCK]) -> bool {
     block.iter().all(|byte| *byte == 0)
+}
+
+/// Whether a stream that starts so is an archive with something in it.
+pub fn begins_archive(start: &[u8]) -> bool {
+    let Some(block) = start.first_chunk::<BLOCK>() else { return false };
+    let mut header = Header::new_old();
+    header.as_mut_bytes().copy_from_slice(block);
+    !is_zero(block) && header.cksum().is_ok_and(|stated| stated == checksum(block))
 }
 
 /// The sum of a header's bytes, with spaces where it is written.

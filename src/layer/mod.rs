@@ -19,5 +19,7 @@ mod tree;
 pub mod unpack;
 pub mod whiteout;
 
+pub use entries::{BLOCK, begins_archive};
+
 #[cfg(test)]
 mod hostile;

@@ -47,13 +47,23 @@ pub enum Form {
     Layer,
     /// Files, into a directory that may have some: they are replaced, and directories are merged.
     Files {
-        /// Set the archive's owners; else everything is this process'.
-        keep_owner: bool,
+        owners: Owners,
         /// Replace a directory by what is none, and the other way round.
         overwrite: bool,
         /// Give the directory itself the owner, mode and time that the archive has for its root.
         root: bool,
     },
+}
+
+/// Whose files become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// This process'.
+    Process,
+    /// Whose the archive says they are.
+    Archive,
+    /// A user's and a group's.
+    All(u32, u32),
 }
 
 /// What was unpacked.
@@ -195,7 +205,8 @@ impl Unpacker<'_> {
     /// The owner that an entry gets.
     fn owner(&self, entry: &Entry) -> Result<Owner> {
         match self.options.form {
-            Form::Files { keep_owner: false, .. } => Ok(Owner::ROOT),
+            Form::Files { owners: Owners::Process, .. } => Ok(Owner::ROOT),
+            Form::Files { owners: Owners::All(uid, gid), .. } => Owner::new(uid.into(), gid.into()),
             _ => Owner::new(entry.uid, entry.gid),
         }
     }
@@ -387,7 +398,9 @@ impl Unpacker<'_> {
         owner: Owner,
         chown: impl FnOnce(Option<rustix::fs::Uid>, Option<rustix::fs::Gid>) -> Result<(), Errno>,
     ) -> Result<()> {
-        if owner != Owner::ROOT || matches!(self.options.form, Form::Files { keep_owner: true, .. }) {
+        let is_given =
+            !matches!(self.options.form, Form::Layer | Form::Files { owners: Owners::Process, .. });
+        if owner != Owner::ROOT || is_given {
             self.done.folded |= !owner.set(self.options.fold_ids, chown)?;
         }
         Ok(())
