@@ -1439,7 +1439,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__exec)
-            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --privileged --tty --user --workdir --help"
+            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --preserve-fd --preserve-fds --privileged --tty --user --workdir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1458,6 +1458,14 @@ _coracle() {
                     return 0
                     ;;
                 --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fds)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1779,7 +1787,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-log-destination --health-max-log-count --health-max-log-size --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --ip --ip6 --mac-address --mount --name --net --network --net-alias --network-alias --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --subgidname --subuidname --sysctl --timeout --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --authfile --cert-dir --creds --retry --retry-delay --tls-verify --group-entry --hostuser --passwd --passwd-entry --arch --chrootdirs --cgroups --conmon-pidfile --env-host --env-merge --hosts-file --http-proxy --image-volume --init-path --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --rmi --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-log-destination --health-max-log-count --health-max-log-size --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --ip --ip6 --mac-address --mount --name --net --network --net-alias --network-alias --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --subgidname --subuidname --sysctl --timeout --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --authfile --cert-dir --creds --retry --retry-delay --tls-verify --group-entry --hostuser --passwd --passwd-entry --arch --chrootdirs --cgroups --conmon-pidfile --env-host --env-merge --hosts-file --http-proxy --image-volume --init-path --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --preserve-fd --preserve-fds --rmi --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2202,6 +2210,14 @@ _coracle() {
                     return 0
                     ;;
                 -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fds)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2849,7 +2865,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__exec)
-            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --privileged --tty --user --workdir --help"
+            opts="-d -e -i -l -t -u -w --detach --detach-keys --env --env-file --interactive --latest --preserve-fd --preserve-fds --privileged --tty --user --workdir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2868,6 +2884,14 @@ _coracle() {
                     return 0
                     ;;
                 --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fds)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -6041,7 +6065,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-log-destination --health-max-log-count --health-max-log-size --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --ip --ip6 --mac-address --mount --name --net --network --net-alias --network-alias --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --subgidname --subuidname --sysctl --timeout --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --authfile --cert-dir --creds --retry --retry-delay --tls-verify --group-entry --hostuser --passwd --passwd-entry --arch --chrootdirs --cgroups --conmon-pidfile --env-host --env-merge --hosts-file --http-proxy --image-volume --init-path --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --rmi --sig-proxy --help"
+            opts="-e -h -i -l -p -P -q -t -u -v -w -a -d --add-host --annotation --cap-add --cap-drop --cidfile --detach-keys --device --disable-content-trust --dns --dns-opt --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --gidmap --group-add --health-cmd --health-interval --health-log-destination --health-max-log-count --health-max-log-size --health-on-failure --health-retries --health-start-interval --health-start-period --health-timeout --no-healthcheck --hostname --init --interactive --isolation --label --label-file --log-driver --log-opt --ip --ip6 --mac-address --mount --name --net --network --net-alias --network-alias --oom-score-adj --platform --privileged --publish --publish-all --pull --quiet --read-only --restart --rm --rootfs --runtime --secret --security-opt --shm-size --stop-signal --stop-timeout --storage-opt --subgidname --subuidname --sysctl --timeout --tmpfs --tty --uidmap --ulimit --user --userns --volume --volume-driver --volumes-from --workdir --authfile --cert-dir --creds --retry --retry-delay --tls-verify --group-entry --hostuser --passwd --passwd-entry --arch --chrootdirs --cgroups --conmon-pidfile --env-host --env-merge --hosts-file --http-proxy --image-volume --init-path --no-hostname --no-hosts --os --pidfile --read-only-tmpfs --replace --requires --tz --umask --unsetenv --unsetenv-all --variant --cgroupns --ipc --pid --uts --attach --detach --preserve-fd --preserve-fds --rmi --sig-proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6464,6 +6488,14 @@ _coracle() {
                     return 0
                     ;;
                 -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preserve-fds)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -220,6 +220,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand events" -l help -d 'Prin
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -l detach-keys -d 'The keys that detach from the program\'s terminal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -l env-file -d 'Read variables from a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand exec" -l preserve-fd -d 'Give the program open files of ours, under the same numbers' -r
+complete -c coracle -n "__fish_coracle_using_subcommand exec" -l preserve-fds -d 'Give the program so many open files of ours, from descriptor 3 on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s d -l detach -d 'Run in the background'
@@ -440,6 +442,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l ipc -d 'Shared m
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l pid -d 'The processes that the container sees: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l uts -d 'The host and domain name: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s a -l attach -d 'Attach to a stream: stdin, stdout or stderr' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l preserve-fd -d 'Give the program open files of ours, under the same numbers' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l preserve-fds -d 'Give the program so many open files of ours, from descriptor 3 on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-healthcheck -d 'Make no health checks, whatever the image says'
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l init -d 'Run a small init inside, which passes signals on and reaps processes'
@@ -682,6 +686,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l detach-keys -d 'The keys that detach from the program\'s terminal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s e -l env -d 'Set a variable; without a value, pass ours on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l env-file -d 'Read variables from a file' -r -F
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l preserve-fd -d 'Give the program open files of ours, under the same numbers' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l preserve-fds -d 'Give the program so many open files of ours, from descriptor 3 on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s u -l user -d 'The user, and the group: name|uid[:group|gid]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s d -l detach -d 'Run in the background'
@@ -868,6 +874,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pid -d 'The processes that the container sees: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uts -d 'The host and domain name: private, host or container:NAME' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to a stream: stdin, stdout or stderr' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l preserve-fd -d 'Give the program open files of ours, under the same numbers' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l preserve-fds -d 'Give the program so many open files of ours, from descriptor 3 on' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l disable-content-trust -d 'Skip checks of signatures, which are never made (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-healthcheck -d 'Make no health checks, whatever the image says'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run a small init inside, which passes signals on and reaps processes'

@@ -209,3 +209,35 @@ fn streams_that_were_passed_cannot_be_joined() {
     sandbox.run("stop -t 0 boat").success();
     running.finish().code(137);
 }
+
+#[test]
+fn open_files_are_passed_on() {
+    let sandbox = boat("--network none");
+    let note = sandbox.file("note", "from outside\n");
+    let shell = |command: &str, files: &str| {
+        let line = format!("{} {command} {files}", sandbox.program().display());
+        sandbox.witness(&shlex::try_join(["sh", "-c", &line]).expect("no zero byte"))
+    };
+    let files = format!("3<{} 5</dev/null 7>{}", note.display(), sandbox.path().join("told").display());
+    let script = "'cat <&3; ls /proc/self/fd | tr \"\\n\" \" \"; echo told >&7'";
+    for verb in ["run --rm --network none", "run --rm --network none --init", "exec"] {
+        let object = if verb == "exec" { "boat" } else { "busybox" };
+        let said = shell(&format!("{verb} --preserve-fds 1 --preserve-fd 7 {object} sh -c {script}"), &files);
+        // What is not named stays outside; the last is the directory that is listed.
+        said.success().stdout("from outside\n0 1 2 3 4 7 ");
+        let told = std::fs::read_to_string(sandbox.path().join("told")).expect("a file");
+        assert_eq!(told, "told\n");
+        shell(&format!("{verb} --preserve-fds 2 {object} true"), "3</dev/null 4<&-")
+            .code(if verb == "exec" { 1 } else { 125 })
+            .stderr_has("file descriptor 4 is not available");
+    }
+    // Whoever reads from one waits for the program alone, not for what watches it.
+    let writes = "'echo said >&5; exec 5>&-; sleep 1000'";
+    for command in ["exec -d --preserve-fd 5 boat", "run -d --name ship --preserve-fd 5 busybox"] {
+        let line = format!("({command} sh -c {writes} 5>&1 >/dev/null) | cat");
+        let line = line.replacen(command, &format!("{} {command}", sandbox.program().display()), 1);
+        let said = sandbox.witness(&shlex::try_join(["sh", "-c", &line]).expect("no zero byte"));
+        said.success().stdout("said\n");
+    }
+    sandbox.run("rm -f boat ship").success();
+}

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use super::choice::LatestFlag;
 use super::detach;
 use super::options::variables;
+use super::preserve::PreserveFlags;
 use super::run::{check_terminal, exit_code};
 use super::verb::{Action, Operands, Session};
 use crate::config::env;
@@ -33,6 +34,8 @@ pub struct Args {
     interactive: bool,
     #[command(flatten)]
     latest: LatestFlag,
+    #[command(flatten)]
+    preserve: PreserveFlags,
     /// Give the program every privilege that the user has
     #[arg(long)]
     privileged: bool,
@@ -63,6 +66,7 @@ impl Action for Args {
         let mut operands = self.latest.before(engine.containers(), operands)?.into_iter();
         let name = operands.next().unwrap_or_default();
         let streams = self.streams()?;
+        let preserved = self.preserve.take()?;
         let options = ExecOptions {
             command: operands.collect(),
             env: variables::environment(&[], &self.env_file, &self.env, env::passed_on)?,
@@ -72,7 +76,7 @@ impl Action for Args {
             stdin_open: self.interactive,
             privileged: self.privileged,
         };
-        left_is_failed(exec::exec(&engine, &name, &options, streams)?)
+        left_is_failed(exec::exec(&engine, &name, &options, streams, preserved)?)
     }
 }
 

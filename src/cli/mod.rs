@@ -47,6 +47,7 @@ mod network_helper;
 mod options;
 mod out;
 mod port;
+mod preserve;
 mod progress;
 mod prompt;
 mod prune;

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use super::acquire::Acquire;
 use super::create::{self, write_cidfile};
 use super::options::CreateFlags;
+use super::preserve::PreserveFlags;
 use super::report::{self, UsageError};
 use super::verb::{Action, Operands, Session};
 use super::{detach, out};
@@ -25,6 +26,8 @@ pub struct Args {
     /// Run in the background and print the container's id
     #[arg(long, short)]
     detach: bool,
+    #[command(flatten)]
+    preserve: PreserveFlags,
     /// When the container has ended, remove it, and its image too unless another container uses that
     #[arg(long)]
     rmi: bool,
@@ -92,8 +95,9 @@ impl Action for Args {
         let image = options.image.clone();
         let engine = session.engine()?;
         let mut id = String::new();
+        let mut preserved = self.preserve.take()?;
         let outcome = acquire.with_image(&engine, &options, |options| {
-            run::run(&engine, options, name.as_deref(), streams.clone(), &mut |made| {
+            run::run(&engine, options, name.as_deref(), streams.clone(), &mut preserved, &mut |made| {
                 write_cidfile(cidfile.as_deref(), made)?;
                 made.clone_into(&mut id);
                 if names_first { out::line(made) } else { Ok(()) }

@@ -75,8 +75,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--personality", None, Kind::Missing),
     ("--pod", None, Kind::Missing),
     ("--pod-id-file", None, Kind::Missing),
-    ("--preserve-fd", None, Kind::Missing),
-    ("--preserve-fds", None, Kind::Missing),
     ("--rdt-class", None, Kind::Missing),
     ("--sdnotify", None, Kind::Missing),
     ("--seccomp-policy", None, Kind::Missing),
@@ -94,7 +92,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("container exists", &[("--external", None)]),
     ("diff", &[("--format", None)]),
     ("events", &[("--no-trunc", None)]),
-    ("exec", &[("--cidfile", None), ("--preserve-fd", None), ("--preserve-fds", None)]),
+    ("exec", &[("--cidfile", None)]),
     ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
     ("login", &[("--secret", None)]),
     ("logs", &[("--color", None), ("--names", None)]),
@@ -364,7 +362,7 @@ mod tests {
             ("create", "-m", "--memory"),
             ("create", "-c", "--cpu-shares"),
             ("run", "-m", "--memory"),
-            ("exec", "--preserve-fds", "--preserve-fds"),
+            ("exec", "--cidfile", "--cidfile"),
         ] {
             assert_eq!(of_verb(verb, flag).unwrap().long, long);
         }

@@ -23,17 +23,19 @@ pub struct Caller {
     pub socket: OwnedFd,
     /// The streams taken part in; `None`: not attached.
     pub taking: Option<Taking>,
+    /// Descriptors for the program; they are closed here once it has them.
+    pub preserved: Vec<OwnedFd>,
     /// Only wants the container made ready, and goes then.
     pub leaves_when_ready: bool,
 }
 
 impl Caller {
-    pub fn new(socket: OwnedFd, goal: &Goal) -> Self {
+    pub fn new(socket: OwnedFd, goal: &Goal, preserved: Vec<OwnedFd>) -> Self {
         let taking = match goal {
             Goal::Run(streams) => streams.as_ref().map(Streams::taking),
             Goal::Ready => None,
         };
-        Self { socket, taking, leaves_when_ready: matches!(goal, Goal::Ready) }
+        Self { socket, taking, preserved, leaves_when_ready: matches!(goal, Goal::Ready) }
     }
 
     pub fn tell(&self, event: &Event<'_>) {

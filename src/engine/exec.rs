@@ -41,8 +41,14 @@ pub struct ExecOptions {
     pub privileged: bool,
 }
 
-/// Runs a program in a container; with `streams` until it has ended.
-pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<Streams>) -> Result<Outcome> {
+/// Runs a program in a container, which has the `preserved` descriptors; with `streams` until it has ended.
+pub fn exec(
+    engine: &Engine,
+    id: &str,
+    options: &ExecOptions,
+    streams: Option<Streams>,
+    preserved: Vec<OwnedFd>,
+) -> Result<Outcome> {
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
     let Some(container) = Process::of(&record)? else {
         if record.state.is_restarting() {
@@ -65,7 +71,7 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
-            drop(server);
+            drop((server, preserved));
             supervisor.release();
             let outcome = attach::follow_start(client, streams)?;
             if outcome == Outcome::Detached {
@@ -83,9 +89,10 @@ pub fn exec(engine: &Engine, id: &str, options: &ExecOptions, streams: Option<St
                 filter: filter.as_ref(),
                 stdin_open: options.stdin_open,
                 can_set_groups: can_set_groups(&record),
+                preserved,
                 becomes_root: namespace::becomes_root(&record),
             };
-            supervise(&join, server, streams, Some(spill), Some(&journal))
+            supervise(join, server, streams, Some(spill), Some(&journal))
         }
     }
 }
@@ -127,10 +134,11 @@ impl Probe {
                     filter: self.filter.as_ref(),
                     stdin_open: false,
                     can_set_groups: self.can_set_groups,
+                    preserved: Vec::new(),
                     becomes_root: self.becomes_root,
                 };
                 let streams = Streams { stdout: true, stderr: true, ..Streams::default() };
-                supervise(&join, server, Some(streams), None, None)
+                supervise(join, server, Some(streams), None, None)
             }
         }
     }
@@ -225,7 +233,7 @@ impl<'a> Journal<'a> {
 
 /// The supervisor's whole life: in the container's namespaces, it touches no path.
 fn supervise(
-    join: &Join<'_>,
+    mut join: Join<'_>,
     client: OwnedFd,
     streams: Option<Streams>,
     spill: Option<OwnedFd>,
@@ -235,6 +243,8 @@ fn supervise(
     let begin = || -> Result<Monitor> {
         leave_the_terminal().context("leave the terminal")?;
         let started = join.start()?.go()?;
+        // Who reads from them waits for the program's end, not for ours.
+        join.preserved.clear();
         let taking = streams.as_ref().map(Streams::taking).unwrap_or_default();
         let ties = Ties { stdin_once: taking.stdin && !join.process.terminal, lives_with_client: false };
         let mut monitor = Monitor::new(started)?;

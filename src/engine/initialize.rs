@@ -47,7 +47,7 @@ pub fn initialize(engine: &Engine, id: &str) -> Result<()> {
     if record.state.is_up() {
         return Err(AlreadyReady(record.id).into());
     }
-    start::launch(engine, Work::Existing(record.clone()), Goal::Ready)?;
+    start::launch(engine, Work::Existing(record.clone()), Goal::Ready, Vec::new())?;
     events::container(engine, &record, "init", &[]);
     Ok(())
 }
@@ -87,7 +87,7 @@ impl Supervisor<'_> {
         }
         caller.tell(&Event::Started);
         let (socket, taking) = gate.wait(starting.pidfd())?;
-        *caller = Caller { socket, taking, leaves_when_ready: false };
+        *caller = Caller { socket, taking, preserved: Vec::new(), leaves_when_ready: false };
         self.record = Some(self.engine.containers().change(&record.id, |record| {
             (record.state.status, record.state.exit_code) = (Status::Running, 0);
             record.state.error.clear();

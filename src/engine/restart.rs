@@ -16,7 +16,7 @@ pub fn restart(engine: &Engine, id: &str, signal: Option<&str>, timeout: Option<
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
     stop::stop_because(engine, &record, StopReason::Restart, signal, timeout)?;
     let record = engine.containers().load(&record.id)?;
-    start::launch(engine, Work::Existing(record.clone()), Goal::Run(None))?;
+    start::launch(engine, Work::Existing(record.clone()), Goal::Run(None), Vec::new())?;
     events::container(engine, &record, "restart", &[]);
     Ok(())
 }
@@ -44,7 +44,7 @@ pub fn restart_all(engine: &Engine) -> Result<Vec<(String, Result<()>)>> {
     records.reverse();
     let start = |record: Record| {
         let name = record.name.clone();
-        (name, start::launch(engine, Work::Existing(record), Goal::Run(None)).map(drop))
+        (name, start::launch(engine, Work::Existing(record), Goal::Run(None), Vec::new()).map(drop))
     };
     Ok(records.into_iter().map(start).collect())
 }

@@ -3,6 +3,8 @@
 //! The supervisor itself makes the container: whatever becomes of the command, there is always a process that
 //! will take away or keep what is on disk.
 
+use std::os::fd::OwnedFd;
+
 use anyhow::Result;
 
 use super::Engine;
@@ -13,15 +15,17 @@ use super::start::{self, Work};
 use crate::store::options::ContainerOptions;
 
 /// Makes a container and starts it; with `streams` it stays attached until the container ends. `decided` is
-/// told the id before anything is made.
+/// told the id before anything is made; the program has the `preserved` descriptors,
+/// which are taken once there is an image.
 pub fn run(
     engine: &Engine,
     options: ContainerOptions,
     name: Option<&str>,
     streams: Option<Streams>,
+    preserved: &mut Vec<OwnedFd>,
     decided: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Outcome> {
     let draft = Draft::new(engine, options, name)?;
     decided(&draft.id)?;
-    start::launch(engine, Work::New(draft), Goal::Run(streams))
+    start::launch(engine, Work::New(draft), Goal::Run(streams), std::mem::take(preserved))
 }

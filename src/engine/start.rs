@@ -117,7 +117,7 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
     let started = if record.state.is_initialized() {
         initialize::release(engine, &record, streams.clone())
     } else {
-        launch(engine, Work::Existing(record), Goal::Run(streams.clone()))
+        launch(engine, Work::Existing(record), Goal::Run(streams.clone()), Vec::new())
     };
     match started {
         // Another command has started it meanwhile.
@@ -130,15 +130,16 @@ fn is_started(state: &State) -> bool {
     state.is_up() && !state.is_initialized()
 }
 
-/// Forks the supervisor and, with streams in `goal`, stays attached until the container ends.
-pub fn launch(engine: &Engine, mut work: Work, goal: Goal) -> Result<Outcome> {
+/// Forks the supervisor and, with streams in `goal`, stays attached until the container ends. The program has the
+/// `preserved` descriptors.
+pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Vec<OwnedFd>) -> Result<Outcome> {
     let id = work.id().to_owned();
     requires::start(engine, work.options())?;
     work.prepare(engine)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
-            drop(server);
+            drop((server, preserved));
             let streams = if let Goal::Run(streams) = goal { streams } else { None };
             let outcome = attach::follow_start(client, streams);
             match outcome {
@@ -162,7 +163,7 @@ pub fn launch(engine: &Engine, mut work: Work, goal: Goal) -> Result<Outcome> {
         Forked::Child => {
             drop(client);
             Supervisor { engine, record: None, before: State::default(), remains: None }
-                .run(work, Caller::new(server, &goal))
+                .run(work, Caller::new(server, &goal, preserved))
         }
     }
 }
@@ -301,6 +302,7 @@ impl Supervisor<'_> {
             joined: &joined,
             can_set_groups,
             passed: passed.as_ref(),
+            preserved: &std::mem::take(&mut caller.preserved),
         };
         let up = self.start_program(record, &launch, stay, Some(caller))?;
         Ok((up, listener, Post { max_gid, can_set_groups, passed, _locks: locks }))
@@ -323,6 +325,7 @@ impl Supervisor<'_> {
             joined: &joined,
             can_set_groups: post.can_set_groups,
             passed: post.passed.as_ref(),
+            preserved: &[],
         };
         self.start_program(record, &launch, stay, None)
     }

@@ -36,6 +36,8 @@ pub struct Equipment<'a> {
     pub filter: Option<&'a Filter>,
     /// Whether the namespace allows setgroups(2).
     pub can_set_groups: bool,
+    /// Descriptors of the caller's that the program has under the same numbers.
+    pub preserved: &'a [OwnedFd],
     /// A container never outlives its supervisor: what nobody watches nobody cleans up.
     pub dies_with_parent: bool,
 }
@@ -84,6 +86,7 @@ fn prepare(plan: &ProcessPlan, equipment: &Equipment<'_>) -> Result<(Vec<CString
     }
     exec::close_on_exec_from(3).context("close the descriptors")?;
     exec::keep_on_exec(equipment.report)?;
+    equipment.preserved.iter().try_for_each(|fd| exec::keep_on_exec(fd.as_fd()))?;
     let mode = if plan.init { guest::Mode::Init } else { guest::Mode::Exec };
     let words = c_strings(&plan.args)?;
     Ok((guest::arguments(mode, equipment.report, &program, &words), c_strings(&environment)?))

@@ -25,6 +25,8 @@ pub struct Join<'a> {
     pub filter: Option<&'a Filter>,
     pub stdin_open: bool,
     pub can_set_groups: bool,
+    /// Descriptors of the caller's that the program has under the same numbers.
+    pub preserved: Vec<OwnedFd>,
     /// The caller is not root of the container's user namespace, but can become so.
     pub becomes_root: bool,
 }
@@ -54,6 +56,7 @@ impl Join<'_> {
                     report: channel.as_fd(),
                     filter: self.filter,
                     can_set_groups: self.can_set_groups,
+                    preserved: &self.preserved,
                     dies_with_parent: false,
                 };
                 self.run(theirs.as_ref(), &equipment)

@@ -33,6 +33,8 @@ pub struct Launch<'a> {
     pub can_set_groups: bool,
     /// Streams that the container takes over instead of having some of its own.
     pub passed: Option<&'a Stdio>,
+    /// Descriptors of the caller's that the program has under the same numbers.
+    pub preserved: &'a [OwnedFd],
 }
 
 /// Namespaces of another container, by descriptors of `/proc/<pid>/ns/*`.
@@ -109,6 +111,7 @@ impl Launch<'_> {
                     report: channel.as_fd(),
                     filter: self.filter,
                     can_set_groups: self.can_set_groups,
+                    preserved: self.preserved,
                     dies_with_parent: true,
                 };
                 let stdio = self.passed.or(made.as_ref());

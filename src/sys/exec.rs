@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -88,6 +88,21 @@ pub fn close_on_exec_from(first: i32) -> io::Result<()> {
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes over a descriptor that this process was started with; `None` if there is none of this number. Not for the
+/// standard streams, and for each number once.
+pub fn take_inherited(number: i32) -> Option<OwnedFd> {
+    // SAFETY: F_GETFD touches no memory, and a number that is no descriptor is an error.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    // What this process has opened itself is close-on-exec without exception, and has an owner already.
+    if number < 3 || flags == -1 || flags & libc::FD_CLOEXEC != 0 {
+        return None;
+    }
+    // SAFETY: it is open, and nobody here owns what came from outside.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(fd)
 }
 
 /// Closes every descriptor but the standard streams and those given: for a forked child that has no use for its
