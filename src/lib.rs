@@ -23,6 +23,8 @@ mod build;
 mod cli;
 mod config;
 mod engine;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod image;
 mod layer;
 mod network;

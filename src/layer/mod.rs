@@ -6,9 +6,9 @@
 mod acl;
 pub mod compare;
 pub mod compress;
-mod entries;
+pub mod entries;
 pub mod members;
-mod name;
+pub mod name;
 mod owner;
 pub mod pack;
 mod pax;

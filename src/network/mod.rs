@@ -22,7 +22,7 @@ pub mod client;
 pub mod helper;
 mod hub;
 pub mod leases;
-mod names;
+pub mod names;
 mod netlink;
 mod ports;
 pub mod protocol;

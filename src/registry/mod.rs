@@ -18,7 +18,7 @@
 
 mod auth;
 mod blob;
-mod challenge;
+pub mod challenge;
 mod client;
 mod download;
 mod failure;

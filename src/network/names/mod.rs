@@ -12,10 +12,10 @@
 //! Who asks is known by its address, and is told of the containers on all of its own networks and of no others. One
 //! thread serves all networks; what is in flight is bounded for each.
 
-mod answer;
+pub mod answer;
 mod forward;
 mod resolv;
-mod roster;
+pub mod roster;
 mod server;
 
 use std::sync::{Arc, OnceLock};
