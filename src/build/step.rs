@@ -58,9 +58,11 @@ pub struct Run {
     pub network: RunNetwork,
     /// `--security=insecure`.
     pub insecure: bool,
-    /// The build arguments in scope that the program sees beside `ENV`, and that its cache key depends on.
+    /// The build arguments in scope that the program sees and that its cache key depends on. They win over `ENV`:
+    /// one that a later `ENV` has set anew is not among them.
     pub args: BTreeMap<String, String>,
-    /// Those that it sees and that no key or history depends on: the proxies' addresses.
+    /// Those that it sees where it has no variable of that name, and that no key or history depends on: the
+    /// proxies' addresses.
     pub silent_args: BTreeMap<String, String>,
 }
 
@@ -75,7 +77,7 @@ pub enum RunNetwork {
 /// `RUN --mount`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunMount {
-    /// Absolute. A secret for the environment alone has none.
+    /// Absolute. A secret for the environment alone has none, and an agent that is mounted where it usually is.
     pub target: Option<String>,
     pub kind: RunMountKind,
 }

@@ -6,6 +6,7 @@ use super::escape;
 use super::out;
 use crate::base::exit::{self, Interrupted, ReaderGone};
 use crate::base::hint;
+use crate::build::diagnostic::Diagnostic;
 
 /// The engine or the command line itself failed, where a container's own code could be meant: docker's.
 const ENGINE_FAILED: u8 = 125;
@@ -56,17 +57,20 @@ pub fn print(error: &anyhow::Error, path: &str) {
     }
 }
 
-/// The error line of the command `path`, and what follows it.
+/// The lines of a Dockerfile that an error points at, the error line of the command `path`, and what follows it.
 pub fn lines(error: &anyhow::Error, path: &str) -> Vec<String> {
     let text = escape::printable(&format!("{error:#}")).into_owned();
-    let mut lines = match answers_for_a_program(path) {
-        true => vec![
+    let diagnostic = error.chain().find_map(|cause| cause.downcast_ref::<Diagnostic>());
+    let excerpt = diagnostic.map(Diagnostic::excerpt).unwrap_or_default();
+    let mut lines: Vec<String> = excerpt.iter().map(|line| escape::printable(line).into_owned()).collect();
+    match answers_for_a_program(path) {
+        true => lines.extend([
             format!("coracle: {text}"),
             String::new(),
             format!("Run 'coracle {path} --help' for more information"),
-        ],
-        false => vec![format!("Error: {text}")],
-    };
+        ]),
+        false => lines.push(format!("Error: {text}")),
+    }
     lines.extend(hint::find(error).map(|hint| format!("hint: {hint}")));
     lines
 }
@@ -118,6 +122,22 @@ mod tests {
         assert_eq!(
             lines(&anyhow!("No such container: x\x1b[2J"), "rm"),
             ["Error: No such container: x\\x1b[2J"]
+        );
+    }
+
+    #[test]
+    fn a_mistake_in_a_dockerfile_is_shown_in_its_place() {
+        let error = crate::build::dockerfile::parse(b"FROM x\nRUNN \x1by\n", "Dockerfile").unwrap_err();
+        assert_eq!(
+            lines(&anyhow::Error::from(error).context("build"), "build"),
+            [
+                "--------------------",
+                "   1 |     FROM x",
+                "   2 | >>> RUNN \\x1by",
+                "     |     ^",
+                "--------------------",
+                "Error: build: Dockerfile:2:1: unknown instruction: RUNN (did you mean RUN?)"
+            ]
         );
     }
 }

@@ -37,8 +37,8 @@ pub struct Configuration {
     cmd: Option<Lines>,
     entrypoint: Option<Lines>,
     healthcheck: Option<Lines>,
-    /// A stage or one that it stands on has a `WORKDIR`.
-    workdir: bool,
+    /// The stage or one that it stands on has a `WORKDIR`.
+    pub workdir: bool,
 }
 
 impl Configuration {

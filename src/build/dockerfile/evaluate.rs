@@ -42,6 +42,8 @@ pub struct Evaluated {
 pub struct Inherited {
     /// The declared build arguments in their order, and the values in force.
     arguments: Vec<(String, Option<String>)>,
+    /// It has a `WORKDIR`, which relative ones build on.
+    workdir: bool,
 }
 
 /// Whether a build argument is an address of a proxy.
@@ -98,6 +100,7 @@ impl<'a> State<'a> {
         let config = ContainerConfig { on_build: Vec::new(), ..base.clone() };
         let mut now = Configuration::new(config, file.directives.escape());
         now.complete();
+        now.workdir = inherited.workdir;
         now.declared.clone_from(&inherited.arguments);
         let values = inherited.arguments.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
         now.variables.extend(values.map(|(name, value)| (name.clone(), value.clone())));
@@ -114,7 +117,7 @@ impl<'a> State<'a> {
         Evaluated {
             steps: self.steps,
             config: self.now.config,
-            inherited: Inherited { arguments },
+            inherited: Inherited { arguments, workdir: self.now.workdir },
             author: self.now.author,
             warnings: self.now.warnings,
         }

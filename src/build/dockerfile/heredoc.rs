@@ -17,6 +17,9 @@ pub struct Heredoc {
     pub expand: bool,
     /// `<<-`: tabs at the beginning of lines are dropped.
     pub chomp: bool,
+    /// A blank stands before the name. Such a `<<` may as well be a shell's shift to the left, so it counts only
+    /// where the name ends a document.
+    pub spaced: bool,
     /// With the line breaks as they are in the file.
     pub content: String,
 }
@@ -44,7 +47,8 @@ impl Heredoc {
         };
         let (name, raw) = (one(usual)?, one(Rules { keep_quotes: true, ..usual })?);
         let quotes = |word: &str| word.matches(['\'', '"']).count();
-        Some(Self { expand: quotes(&name) == quotes(&raw), name, chomp, content: String::new() })
+        let spaced = rest.starts_with(' ');
+        Some(Self { expand: quotes(&name) == quotes(&raw), name, chomp, spaced, content: String::new() })
     }
 }
 
@@ -56,12 +60,25 @@ pub fn announced(statement: &Statement) -> Result<Vec<Heredoc>, Problem> {
     let rules = Rules { keep_quotes: true, keep_escapes: true, keep_unset: true, ..Rules::new('\\') };
     let words = expand::expand(&statement.original, &Variables::new(), rules).map(|expanded| expanded.words);
     // What is no shell's line has no here-documents; the shell may still know what to do with it.
-    let documents: Vec<_> =
-        words.unwrap_or_default().iter().filter_map(|word| Heredoc::announced_by(word)).collect();
+    let mut words = words.unwrap_or_default().into_iter().peekable();
+    let mut documents = Vec::new();
+    while let Some(mut word) = words.next() {
+        let is_bare = word.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        if matches!(is_bare, "<<" | "<<-") && is_run(statement) {
+            word.extend(words.next_if(|next| !next.starts_with('<')).map(|next| format!(" {next}")));
+        }
+        documents.extend(Heredoc::announced_by(&word));
+    }
     match documents.len() > LIMIT {
         true => Err(Problem::at("<<", format!("more than {LIMIT} here-documents"))),
         false => Ok(documents),
     }
+}
+
+/// `COPY` and `ADD` have words of their own, in which a lone `<<` is a path.
+fn is_run(statement: &Statement) -> bool {
+    let name = statement.word.to_ascii_uppercase();
+    name == "RUN" || (name == "ONBUILD" && is_run(&Statement::of_line(&statement.rest)))
 }
 
 fn takes_documents(statement: &Statement) -> bool {

@@ -4,6 +4,8 @@
 //! line are dropped, empty lines there too (with a warning), and a here-document is found by splitting the
 //! line as a shell would.
 
+use std::collections::HashMap;
+
 use super::heredoc::{self, Heredoc};
 use super::words;
 use crate::build::diagnostic::{Diagnostic, Problem, Source};
@@ -113,6 +115,7 @@ pub fn read(text: &[u8], name: &str) -> Result<Statements, Diagnostic> {
         lines: text.split_inclusive('\n').collect(),
         at: 0,
         directives_end: false,
+        last_places: None,
         comments: Vec::new(),
         read: Statements { source: Source::new(name, &text), ..Default::default() },
     };
@@ -135,6 +138,8 @@ struct Reader<'a> {
     /// The next line.
     at: usize,
     directives_end: bool,
+    /// The last place of every line.
+    last_places: Option<HashMap<&'a str, usize>>,
     comments: Vec<String>,
     read: Statements,
 }
@@ -179,6 +184,9 @@ impl<'a> Reader<'a> {
         let mut statement = Statement::of_line(&joined);
         statement.comments = std::mem::take(&mut self.comments);
         for mut document in heredoc::announced(&statement)? {
+            if document.spaced && !self.is_ended(&document.name) {
+                continue;
+            }
             self.document(&mut document)?;
             statement.heredocs.push(document);
         }
@@ -212,6 +220,17 @@ impl<'a> Reader<'a> {
             self.read.empty_continuations.push(Lines { first, last: self.at });
         }
         Ok(joined)
+    }
+
+    /// Whether a line that is yet to come is `name` alone.
+    fn is_ended(&mut self, name: &str) -> bool {
+        let lines = &self.lines;
+        // Gathered once: a file may have as many here-documents as lines.
+        let ends = self.last_places.get_or_insert_with(|| {
+            let bare = |line: &&'a str| line.trim_end_matches(['\r', '\n']).trim_start_matches('\t');
+            lines.iter().enumerate().map(|(at, line)| (bare(line), at)).collect()
+        });
+        ends.get(name).is_some_and(|at| *at >= self.at)
     }
 
     /// Reads the content of a here-document and its last line.

@@ -196,6 +196,11 @@ fn here_documents_of_run() {
     let script = run("RUN <<EOF\n#!/usr/bin/env python3\nprint(1)\nEOF");
     assert_eq!(script.command, ["/bin/sh", "-c", "/dev/pipes/EOF"]);
     assert_eq!(script.script, Some(("EOF".into(), "#!/usr/bin/env python3\nprint(1)\n".into())));
+    // A blank before the name, where the name ends a document.
+    assert_eq!(run("RUN <<  EOF\na\nEOF\n").command[2], "a\n");
+    assert_eq!(run("RUN cat <<- EOF > x\n\ta\n\tEOF").command[2], "cat <<- EOF > x\n\ta\nEOF");
+    assert_eq!(run("RUN << -EOF\na\n-EOF\n").command[2], "a\n");
+    assert_eq!(steps("RUN echo $((a << b ))\nUSER b").len(), 2);
     // No here-documents: within quotes, with spaces, as JSON, escaped.
     for line in [
         "RUN echo '<<EOF'",
@@ -211,6 +216,33 @@ fn here_documents_of_run() {
         error("FROM x\nRUN <<../EOF\n#!x\n../EOF"),
         "Dockerfile:2:7: heredoc name \"../EOF\" is no file name"
     );
+}
+
+#[test]
+fn names_of_here_documents_as_buildkit_reads_them() {
+    for (line, name, expand) in [
+        ("<<EMPTY", "EMPTY", true),
+        ("3<<EMPTY2", "EMPTY2", true),
+        ("<<-'NO'", "NO", false),
+        ("<<COMPLEX python3", "COMPLEX", true),
+        ("<<eo'f'", "eof", false),
+        ("<<eo\\'f", "eo'f", true),
+        ("<<'e'o\\'f", "eo'f", false),
+        ("<<'one two'", "one two", false),
+        ("<<$EOF", "$EOF", true),
+        ("<<- EOF", "EOF", true),
+    ] {
+        let text = format!("FROM x\nRUN --mount=type=tmpfs,target=/t {line}\n# no comment\n{name}\nUSER u\n");
+        let read = statement::read(text.as_bytes(), "").unwrap();
+        assert_eq!(read.statements.len(), 3, "{line}");
+        let [document] = &read.statements[1].heredocs[..] else { panic!("{line}") };
+        let got = (document.name.as_str(), document.expand, document.content.as_str());
+        assert_eq!(got, (name, expand, "# no comment\n"), "{line}");
+    }
+    let read = statement::read(b"FROM x\nCOPY <<X <<Y /d\nY\nX\nX\nY\n", "").unwrap();
+    let contents: Vec<&str> =
+        read.statements[1].heredocs.iter().map(|document| document.content.as_str()).collect();
+    assert_eq!(contents, ["Y\n", "X\n"]);
 }
 
 #[test]
