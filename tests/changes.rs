@@ -154,3 +154,16 @@ fn a_reader_that_leaves_ends_the_archive_quietly() {
         sandbox.witness(&format!("sh -c '{script}'")).success().stderr("141\n");
     }
 }
+
+#[test]
+fn a_document_of_changes() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run --name boat --network none busybox sh -c 'mkdir /cargo; rm /etc/group'").success();
+    let document = sandbox.run("diff --format json boat").success().json();
+    assert_eq!(
+        document,
+        serde_json::json!({"changed": ["/etc"], "added": ["/cargo"], "deleted": ["/etc/group"]})
+    );
+    sandbox.run("create --name still --network none busybox true").success();
+    sandbox.run("diff --format json still").success().stdout("{}\n");
+}

@@ -107,3 +107,33 @@ fn containers_that_need_others() {
     sandbox.run("rm -f --depend base").success().stdout(&format!("{top}\n{upper}\nbase\n"));
     sandbox.run("ps -aq").success().stdout("");
 }
+
+#[test]
+fn all_volumes_all_ports_and_the_container_of_a_file() {
+    let sandbox = Sandbox::with_busybox();
+    let file = sandbox.path().join("cid");
+    let run =
+        format!("run -d --cidfile {} -v used:/data -p 127.0.0.1::80 busybox sleep 1000", file.display());
+    let id = sandbox.run(&run).success().line();
+    sandbox
+        .run(&format!("exec --cidfile {} hostname", file.display()))
+        .success()
+        .stdout(&format!("{}\n", &id[..12]));
+    sandbox.run("exec --cidfile /nowhere true").code(1).stderr_has("error reading CIDFile").one_clear_line();
+
+    let port = sandbox.run(&format!("port {id}")).success().line();
+    sandbox.run("port --all").success().stdout(&format!("{}\t{port}\n", &id[..12]));
+    sandbox.run(&format!("port --all {id}")).code(1).stderr_has("can be used with --all").one_clear_line();
+
+    sandbox.run("volume create idle").success();
+    sandbox
+        .run("volume rm --all idle")
+        .code(1)
+        .stderr_has("cannot use --all with named volumes")
+        .one_clear_line();
+    // One that is in use stays, and is told.
+    sandbox.run("volume rm --all").code(1).stdout("idle\n").stderr_has("volume is in use");
+    sandbox.run(&format!("rm -f {id}")).success();
+    sandbox.run("volume rm -a").success().stdout("used\n");
+    sandbox.run("volume ls -q").success().stdout("");
+}

@@ -184,3 +184,30 @@ fn what_exists_is_said_by_the_exit_code() {
     }
     sandbox.run("image exists BAD/Name").code(125).one_clear_line();
 }
+
+#[test]
+fn sorted_and_without_headings() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("create --name zebra --network none busybox a").success();
+    sandbox.run("run -d --name mule --network none busybox sleep 1000").success();
+    sandbox.run("create --name ape --network none busybox z").success();
+    let names = |flags: &str| {
+        sandbox.run(&format!("ps -a {flags} --format {{{{.Names}}}}")).success().lines().join(" ")
+    };
+    assert_eq!(names(""), "ape mule zebra");
+    for (key, want) in [
+        ("names", "ape mule zebra"),
+        ("command", "zebra mule ape"),
+        ("created", "zebra mule ape"),
+        ("status", "ape zebra mule"),
+    ] {
+        assert_eq!(names(&format!("--sort {key}")), want, "{key}");
+    }
+    sandbox.run("ps --sort colour").code(125).stderr_has("invalid argument \"colour\" for \"--sort\" flag");
+    let bare = sandbox.run("ps -a --noheading --format 'table {{.Names}}\\t{{.State}}'").success().out();
+    assert_eq!(bare, "ape       created\nmule      running\nzebra     created\n");
+    for list in ["ps --noheading", "volume ls -n", "network ls --noheading", "secret ls -n"] {
+        sandbox.run(list).success().stdout_lacks("NAME");
+    }
+    assert_eq!(sandbox.run("ps --noheading").lines().len(), 1);
+}

@@ -1,7 +1,7 @@
 //! Containers that a verb acts on without their names: podman's `--all`, `--cidfile`, `--filter` and `--latest`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -41,6 +41,21 @@ pub struct CidfileFlag {
     pub cidfile: Vec<PathBuf>,
 }
 
+impl CidfileFlag {
+    /// Puts the ids in the files before what was named.
+    pub fn before(&self, operands: Vec<String>) -> Result<Vec<String>> {
+        let ids = self.cidfile.iter().map(|path| read_cidfile(path));
+        ids.chain(operands.into_iter().map(Ok)).collect()
+    }
+}
+
+/// The id in a file that `--cidfile` of `run` has written.
+fn read_cidfile(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path).context("error reading CIDFile");
+    let text = text.with_context(|| path.display().to_string())?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+}
+
 /// What the flags of one command choose.
 #[derive(Default)]
 pub struct Choice<'a> {
@@ -74,14 +89,9 @@ impl Choice<'_> {
             (None, false) => {
                 let mut names = named;
                 for path in self.cidfiles {
-                    match fs::read_to_string(path) {
-                        Ok(text) => names.push(text.lines().next().unwrap_or_default().trim().to_owned()),
+                    match read_cidfile(path) {
                         Err(_) if self.ignore && !path.exists() => {}
-                        Err(error) => {
-                            return Err(error)
-                                .context("error reading CIDFile")
-                                .with_context(|| path.display().to_string());
-                        }
+                        read => names.push(read?),
                     }
                 }
                 Ok(names)

@@ -3,15 +3,19 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::choice::LatestFlag;
 use super::escape::printable;
 use super::out;
 use super::verb::{Action, Operands, Session};
-use crate::engine::changes;
+use crate::engine::changes::{self, Change, Kind};
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// Print in another form: json
+    #[arg(long, value_name = "format", value_parser = ["json"])]
+    format: Option<String>,
     #[command(flatten)]
     latest: LatestFlag,
 }
@@ -28,11 +32,39 @@ impl Action for Args {
         let engine = session.engine()?;
         let operands = self.latest.before(engine.containers(), operands)?;
         let name = operands.first().map(String::as_str).unwrap_or_default();
+        let changes = changes::diff(&engine, name)?;
+        if self.format.is_some() {
+            out::text(&json(&changes)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut text = String::new();
-        for change in changes::diff(&engine, name)? {
+        for change in changes {
             text.push_str(&format!("{} {}\n", change.kind.letter(), printable(&change.path)));
         }
         out::text(&text)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Podman's document: the paths of each kind of change.
+#[derive(Default, Serialize)]
+struct Document<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    added: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deleted: Vec<&'a str>,
+}
+
+fn json(changes: &[Change]) -> Result<String> {
+    let mut document = Document::default();
+    for change in changes {
+        match change.kind {
+            Kind::Changed => document.changed.push(&change.path),
+            Kind::Added => document.added.push(&change.path),
+            Kind::Deleted => document.deleted.push(&change.path),
+        }
+    }
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::choice::LatestFlag;
+use super::choice::{CidfileFlag, LatestFlag};
 use super::detach;
 use super::options::variables;
 use super::preserve::PreserveFlags;
@@ -17,6 +17,8 @@ use crate::engine::exec::{self, ExecOptions};
 
 #[derive(clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    cidfile: CidfileFlag,
     /// Run in the background
     #[arg(long, short)]
     detach: bool,
@@ -55,7 +57,7 @@ impl Action for Args {
     const USAGE: &'static str = "[OPTIONS] CONTAINER COMMAND [ARG...]";
     const OPERANDS: Operands = Operands::AtLeast(2);
     const FLAGS_FIRST: bool = true;
-    const CHOOSERS: &'static [&'static str] = &["latest"];
+    const CHOOSERS: &'static [&'static str] = &["cidfile", "latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("A shell in a container", "coracle exec -it web sh"),
         ("A program of another user", "coracle exec -u postgres db psql -c 'select 1'"),
@@ -63,7 +65,8 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        let mut operands = self.latest.before(engine.containers(), operands)?.into_iter();
+        let operands = self.cidfile.before(self.latest.before(engine.containers(), operands)?)?;
+        let mut operands = operands.into_iter();
         let name = operands.next().unwrap_or_default();
         let streams = self.streams()?;
         let preserved = self.preserve.take()?;

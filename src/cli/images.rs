@@ -64,8 +64,7 @@ impl Action for Args {
         let images = Images::new(&layout);
         let mut filters = conditions(&self.filter, &images)?;
         filters.extend(operands.into_iter().map(Condition::Reference));
-        let digests = self.digests
-            || matches!(&format, Format::Columns(t) | Format::Template(t) if t.contains(".Digest"));
+        let digests = self.digests || format.source().is_some_and(|text| text.contains(".Digest"));
         let selection = Selection { digests, filters };
         let (found, broken) = images.list()?;
         for error in broken {

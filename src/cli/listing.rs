@@ -33,15 +33,41 @@ pub struct View<T: 'static> {
     pub raw: &'static str,
 }
 
+/// The flags of every list of `ls`.
+#[derive(clap::Args)]
+pub struct ListFlags {
+    /// Print in another form: 'table TEMPLATE', 'json', or a Go template
+    #[arg(long, value_name = "format")]
+    format: Option<String>,
+    /// Print no headings
+    #[arg(long, short = 'n')]
+    noheading: bool,
+    /// Print ids only, of volumes names
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl ListFlags {
+    /// What they ask for; `field` is what `--quiet` leaves.
+    pub fn format(&self, field: &'static str) -> Format {
+        let format = Format::new(self.format.as_deref(), self.quiet.then_some(field));
+        if self.noheading { format.without_headings() } else { format }
+    }
+}
+
 /// What `--format` asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Format {
     /// The command's own columns.
     Table,
+    /// The same without their headings.
+    Bare,
     /// One of the command's fields, a line each: `--quiet`.
     Only(&'static str),
     /// `table TEMPLATE`: with headers, aligned.
     Columns(String),
+    /// `table TEMPLATE` without headers.
+    BareColumns(String),
     /// One object a line.
     Json,
     /// A template, a line each.
@@ -68,12 +94,31 @@ impl Format {
         }
     }
 
+    /// The same without headings: podman's `--noheading`.
+    pub fn without_headings(self) -> Self {
+        match self {
+            Self::Table => Self::Bare,
+            Self::Columns(source) => Self::BareColumns(source),
+            other => other,
+        }
+    }
+
+    /// The template, where there is one.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Columns(text) | Self::BareColumns(text) | Self::Template(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether showing these rows may need the field `name`.
     pub fn names(&self, name: &str, columns: &[&str]) -> bool {
         match self {
-            Self::Table => columns.contains(&name),
+            Self::Table | Self::Bare => columns.contains(&name),
             Self::Only(field) => *field == name,
-            Self::Columns(text) | Self::Template(text) => text.contains(name) || text.contains("json ."),
+            Self::Columns(text) | Self::BareColumns(text) | Self::Template(text) => {
+                text.contains(name) || text.contains("json .")
+            }
             Self::Json => true,
             Self::Raw => true,
         }
@@ -83,7 +128,9 @@ impl Format {
 /// Prints rows; `columns` are the fields of the plain table.
 pub fn print<T>(view: &View<T>, rows: &[T], format: &Format, columns: &[&str]) -> Result<()> {
     let text = match format {
-        Format::Table => plain(view, rows, columns),
+        Format::Table => plain(view, rows, columns, true),
+        Format::Bare => plain(view, rows, columns, false),
+        Format::BareColumns(source) => table::align(&fill(view, rows, source)?),
         Format::Only(field) => {
             let show = field_of(view, field).map(|field| field.show);
             rows.iter()
@@ -101,18 +148,18 @@ pub fn print<T>(view: &View<T>, rows: &[T], format: &Format, columns: &[&str]) -
     out::text(&text)
 }
 
-fn plain<T>(view: &View<T>, rows: &[T], columns: &[&str]) -> String {
+fn plain<T>(view: &View<T>, rows: &[T], columns: &[&str], has_headings: bool) -> String {
     let fields: Vec<_> = columns.iter().filter_map(|name| field_of(view, name)).collect();
     let headers: Vec<_> = fields.iter().map(|field| field.header).collect();
-    let mut text = headers.join("\t");
+    let mut text = if has_headings { headers.join("\t") + "\n" } else { String::new() };
     for row in rows {
-        text.push('\n');
         for (index, field) in fields.iter().enumerate() {
             if index > 0 {
                 text.push('\t');
             }
             text.push_str(&printable(&(field.show)(row).unwrap_or_default()));
         }
+        text.push('\n');
     }
     table::align(&text)
 }

@@ -46,12 +46,50 @@ pub struct Args {
     /// Show ids, commands and mounts in full
     #[arg(long)]
     no_trunc: bool,
+    /// Print no headings
+    #[arg(long)]
+    noheading: bool,
     /// Print ids only
     #[arg(long, short)]
     quiet: bool,
     /// Show how much room each container's own files take, and those with its image
     #[arg(long, short)]
     size: bool,
+    /// Sort by command, created, id, image, names, runningfor, size or status
+    #[arg(long, value_name = "field", value_parser = sort_key)]
+    sort: Option<SortKey>,
+}
+
+/// What `--sort` sorts by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum SortKey {
+    Command,
+    Created,
+    Id,
+    Image,
+    Names,
+    RunningFor,
+    Size,
+    Status,
+}
+
+fn sort_key(text: &str) -> Result<SortKey, String> {
+    Ok(match text {
+        "command" => SortKey::Command,
+        "created" => SortKey::Created,
+        "id" => SortKey::Id,
+        "image" => SortKey::Image,
+        "names" => SortKey::Names,
+        "runningfor" => SortKey::RunningFor,
+        "size" => SortKey::Size,
+        "status" => SortKey::Status,
+        _ => {
+            return Err(format!(
+                "\"{text}\" is not a valid value, choose from: command, created, id, image, names, runningfor, \
+                 size, status"
+            ));
+        }
+    })
 }
 
 /// A container, and what its row depends on.
@@ -78,8 +116,11 @@ impl Action for Args {
             if self.format.is_none() && !self.quiet { Settings::read()? } else { Settings::default() };
         let format = self.format.as_deref().or(Some(settings.ps_format.as_str()));
         let mut format = Format::new(format, self.quiet.then_some("ID"));
-        let size = self.size
-            || matches!(&format, Format::Columns(text) | Format::Template(text) if text.contains(".Size"));
+        if self.noheading {
+            format = format.without_headings();
+        }
+        let shows_size = self.size || format.source().is_some_and(|text| text.contains(".Size"));
+        let size = shows_size || self.sort == Some(SortKey::Size);
         if self.size && format == Format::Raw {
             format = Format::Template(format!("{}size: {{{{- pad .Size 1 0}}}}\n", VIEW.raw));
         }
@@ -97,8 +138,11 @@ impl Action for Args {
         let (whole, now) = (self.no_trunc, Timestamp::now());
         let mut sizes = if size { measure(&session.engine()?, &containers)? } else { BTreeMap::new() };
         let row = |container: Listed| Row { sizes: sizes.remove(&container.id), container, whole, now };
-        let rows: Vec<_> = containers.into_iter().map(row).collect();
-        let columns = [COLUMNS, if size { &["Size"] } else { &[] }].concat();
+        let mut rows: Vec<_> = containers.into_iter().map(row).collect();
+        if let Some(key) = self.sort {
+            sort(&mut rows, key);
+        }
+        let columns = [COLUMNS, if shows_size { &["Size"] } else { &[] }].concat();
         listing::print(&VIEW, &rows, &format, &columns)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -124,6 +168,21 @@ fn measure(engine: &Engine, containers: &[Listed]) -> Result<BTreeMap<String, Si
     let records: Vec<_> = containers.iter().filter_map(load).collect();
     let sizes = changes::sizes(engine, &records.iter().collect::<Vec<_>>())?;
     Ok(records.into_iter().map(|record| record.id).zip(sizes).collect())
+}
+
+/// Sorts as podman does: what was made or started first comes first.
+fn sort(rows: &mut [Row], key: SortKey) {
+    let text = |of: fn(&Row) -> &str| move |a: &Row, b: &Row| of(a).cmp(of(b));
+    match key {
+        SortKey::Command => rows.sort_by(text(|row| &row.container.command)),
+        SortKey::Created => rows.sort_by_key(|row| row.container.created),
+        SortKey::Id => rows.sort_by(text(|row| &row.container.id)),
+        SortKey::Image => rows.sort_by(text(|row| &row.container.image)),
+        SortKey::Names => rows.sort_by(text(|row| &row.container.name)),
+        SortKey::RunningFor => rows.sort_by_key(|row| row.container.state.started_at),
+        SortKey::Size => rows.sort_by_key(|row| row.sizes.unwrap_or_default().own),
+        SortKey::Status => rows.sort_by(text(|row| row.container.state.status.as_str())),
+    }
 }
 
 const COLUMNS: &[&str] = &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];

@@ -90,22 +90,17 @@ type Names = (&'static str, Option<char>);
 const OTHERS: &[(&str, &[Names])] = &[
     ("commit", &[("--format", Some('f')), ("--include-volumes", None), ("--squash", Some('s'))]),
     ("container exists", &[("--external", None)]),
-    ("diff", &[("--format", None)]),
     ("events", &[("--no-trunc", None)]),
-    ("exec", &[("--cidfile", None)]),
     ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
     ("login", &[("--secret", None)]),
     ("logs", &[("--color", None), ("--names", None)]),
     ("mount", &[("--format", None), ("--latest", Some('l'))]),
-    ("port", &[("--all", Some('a'))]),
     (
         "ps",
         &[
             ("--external", None),
-            ("--noheading", None),
             ("--ns", None),
             ("--pod", Some('p')),
-            ("--sort", None),
             ("--sync", None),
             ("--watch", Some('w')),
         ],
@@ -164,11 +159,9 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--scope", None),
         ],
     ),
-    ("network ls", &[("--noheading", Some('n'))]),
     ("network rm", &[("--time", Some('t'))]),
     ("save", &[("--uncompressed", None)]),
     ("secret create", &[("--driver-opts", None), ("--template-driver", None)]),
-    ("secret ls", &[("--noheading", Some('n'))]),
     ("rm", &[("--link", Some('l'))]),
     ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None)]),
     ("start", &[("--checkpoint", None), ("--checkpoint-dir", None)]),
@@ -214,8 +207,8 @@ const OTHERS: &[(&str, &[Names])] = &[
         ],
     ),
     ("volume inspect", &[("--all", Some('a'))]),
-    ("volume ls", &[("--cluster", None), ("--noheading", Some('n'))]),
-    ("volume rm", &[("--all", Some('a')), ("--time", Some('t'))]),
+    ("volume ls", &[("--cluster", None)]),
+    ("volume rm", &[("--time", Some('t'))]),
 ];
 
 /// Options before the verb.
@@ -362,7 +355,7 @@ mod tests {
             ("create", "-m", "--memory"),
             ("create", "-c", "--cpu-shares"),
             ("run", "-m", "--memory"),
-            ("exec", "--cidfile", "--cidfile"),
+            ("logs", "--names", "--names"),
         ] {
             assert_eq!(of_verb(verb, flag).unwrap().long, long);
         }
@@ -377,8 +370,8 @@ mod tests {
         let usage = error.downcast_ref::<UsageError>().unwrap();
         assert_eq!(usage.code, 125);
         assert!(usage.text.starts_with("coracle: --pod is not supported yet\n"));
-        let error = refuse(&of_verb("ps", "--sort").unwrap(), "ps");
-        assert_eq!(error.to_string(), "Error: --sort is not supported yet");
+        let error = refuse(&of_verb("ps", "--sync").unwrap(), "ps");
+        assert_eq!(error.to_string(), "Error: --sync is not supported yet");
         for (flag, want) in [
             ("--gpus", "coracle: could not select device driver \"\" with capabilities: [[gpu]]\n"),
             ("--use-api-socket", "coracle: --use-api-socket has nothing to mount: there is no daemon,"),

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::base::time;
 use crate::cli::flags::parse_filter;
-use crate::cli::listing::{self, Field, Format, View};
+use crate::cli::listing::{self, Field, ListFlags, View};
 use crate::cli::verb::{Action, Operands, Session};
 use crate::engine::networks::{self, Condition, Listed};
 
@@ -15,15 +15,11 @@ pub struct Args {
     /// Show only networks that meet a condition: driver=, id=, label=, name=, scope=, type=custom
     #[arg(long, short, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Print in another form: 'table TEMPLATE', 'json', or a Go template
-    #[arg(long, value_name = "format")]
-    format: Option<String>,
+    #[command(flatten)]
+    list: ListFlags,
     /// Do not shorten ids
     #[arg(long)]
     no_trunc: bool,
-    /// Print ids only
-    #[arg(long, short)]
-    quiet: bool,
 }
 
 /// A network, and how its id is shown.
@@ -42,7 +38,7 @@ impl Action for Args {
     ];
 
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
+        let format = self.list.format("ID");
         let conditions = self.filter.iter().map(Condition::parse).collect::<Result<Vec<_>>>()?;
         let mut rows = Vec::new();
         let engine = session.engine()?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::base::pattern::Regex;
 use crate::base::time;
 use crate::cli::flags::parse_filter;
-use crate::cli::listing::{self, Field, Format, View};
+use crate::cli::listing::{self, Field, ListFlags, View};
 use crate::cli::verb::{Action, Operands, Session};
 use crate::engine::secrets::{self, Condition};
 use crate::store::secrets::{FILE, Secret, Secrets};
@@ -18,12 +18,8 @@ pub struct Args {
     /// Show only secrets that meet a condition: name=db, id=5f3, label=a=b
     #[arg(long, short, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Print in another form: 'table TEMPLATE', 'json', or a Go template
-    #[arg(long, value_name = "format")]
-    format: Option<String>,
-    /// Print ids only
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    list: ListFlags,
 }
 
 impl Action for Args {
@@ -39,7 +35,7 @@ impl Action for Args {
     ];
 
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let format = Format::new(self.format.as_deref(), self.quiet.then_some("ID"));
+        let format = self.list.format("ID");
         let conditions = self.filter.iter().map(condition).collect::<Result<Vec<_>>>()?;
         let found = secrets::list(Secrets::new(&session.layout()?), &conditions)?;
         let now = Timestamp::now();

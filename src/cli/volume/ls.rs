@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::{condition, switch};
 use crate::cli::flags::parse_filter;
-use crate::cli::listing::{self, Field, Format, View};
+use crate::cli::listing::{self, Field, ListFlags, View};
 use crate::cli::verb::{Action, Operands, Session};
 use crate::engine::volumes::{self, Condition};
 use crate::store::layout::Layout;
@@ -17,12 +17,8 @@ pub struct Args {
     /// Show only volumes that meet a condition: dangling=true, name=data, label=a=b, driver=local
     #[arg(long, short, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Print in another form: 'table TEMPLATE', 'json', or a Go template
-    #[arg(long, value_name = "format")]
-    format: Option<String>,
-    /// Print names only
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    list: ListFlags,
 }
 
 /// A volume, and where its data is.
@@ -41,7 +37,7 @@ impl Action for Args {
     ];
 
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let format = Format::new(self.format.as_deref(), self.quiet.then_some("Name"));
+        let format = self.list.format("Name");
         let conditions = self.filter.iter().map(read).collect::<Result<Vec<_>>>()?;
         let layout = session.layout()?;
         let volumes = volumes::list(&layout, &conditions)?;
