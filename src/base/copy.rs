@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::mode::ModeChange;
+use super::owner::Owner;
 use super::tour::{Choose, Directory, Everything, Met, Tour};
 use super::walk::{self, Descent, FileId};
 use super::xattr;
@@ -28,8 +29,10 @@ use crate::sys::path::Dir;
 pub struct CopyOptions {
     /// The user and the group that own what is copied.
     pub owner: (u32, u32),
-    /// Give everything the owner that it had. An owner that this user namespace does not have becomes its root.
+    /// Give everything the owner that it had.
     pub keep_owner: bool,
+    /// Leave an owner out that this user namespace does not have; else it is an error.
+    pub fold_ids: bool,
     /// Keep setuid and setgid of files. Without their owner they would lend out somebody else's rights.
     pub keep_special: bool,
     /// What becomes of modes. One that is changed keeps setuid and setgid if it says so.
@@ -452,10 +455,13 @@ impl Copier {
         };
         // The kernel shows what the namespace does not have as the overflow id (user_namespaces(7)), which a
         // namespace may have after all.
-        match chown(Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) {
-            Err(Errno::INVAL | Errno::PERM | Errno::OVERFLOW) => Ok(()),
-            result => result.context("set its owner"),
-        }
+        let chown = |uid, gid| {
+            chown(uid, gid).map_err(|error| match error {
+                Errno::OVERFLOW => Errno::INVAL,
+                error => error,
+            })
+        };
+        Owner::new(uid.into(), gid.into())?.set(self.options.fold_ids, chown).map(drop)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod mode;
 pub mod names;
 pub mod nearest;
 pub mod network;
+pub mod owner;
 pub mod pattern;
 pub mod port;
 pub mod signal;

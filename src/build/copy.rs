@@ -12,12 +12,13 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 
 use super::select::{Item, Selection};
 use super::step;
 use crate::base::copy::{Clash, Copied, Copier, CopyOptions};
 use crate::base::mode::ModeChange;
+use crate::base::owner::Owner;
 use crate::image::ingest::default_limit;
 use crate::layer::unpack::{Form, Owners, UnpackOptions, unpack};
 use crate::layer::{BLOCK, begins_archive, compress};
@@ -149,6 +150,7 @@ impl Placing {
         Copier::new(CopyOptions {
             owner: self.owner.unwrap_or((0, 0)),
             keep_owner: self.owner.is_none() && item.origin.keeps_owners,
+            fold_ids: self.fold_ids,
             keep_special: true,
             mode: self.mode.clone(),
             attributes: true,
@@ -159,18 +161,19 @@ impl Placing {
 
     /// Makes a directory, and all above it that are missing, as their owner's.
     fn make(&self, root: &Dir, path: &Path) -> Result<Dir> {
+        let mut owned = Ok(true);
         let own = |parent: &Dir, name: &OsStr| {
-            let Some((uid, gid)) = self.owner else { return Ok(()) };
-            let flags = AtFlags::SYMLINK_NOFOLLOW;
-            let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-            match rustix::fs::chownat(parent, name, uid, gid, flags) {
-                Err(rustix::io::Errno::PERM | rustix::io::Errno::INVAL) if self.fold_ids => Ok(()),
-                result => Ok(result?),
+            if let (Some((uid, gid)), Ok(_)) = (self.owner, &owned) {
+                let chown = |uid, gid| rustix::fs::chownat(parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+                let owner = Owner::new(uid.into(), gid.into());
+                owned = owner.and_then(|owner| owner.set(self.fold_ids, chown));
             }
         };
-        root.create_dir_all_with(path, Mode::from_raw_mode(0o755), own).with_context(|| {
-            format!("mkdir {}", Path::new("/").join(path).components().collect::<PathBuf>().display())
-        })
+        let told =
+            || format!("mkdir {}", Path::new("/").join(path).components().collect::<PathBuf>().display());
+        let made = root.create_dir_all_with(path, Mode::from_raw_mode(0o755), own).with_context(told)?;
+        owned.with_context(told)?;
+        Ok(made)
     }
 }
 

@@ -299,6 +299,35 @@ fn modes_and_times() {
 }
 
 #[test]
+fn owners() {
+    let site = Site::new().with(&["d/f", "g"]).having(&["etc/passwd"]);
+    fs::write(site.directory.path().join("to/etc/passwd"), "app:x:10:20::/:/bin/sh\n").unwrap();
+    let chown = |owner: &str, words| site.copy(&step::Copy { owner: Some(owner.to_owned()), ..step(words) });
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped in part: only root gives files to others");
+    } else {
+        chown("app", "d /new/deep/").unwrap();
+        chown("7:8", "g /new/g").unwrap();
+        let owner = |path: &str| {
+            let found = fs::symlink_metadata(site.directory.path().join("to").join(path)).unwrap();
+            (found.uid(), found.gid())
+        };
+        // Directories that are made on the way are theirs too.
+        assert_eq!(["new", "new/deep", "new/deep/f"].map(owner), [(10, 20); 3]);
+        assert_eq!(owner("new/g"), (7, 8));
+        // From a stage files keep what they have.
+        let mut stage = Site::new();
+        stage.origin = Origin { root: Arc::new(site.dir("to")), keeps_owners: true, ..stage.origin };
+        stage.copy(&step("new/g new/deep /x/")).unwrap();
+        let found = |path: &str| fs::metadata(stage.directory.path().join("to/x").join(path)).unwrap().uid();
+        assert_eq!(["", "g", "f"].map(found), [0, 7, 10]);
+    }
+    let error = chown("nobody", "d /x").unwrap_err();
+    assert_eq!(error.to_string(), "unable to find user nobody: no matching entries in passwd file");
+    assert!(chown("4294967295", "d /x").is_err());
+}
+
+#[test]
 fn here_documents() {
     let site = Site::new();
     let file = |name: &str, content: &str| Source::File { name: name.into(), content: content.into() };

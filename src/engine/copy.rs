@@ -228,6 +228,7 @@ fn between(from: &Side, to: &Side, owner: (u32, u32), wishes: Wishes) -> Result<
     let mut copier = Copier::new(CopyOptions {
         owner,
         keep_owner: wishes.archive,
+        fold_ids: true,
         keep_special: wishes.archive || matches!(to.end, End::Container { .. }),
         mode: None,
         attributes: false,

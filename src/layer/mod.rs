@@ -9,7 +9,6 @@ pub mod compress;
 pub mod entries;
 pub mod members;
 pub mod name;
-mod owner;
 pub mod pack;
 mod pax;
 pub mod shift;

@@ -22,9 +22,9 @@ use rustix::io::Errno;
 
 use super::entries::{Entries, Entry, Kind, Source};
 use super::name::{Meaning, Name};
-use super::owner::Owner;
 use super::tree::{self, Removed, Tree};
 use super::whiteout;
+use crate::base::owner::Owner;
 use crate::base::xattr;
 use crate::sys::path::Dir;
 

@@ -87,7 +87,7 @@ impl Dir {
     /// Makes a directory and every missing one above it, in-root, and opens it. A link that points nowhere is
     /// followed by making its target, as mounting on `/var/run` must where an image has no `/run`.
     pub fn create_dir_all(&self, rel: impl AsRef<Path>, mode: Mode) -> io::Result<Self> {
-        self.create_dir_all_with(rel, mode, |_, _| Ok(()))
+        self.create_dir_all_with(rel, mode, |_, _| {})
     }
 
     /// The same; `made` is called with the parent and the name of every directory that was made.
@@ -95,7 +95,7 @@ impl Dir {
         &self,
         rel: impl AsRef<Path>,
         mode: Mode,
-        mut made: impl FnMut(&Self, &OsStr) -> io::Result<()>,
+        mut made: impl FnMut(&Self, &OsStr),
     ) -> io::Result<Self> {
         match self.open_dir(rel.as_ref()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -137,11 +137,14 @@ impl Dir {
         parent: &Path,
         name: &OsStr,
         mode: Mode,
-        made: &mut impl FnMut(&Self, &OsStr) -> io::Result<()>,
+        made: &mut impl FnMut(&Self, &OsStr),
     ) -> io::Result<Option<PathBuf>> {
         let parent = self.locate_dir(parent)?;
         match rustix::fs::mkdirat(&parent.0, name, mode) {
-            Ok(()) => return made(&parent, name).map(|()| None),
+            Ok(()) => {
+                made(&parent, name);
+                return Ok(None);
+            }
             Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }

@@ -58,6 +58,12 @@ impl GitAddress {
         Ok(Some(address))
     }
 
+    /// Whether a source of an `ADD` is a repository's, by its looks: there `github.com/…` may be a path.
+    pub fn is_repository(text: &str) -> bool {
+        let place = text.split(['#', '?']).next().unwrap_or_default();
+        !text.starts_with("github.com/") && remote(place).is_some()
+    }
+
     /// Takes one wish of the query.
     fn wish(&mut self, key: &str, value: &str) -> Result<()> {
         let once = |place: &mut Option<String>, value: String| {
@@ -131,6 +137,16 @@ mod tests {
             assert_eq!(address.remote, remote, "{text}");
             assert_eq!(address.reference.as_deref(), reference, "{text}");
             assert_eq!(address.directory.as_deref(), directory, "{text}");
+        }
+        for (text, want) in [
+            ("https://h/b.git?branch=x", true),
+            ("user@h:b", true),
+            ("file:///srv/x.git", true),
+            ("github.com/a/b", false),
+            ("https://h/b", false),
+            ("dir/x.git", false),
+        ] {
+            assert_eq!(GitAddress::is_repository(text), want, "{text}");
         }
         for text in [
             "https://h/b.tar.gz",

@@ -11,6 +11,7 @@ use super::instruction::{Command, CopyForm, Instruction, Kind, RunForm};
 use super::mount::absolute;
 use super::{Dockerfile, Settings};
 use crate::base::mode::ModeChange;
+use crate::build::context::GitAddress;
 use crate::build::diagnostic::{Diagnostic, Problem};
 use crate::build::expand::{self, Rules, Variables};
 use crate::build::lint::{self, Warning};
@@ -368,7 +369,7 @@ fn destination(directory: &str, written: &str) -> String {
 /// What a source of `COPY` or `ADD` is by its looks.
 fn remote(source: String, is_add: bool) -> Result<Source> {
     let is_http = source.starts_with("http://") || source.starts_with("https://");
-    if is_git(&source) {
+    if GitAddress::is_repository(&source) {
         return match is_add {
             true => Ok(Source::Git(source)),
             false => Err(Problem::at(&source, "source can't be a git ref for COPY")),
@@ -379,15 +380,6 @@ fn remote(source: String, is_add: bool) -> Result<Source> {
         (true, false) => Err(Problem::at(&source, "source can't be a URL for COPY")),
         (false, _) => Ok(Source::Path(source)),
     }
-}
-
-/// Whether an address is a git repository's: by its scheme, `git@host:path`, or an address of the web that
-/// ends in `.git`.
-fn is_git(source: &str) -> bool {
-    let address = source.split(['#', '?']).next().unwrap_or_default();
-    let web = address.starts_with("http://") || address.starts_with("https://");
-    let scp = source.strip_prefix("git@").is_some_and(|rest| rest.contains(':'));
-    source.starts_with("git://") || source.starts_with("ssh://") || scp || (web && address.ends_with(".git"))
 }
 
 fn check_mode(mode: Option<&str>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Owners: ids of an archive that the user namespace may or may not have.
+//! Owners: ids that the user namespace may or may not have.
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Gid, Uid};
