@@ -6,6 +6,7 @@ mod archives;
 mod attach;
 mod bad_input;
 mod bridges;
+mod build;
 mod changes;
 mod choice;
 mod cli;

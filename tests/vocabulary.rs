@@ -38,6 +38,25 @@ const RUN: &str = "--detach --sig-proxy --rmi --preserve-fds --preserve-fd";
 /// The other verbs, docker's flags and podman's together.
 const OTHERS: &[(&str, &str)] = &[
     (
+        "build",
+        "--add-host --all-platforms --allow --annotation --attest --authfile --build-arg --build-arg-file \
+         --build-context --builder --cache-from --cache-to --cache-ttl --call --cap-add --cap-drop --cert-dir \
+         --cgroup-parent --cgroupns --check --compat-volumes --compress --cpp-flag --cpu-period --cpu-quota \
+         --cpu-shares --cpuset-cpus --cpuset-mems --created-annotation --creds --decryption-key --device \
+         --disable-compression --disable-content-trust --dns --dns-option --dns-search --env --file --force-rm \
+         --format --from --group-add --hooks-dir --http-proxy --identity-label --ignorefile --iidfile \
+         --inherit-annotations --inherit-labels --ipc --isolation --jobs --label --layer-label --layers --load \
+         --logfile --logsplit --manifest --memory --memory-swap --metadata-file --network --no-cache \
+         --no-cache-filter --no-hostname --no-hosts --omit-history --os-feature --os-version --output --pid \
+         --platform --policy --progress --provenance --pull --push --quiet --retry --retry-all --retry-delay \
+         --rewrite-timestamp --rm --runtime --runtime-flag --sbom --secret --security-opt --shm-size --sign-by \
+         --skip-unused-stages --source-date-epoch --squash --squash-all --ssh --tag --target --timestamp \
+         --tls-verify --ulimit --unsetannotation --unsetenv --unsetlabel --userns --userns-gid-map \
+         --userns-uid-map --uts --variant --volume",
+    ),
+    ("builder du", "--verbose"),
+    ("builder prune", "--all --filter --force --keep-storage --verbose"),
+    (
         "exec",
         "--cidfile --detach --detach-keys --env --env-file --interactive --latest --preserve-fd \
          --preserve-fds --privileged --tty --user --workdir",
@@ -115,14 +134,18 @@ const HIDDEN: &[&str] = &[
     "--attach",
     "--disable-content-trust",
     "--dns-opt",
+    "--force-rm",
     "--health-log-destination",
     "--interval",
     "--isolation",
+    "--load",
     "--net",
     "--net-alias",
     "--quiet",
+    "--rm",
     "--storage-opt",
     "--time",
+    "--timestamp",
 ];
 
 /// Holds every flag of a verb against its help, and gives those that are not there to the verb.

@@ -2,8 +2,6 @@
 //!
 //! Nothing here makes a namespace, or a process but `git`: `engine::build` carries out what is decided here.
 
-#![allow(dead_code, reason = "nothing builds yet")]
-
 pub mod checksum;
 pub mod context;
 pub mod copy;

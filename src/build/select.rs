@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::glob::{self, Glob, Stars};
 use super::ignore::{self, Marks, Patterns};
@@ -234,13 +234,6 @@ impl Item {
         let told = || format!("list {}", self.shown());
         let mut tour = Tour::new(self.open_directory()?.into(), self.chooser(), false).with_context(told)?;
         Ok(tour.next().with_context(told)?.is_some())
-    }
-
-    /// Inspects a file without following it.
-    pub fn stat(&self) -> Result<rustix::fs::Stat> {
-        let (parent, name) = self.place()?;
-        rustix::fs::statat(&parent, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)
-            .with_context(|| format!("inspect {}", self.shown()))
     }
 }
 

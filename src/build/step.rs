@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::oci::image::ContainerConfig;
 
 /// The lines of a Dockerfile that an instruction takes up, from 1, both included.
@@ -37,7 +39,7 @@ pub enum Action {
 }
 
 /// Where files come from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Origin {
     /// The build's main context.
     Context,
@@ -48,7 +50,7 @@ pub enum Origin {
 }
 
 /// `RUN`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Run {
     /// The program and its arguments, the shell included.
     pub command: Vec<String>,
@@ -66,7 +68,7 @@ pub struct Run {
     pub silent_args: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum RunNetwork {
     #[default]
     Default,
@@ -75,14 +77,14 @@ pub enum RunNetwork {
 }
 
 /// `RUN --mount`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunMount {
     /// Absolute. A secret for the environment alone has none, and an agent that is mounted where it usually is.
     pub target: Option<String>,
     pub kind: RunMountKind,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum RunMountKind {
     Bind {
         from: Origin,
@@ -124,7 +126,7 @@ pub enum RunMountKind {
 }
 
 /// What happens when two steps want the same cache at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Sharing {
     #[default]
     Shared,
@@ -135,7 +137,7 @@ pub enum Sharing {
 }
 
 /// `COPY` and `ADD`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Copy {
     pub is_add: bool,
     pub from: Origin,
@@ -156,7 +158,7 @@ pub struct Copy {
     pub unpack: Option<bool>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Source {
     /// Beneath the origin's root; may have wildcards.
     Path(String),

@@ -9,6 +9,7 @@
 
 mod acquire;
 mod attach;
+mod build;
 mod choice;
 mod commit;
 mod completion;

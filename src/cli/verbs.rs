@@ -6,9 +6,9 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, commit, completion, container_prune, cp, create, diff, events, exec, exists, export, generate,
-    healthcheck, history, image_prune, image_scp, images, import, info, init, inspect, kill, load, login,
-    logout, logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart,
+    attach, build, commit, completion, container_prune, cp, create, diff, events, exec, exists, export,
+    generate, healthcheck, history, image_prune, image_scp, images, import, info, init, inspect, kill, load,
+    login, logout, logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart,
     restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update, version,
     volume, wait,
 };
@@ -20,6 +20,9 @@ const UNKNOWN_COMMAND: u8 = 1;
 /// Every verb, in the order of lists.
 pub static VERBS: &[Verb] = &[
     Verb::of::<attach::Args>(&["attach", "container attach"]),
+    Verb::of::<build::Args>(&["build", "image build", "buildx build", "builder build"]),
+    Verb::of::<build::cache::Usage>(&["builder du", "buildx du"]),
+    Verb::of::<build::cache::Prune>(&["builder prune", "buildx prune"]),
     Verb::of::<commit::Args>(&["commit", "container commit"]),
     Verb::of::<completion::Args>(&["completion"]),
     Verb::of::<container_prune::Args>(&["container prune"]),
@@ -106,6 +109,8 @@ pub static VERBS: &[Verb] = &[
 
 /// Commands that only gather others.
 pub const NOUNS: &[(&str, &str)] = &[
+    ("builder", "Manage builds"),
+    ("buildx", "Manage builds, by docker's other name"),
     ("container", "Manage containers"),
     ("healthcheck", "Manage health checks"),
     ("image", "Manage images"),

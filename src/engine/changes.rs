@@ -90,9 +90,47 @@ impl Layers {
         let lower = layers.iter().rev().map(|layer| open(engine.layout().layer(layer)));
         let lower = lower.collect::<Result<Vec<_>>>()?;
         let targets = targets(&read_spec(engine, &record.id)?);
+        Ok(Self { whole, ..Self::between(upper, lower, targets) })
+    }
+
+    /// An upper directory and what is below it, the highest first; `targets` are the places where something was
+    /// mounted, from the root without the first `/`.
+    pub fn between(upper: Dir, lower: Vec<Dir>, targets: HashSet<PathBuf>) -> Self {
         let ancestors = targets.iter().flat_map(|path| path.ancestors()).map(Path::to_owned);
         let candidates = ancestors.filter(|path| !path.as_os_str().is_empty()).collect();
-        Ok(Self { upper, whole, lower, targets, candidates })
+        Self { upper, whole: None, lower, targets, candidates }
+    }
+
+    /// Takes away what was only made to mount something on, for an upper directory that is to be a layer as it is.
+    pub fn clear_stubs(&self) -> Result<()> {
+        let mut candidates: Vec<&PathBuf> = self.candidates.iter().collect();
+        candidates.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+        for path in candidates {
+            let Ok((parent, name)) = self.upper.parent_of(path) else { continue };
+            let Ok(stat) = parent.stat(&name) else { continue };
+            let kind = if is_directory(&stat) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            if self.is_made_for_a_mount(path) || self.was_only_entered(path, &stat) {
+                rustix::fs::unlinkat(&parent, &name, kind)
+                    .with_context(|| format!("remove the place of a mount, {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the layers below show anything at a path.
+    pub fn has_below(&self, path: &Path) -> bool {
+        self.below(path).is_some()
+    }
+
+    /// Whether a directory is an empty copy of the one below, made since a place was made in it and taken away again.
+    fn was_only_entered(&self, path: &Path, stat: &Stat) -> bool {
+        let Some(below) = self.below(path) else { return false };
+        let is_same = (stat.st_mode, stat.st_uid, stat.st_gid) == (below.st_mode, below.st_uid, below.st_gid);
+        let open = || self.upper.open_dir(path);
+        is_directory(stat)
+            && is_same
+            && open().is_ok_and(|dir| walk::list(dir.as_fd()).is_ok_and(|names| names.is_empty()))
+            && open().is_ok_and(|dir| !whiteout::is_opaque(dir).unwrap_or(true))
     }
 
     /// Packs the changes as a layer. `maps` says what the owners are called in it.

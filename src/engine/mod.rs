@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 pub mod attach;
+pub mod build;
 mod caller;
 pub mod changes;
 pub mod check;

@@ -140,22 +140,37 @@ where
     T: Serialize + DeserializeOwned,
     F: FnOnce() -> Result<T>,
 {
+    in_child(|| enter(namespace), work)
+}
+
+/// Does `work` in a child that is as this process is, where it may start threads.
+pub fn run_apart<T, F>(work: F) -> Result<T>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> Result<T>,
+{
+    in_child(follow_command, work)
+}
+
+fn in_child<T: Serialize + DeserializeOwned>(
+    enter: impl FnOnce() -> Result<()>,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).context("make a pipe")?;
     match clone::clone(Namespaces::default()).context("fork")? {
         Forked::Parent(child) => {
             drop(write);
             let answer = hear(read)?;
             let code = child.wait().context("wait for the child")?;
-            let answer: Result<T, Failure> = serde_json::from_slice(&answer).with_context(|| {
-                format!("the child that worked in the user namespace died (exit code {code})")
-            })?;
+            let answer: Result<T, Failure> = serde_json::from_slice(&answer)
+                .with_context(|| format!("the child that did the work died (exit code {code})"))?;
             answer.map_err(Failure::into_error)
         }
         Forked::Child => {
             drop(read);
             // The command ends this child where it is asked to end, and cleans up after it.
             let _ignored = Signals::catch(&[Signal::SIGINT, Signal::SIGHUP]);
-            let result = enter(namespace).and_then(|()| work()).map_err(|error| Failure::of(&error));
+            let result = enter().and_then(|()| work()).map_err(|error| Failure::of(&error));
             let answer = serde_json::to_vec(&result).unwrap_or_default();
             let mut rest = &answer[..];
             while let Ok(n @ 1..) = rustix::io::write(write.as_fd(), rest) {
@@ -193,7 +208,7 @@ fn hear(answers: OwnedFd) -> Result<Vec<u8>> {
 
 /// Enters, and dies with the command: what nobody waits for any more is not worth finishing. A change of
 /// credentials forgets the wish, so it comes last.
-fn enter(namespace: &UserNamespace) -> Result<()> {
+pub fn enter(namespace: &UserNamespace) -> Result<()> {
     namespace.enter()?;
     follow_command()
 }

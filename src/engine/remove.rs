@@ -150,7 +150,7 @@ pub fn erase_as_owner(engine: &Engine, places: &[OsString]) -> Result<()> {
 
 /// What a container's users have written may belong to subordinate ids: what is denied to this user, root of the user
 /// namespace does once more.
-fn as_owner(engine: &Engine, work: impl Fn() -> Result<()>) -> Result<()> {
+pub fn as_owner(engine: &Engine, work: impl Fn() -> Result<()>) -> Result<()> {
     match work() {
         Err(error) if is_denied(&error) => {
             let opened = namespace::open(engine)?.finish()?;

@@ -17,7 +17,7 @@ use crate::store::containers::{Record, Source};
 use crate::store::driver::Driver;
 use crate::store::flush::Flusher;
 use crate::store::gc;
-use crate::store::layers::{Layers, Staging};
+use crate::store::layers::{Layers, Staging, shown_once};
 
 /// How often it is told how far the copying has come.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -25,9 +25,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The directories of a container's layers, lowest first, as they are called in the directory of layers.
 pub fn layer_names(record: &Record) -> Vec<String> {
     let Source::Image { layers, .. } = &record.source else { return Vec::new() };
+    let layers = shown_once(layers);
     match map_of(record.maps.as_ref()) {
         Some(map) => layers.iter().map(|layer| Layers::shifted_name(layer, &map)).collect(),
-        None => layers.iter().map(Digest::hex).collect(),
+        None => layers.iter().map(|layer| layer.hex()).collect(),
     }
 }
 

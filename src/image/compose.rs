@@ -1,5 +1,7 @@
 //! Makes an image of layers that are in the store and a configuration that tells of them.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use oci_spec::image::{Descriptor, DescriptorBuilder, MediaType};
 use serde_json::{Value, json};
@@ -42,6 +44,18 @@ pub fn store(
     image: &ImageConfig,
     name: Option<&Reference>,
 ) -> Result<Digest> {
+    Ok(store_annotated(layout, layers, image, &BTreeMap::new(), &[name])?.0)
+}
+
+/// Like [`store`], with annotations of the manifest and any number of names; returns the image's id and the digest of
+/// its manifest.
+pub fn store_annotated(
+    layout: &Layout,
+    layers: &[Descriptor],
+    image: &ImageConfig,
+    annotations: &BTreeMap<String, String>,
+    names: &[Option<&Reference>],
+) -> Result<(Digest, Digest)> {
     let blobs = Blobs::new(layout);
     let config = serde_json::to_vec(&without_nothing(serde_json::to_value(image)?))?;
     let id = Digest::of(&config);
@@ -54,16 +68,23 @@ pub fn store(
             "size": layer.size(),
         })
     };
-    let manifest = json!({
+    let mut manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": { "mediaType": OCI_CONFIG, "digest": id.to_string(), "size": config.len() },
         "layers": layers.iter().map(layer).collect::<Vec<_>>(),
     });
+    if !annotations.is_empty() {
+        manifest["annotations"] = json!(annotations);
+    }
     let manifest = serde_json::to_vec(&manifest).context("encode the manifest")?;
-    blobs.put(&Digest::of(&manifest), &manifest)?;
-    Images::new(layout).add(name, &describe(MediaType::ImageManifest, &manifest)?, None)?;
-    Ok(id)
+    let digest = Digest::of(&manifest);
+    blobs.put(&digest, &manifest)?;
+    let described = describe(MediaType::ImageManifest, &manifest)?;
+    for name in names {
+        Images::new(layout).add(*name, &described, None)?;
+    }
+    Ok((id, digest))
 }
 
 /// Leaves out fields that say nothing, as builders do; some readers refuse `null`.

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
+use super::whiteout;
 use crate::base::walk::{Entry, Step, Walk};
 use crate::base::xattr;
 use crate::sys::path::Dir;
@@ -57,6 +58,10 @@ fn compare(here: &mut Walk, wanted: &mut Walk, entry: &Entry) -> Result<Option<&
     let stat = |walk: &Walk| rustix::fs::statat(walk.here(), name, AtFlags::SYMLINK_NOFOLLOW);
     let (own, want) = (stat(here)?, stat(wanted)?);
     let kind = FileType::from_raw_mode(want.st_mode);
+    // No archive says when something was hidden, or by whom, and the kernel lets whiteouts share an inode.
+    if whiteout::is_whiteout(&own) && whiteout::is_whiteout(&want) {
+        return Ok(None);
+    }
     if let Some(what) = different_numbers(&own, &want, kind) {
         return Ok(Some(what));
     }
@@ -203,5 +208,20 @@ mod tests {
         fs::write(own.path().join("a/file"), "later").unwrap();
         settle(own.path());
         assert_eq!(difference(&open(&own), &open(&wanted)).unwrap().as_deref(), Some("a/file: its time"));
+    }
+
+    #[test]
+    fn whiteouts_have_no_time() {
+        let trees = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [own, wanted] = trees.each_ref().map(|tree| Dir::open(tree.path()).unwrap());
+        for dir in [&own, &wanted] {
+            if whiteout::create(dir, b"gone").is_err() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        rustix::fs::linkat(&own, "gone", &own, "also", AtFlags::empty()).unwrap();
+        whiteout::create(&wanted, b"also").unwrap();
+        assert_eq!(difference(&own, &wanted).unwrap(), None);
     }
 }

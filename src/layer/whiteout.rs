@@ -68,6 +68,11 @@ pub fn is_mark(name: &[u8]) -> bool {
     name.starts_with(b"user.overlay.")
 }
 
+/// Whether it is the one of an opaque directory.
+pub fn is_opaque_mark(name: &[u8]) -> bool {
+    name == MARKS[0].as_bytes()
+}
+
 /// Makes a directory, opened for reading, hide what the layers below have in it.
 pub fn make_opaque(directory: impl AsFd) -> Result<()> {
     match rustix::fs::fsetxattr(directory, MARKS[0], b"y", XattrFlags::empty()) {

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::blobs::Blobs;
+use super::build_cache::BuildCache;
 use super::containers::{Containers, Source};
 use super::images::Images;
 use super::index::{self, Entry};
@@ -112,6 +113,8 @@ impl Roots {
                 .hint(|| hint::CHECK)?;
         }
         roots.add_containers(layout)?;
+        let built = BuildCache::new(layout).list()?.into_iter().filter_map(|entry| entry.made.layer);
+        roots.layers.extend(built.map(|layer| layer.diff_id));
         Ok(roots)
     }
 

@@ -6,8 +6,10 @@
 //! `layers/<diff-id>.<map>/` is the same layer with the owners that containers of one map of ids need, made from the
 //! plain one when such a container is first started. It goes with the plain layer.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::hash::Hash;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -138,6 +140,15 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// Layers, lowest first, each where it is highest: what it has there hides all that it had further down, and an overlay
+/// refuses to be made of the same directory twice (`ELOOP`).
+pub fn shown_once<T: Eq + Hash>(layers: &[T]) -> Vec<&T> {
+    let mut seen = HashSet::new();
+    let mut shown: Vec<&T> = layers.iter().rev().filter(|layer| seen.insert(*layer)).collect();
+    shown.reverse();
+    shown
+}
+
 fn info_path(layers: &Path, diff_id: &Digest) -> PathBuf {
     layers.join(format!("{}.json", diff_id.hex()))
 }
@@ -175,8 +186,24 @@ impl Staging {
     /// Renames the layer into place; its files must be on the disk. Where another process was faster, that
     /// one's stays and this one goes.
     pub fn commit(mut self, diff_id: &Digest, info: LayerInfo) -> Result<()> {
-        self.committed = self.rename(diff_id, info).with_context(|| format!("store layer {diff_id}"))?;
+        self.committed = self.place(diff_id, info)?;
         Ok(())
+    }
+
+    /// Like [`Staging::commit`], for a directory that another process keeps and that is in use: where another was
+    /// faster, which is false, it stays where it is.
+    pub fn place(&self, diff_id: &Digest, info: LayerInfo) -> Result<bool> {
+        self.rename(diff_id, info).with_context(|| format!("store layer {diff_id}"))
+    }
+
+    /// Lets go of a directory that [`Staging::place`] has given its name.
+    pub fn placed(mut self) {
+        self.committed = true;
+    }
+
+    /// Its name in `tmp/`.
+    pub fn name(&self) -> &OsStr {
+        OsStr::new(&self.name)
     }
 
     /// Puts the layer in the place of whatever has its name, which goes; its files must be on the disk.
@@ -219,7 +246,8 @@ impl Staging {
 
     fn give_name(&self, name: &str) -> Result<bool> {
         let target = self.layers.join(name);
-        match rustix::fs::renameat_with(&self.parent, &self.name, CWD, &target, RenameFlags::NOREPLACE) {
+        // By paths: the caller may have got a mount namespace of its own since the directory was made.
+        match rustix::fs::renameat_with(CWD, self.path(), CWD, &target, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),
             Err(error) => Err(error.into()),

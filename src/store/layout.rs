@@ -113,6 +113,16 @@ impl Layout {
         self.roots.data.join("events.log.1")
     }
 
+    /// What builds have made; see [`super::build_cache`]. Made with the first.
+    pub fn build_cache(&self) -> PathBuf {
+        self.roots.data.join("cache/build")
+    }
+
+    /// The directories that build steps share; made with the first.
+    pub fn cache_mounts(&self) -> PathBuf {
+        self.roots.data.join("cache/mounts")
+    }
+
     /// Blobs that have not come whole; see [`super::partial`]. Made with the first.
     pub fn partials(&self) -> PathBuf {
         self.roots.data.join("cache/partial")

@@ -22,6 +22,7 @@
 pub mod accounts;
 pub mod backing;
 pub mod blobs;
+pub mod build_cache;
 pub mod containers;
 pub mod driver;
 pub mod events;

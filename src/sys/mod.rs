@@ -3,6 +3,7 @@
 pub mod bpf;
 pub mod clone;
 pub mod exec;
+pub mod lock;
 pub mod memfd;
 pub mod mount;
 pub mod namespace;

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -20,6 +20,12 @@ const LINK_LIMIT: u32 = 40;
 
 /// `openat2` answers `EAGAIN` where a rename anywhere raced with a `..`; the manual says to try again.
 const RACE_LIMIT: u32 = 1000;
+
+/// The path at which something open is seen from here, as it is called by now.
+pub fn path_of(fd: BorrowedFd<'_>) -> io::Result<PathBuf> {
+    let link = rustix::fs::readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new())?;
+    Ok(OsString::from_vec(link.into_bytes()).into())
+}
 
 /// A directory, and the root of every path that is resolved through it.
 #[derive(Debug)]

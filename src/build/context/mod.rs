@@ -108,6 +108,22 @@ pub fn open(place: &Place, file: Option<&str>, stdin: BorrowedFd<'_>, scratch: &
     Ok(Context { origin: origin(root, &name, own)?, name, dockerfile })
 }
 
+/// Opens again what another process has fetched or unpacked for [`open`].
+pub fn reopen(
+    place: &Place,
+    file: Option<&str>,
+    root: &Path,
+    name: String,
+    dockerfile: Vec<u8>,
+) -> Result<Context> {
+    let root = Arc::new(open_directory(root)?);
+    let own = match file {
+        Some(file) if file != "-" => beside(file, place, &root)?,
+        _ => None,
+    };
+    Ok(Context { origin: origin(root, &name, own)?, name, dockerfile })
+}
+
 /// Opens a context that has a name (`--build-context`): a tree without a Dockerfile.
 pub fn open_named(place: &Place, scratch: &Dir) -> Result<Origin> {
     let root = match place {

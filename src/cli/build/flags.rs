@@ -1,0 +1,266 @@
+//! What `build` is asked about steps and images.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::base::hint::HintExt;
+use crate::build::step::RunNetwork;
+use crate::cli::flags::parse_switch;
+use crate::cli::options::{resources, variables};
+use crate::cli::registry::RegistryFlags;
+use crate::config::env;
+use crate::engine::build::{SecretSource, Wishes};
+use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
+use crate::store::options::Ulimit;
+
+#[derive(clap::Args)]
+pub struct Flags {
+    /// Add a line to /etc/hosts of the steps: host:ip
+    #[arg(long, value_name = "host:ip")]
+    add_host: Vec<String>,
+    /// Allow what is not by default: security.insecure, network.host
+    #[arg(long, value_name = "entitlement")]
+    allow: Vec<String>,
+    /// Add an annotation to the image
+    #[arg(long, value_name = "key=value", value_parser = variables::annotation)]
+    annotation: Vec<(String, String)>,
+    /// Set a build argument; without a value it is taken from the environment
+    #[arg(long, value_name = "name[=value]")]
+    build_arg: Vec<String>,
+    /// Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE
+    #[arg(long, value_name = "name=context")]
+    build_context: Vec<String>,
+    /// Add a Linux capability to the steps
+    #[arg(long, value_name = "capability")]
+    cap_add: Vec<String>,
+    /// Take a Linux capability from the steps
+    #[arg(long, value_name = "capability")]
+    cap_drop: Vec<String>,
+    /// Ask this name server
+    #[arg(long, value_name = "ip")]
+    dns: Vec<IpAddr>,
+    /// The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input
+    #[arg(long, short, value_name = "path")]
+    file: Option<String>,
+    /// Remove intermediate containers: there are never any
+    #[arg(long, hide = true)]
+    force_rm: bool,
+    /// Add a label to the image
+    #[arg(long, value_name = "key=value")]
+    label: Vec<String>,
+    /// Keep the result in the local store: it always is, unless --output says otherwise
+    #[arg(long, hide = true)]
+    load: bool,
+    /// The network of the steps: default, none or host
+    #[arg(long, value_name = "mode", default_value = "default")]
+    network: String,
+    /// Do every step again
+    #[arg(long)]
+    no_cache: bool,
+    /// Do the steps of these stages again
+    #[arg(long, value_name = "stage", value_delimiter = ',')]
+    no_cache_filter: Vec<String>,
+    /// The platform to build for: os[/architecture[/variant]]
+    #[arg(long, value_name = "platform")]
+    platform: Option<String>,
+    /// Look for newer images at their registries
+    #[arg(long, value_name = "policy", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pull: Option<String>,
+    /// Remove intermediate containers: there are never any
+    #[arg(long, hide = true, value_name = "bool", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = parse_switch)]
+    rm: Option<bool>,
+    /// Give the steps a secret: id=ID[,src=FILE][,env=NAME][,type=file|env]
+    #[arg(long, value_name = "secret")]
+    secret: Vec<String>,
+    /// The size of /dev/shm in the steps
+    #[arg(long, value_name = "bytes", value_parser = resources::bytes)]
+    shm_size: Option<u64>,
+    /// No time in the image is later than this, in seconds since 1970 (default $SOURCE_DATE_EPOCH)
+    #[arg(long, visible_alias = "timestamp", value_name = "seconds")]
+    source_date_epoch: Option<i64>,
+    /// Let the steps use an ssh agent: default or ID[=SOCKET]
+    #[arg(long, value_name = "id[=socket]")]
+    ssh: Vec<String>,
+    /// Name the image; may be repeated
+    #[arg(long, short, value_name = "name")]
+    tag: Vec<String>,
+    /// Build this stage instead of the last
+    #[arg(long, value_name = "stage")]
+    target: Option<String>,
+    /// Limit what a step's process may use: name=soft[:hard]
+    #[arg(long, value_name = "limit", value_parser = resources::ulimit)]
+    ulimit: Vec<Ulimit>,
+    #[command(flatten)]
+    pub registry: RegistryFlags,
+}
+
+impl Flags {
+    /// What they ask for, with a context: the directory of `--file` where none was given, as podman takes it.
+    pub fn wishes(self, context: Option<String>) -> Result<Wishes> {
+        let context = match (context, &self.file) {
+            (Some(context), _) => context,
+            (None, Some(_)) => ".".to_owned(),
+            (None, None) => return Err(anyhow!("build requires 1 argument")).hint(|| "coracle build ."),
+        };
+        let network = match self.network.as_str() {
+            "default" | "bridge" | "private" | "" => RunNetwork::Default,
+            "none" => RunNetwork::None,
+            "host" => RunNetwork::Host,
+            other => bail!("--network {other}: not supported yet"),
+        };
+        let tag = |text: &String| Reference::parse(text).map(|name| name.with_default_tag());
+        Ok(Wishes {
+            context,
+            file: self.file,
+            tags: self.tag.iter().map(tag).collect::<Result<_, _>>().context("--tag")?,
+            target: self.target.filter(|target| !target.is_empty()),
+            build_args: arguments(&self.build_arg),
+            contexts: contexts(&self.build_context)?,
+            labels: variables::labels(&[] as &[&str], &self.label)?,
+            annotations: self.annotation.into_iter().collect(),
+            platform: platform(self.platform.as_deref())?,
+            pull: pulls(self.pull.as_deref())?,
+            no_cache: self.no_cache,
+            no_cache_filter: self.no_cache_filter,
+            secrets: self.secret.iter().map(|text| secret(text)).collect::<Result<_>>()?,
+            ssh: self.ssh.iter().map(|text| agent(text)).collect::<Result<_>>()?,
+            add_hosts: self.add_host,
+            dns: self.dns,
+            network,
+            shm_size: self.shm_size.filter(|size| *size > 0),
+            ulimits: self.ulimit,
+            cap_add: self.cap_add,
+            cap_drop: self.cap_drop,
+            allow: self.allow,
+            epoch: epoch(self.source_date_epoch)?,
+            outputs: Vec::new(),
+        })
+    }
+}
+
+/// `NAME=value`, or a name alone, whose value is the environment's; where that has none it is no argument.
+fn arguments(texts: &[String]) -> BTreeMap<String, String> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+        None => Some((text.clone(), env::passed_on(text)?)),
+    };
+    texts.iter().filter_map(pair).collect()
+}
+
+fn contexts(texts: &[String]) -> Result<BTreeMap<String, String>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => bail!("invalid context value: {text}, expected key=value"),
+    };
+    texts.iter().map(pair).collect()
+}
+
+fn platform(text: Option<&str>) -> Result<Option<Platform>> {
+    match text {
+        Some(several) if several.contains(',') => {
+            bail!("--platform {several}: several are not supported yet")
+        }
+        one => Ok(Platform::asked(one)?),
+    }
+}
+
+/// docker's switch, and podman's policies.
+fn pulls(text: Option<&str>) -> Result<bool> {
+    match text {
+        None | Some("false" | "missing" | "ifmissing") => Ok(false),
+        Some("true" | "always" | "newer" | "ifnewer") => Ok(true),
+        Some("never") => bail!("--pull=never: not supported yet"),
+        Some(other) => bail!("invalid value {other:?} for --pull"),
+    }
+}
+
+/// `id=ID[,src=FILE][,env=NAME][,type=…]`; without a source it is the variable of that name, else the file.
+fn secret(text: &str) -> Result<(String, SecretSource)> {
+    let (mut id, mut source, mut variable, mut kind) = (None, None, None, None);
+    for field in text.split(',') {
+        match field.split_once('=') {
+            Some(("id", value)) => id = Some(value.to_owned()),
+            Some(("src" | "source", value)) => source = Some(value.to_owned()),
+            Some(("env", value)) => variable = Some(value.to_owned()),
+            Some(("type", value @ ("file" | "env"))) => kind = Some(value),
+            Some(("type", other)) => bail!("--secret {text}: unsupported secret type {other:?}"),
+            Some((key, _)) => bail!("--secret {text}: unexpected key '{key}'"),
+            None => bail!("--secret {text}: invalid field '{field}' must be a key=value pair"),
+        }
+    }
+    let id = id.filter(|id| !id.is_empty()).with_context(|| format!("--secret {text}: it has no id"))?;
+    let source = match (kind, source, variable) {
+        (Some("env"), Some(name), None) | (Some("env") | None, None, Some(name)) => {
+            SecretSource::Variable(name)
+        }
+        (Some("file") | None, Some(path), _) => SecretSource::File(PathBuf::from(path)),
+        (Some("env"), None, None) => SecretSource::Variable(id.clone()),
+        (None, None, None) if env::passed_on(&id).is_some() => SecretSource::Variable(id.clone()),
+        (Some("file") | None, None, None) => SecretSource::File(PathBuf::from(&id)),
+        _ => bail!("--secret {text}: it has two sources"),
+    };
+    if let SecretSource::File(path) = &source {
+        std::fs::metadata(path).with_context(|| format!("--secret {text}: open {}", path.display()))?;
+    }
+    Ok((id, source))
+}
+
+fn agent(text: &str) -> Result<(String, PathBuf)> {
+    let (id, socket) = match text.split_once('=') {
+        Some((id, socket)) => (id, PathBuf::from(socket)),
+        None => {
+            let socket = env::value("SSH_AUTH_SOCK").map(PathBuf::from);
+            let socket = socket
+                .ok_or_else(|| anyhow!("--ssh {text}: there is no agent: SSH_AUTH_SOCK is not set"))
+                .hint(|| "eval $(ssh-agent)")?;
+            (text, socket)
+        }
+    };
+    use std::os::unix::fs::FileTypeExt;
+    let metadata = std::fs::metadata(&socket);
+    let metadata = metadata.with_context(|| format!("--ssh {text}: open {}", socket.display()))?;
+    if !metadata.file_type().is_socket() {
+        return Err(anyhow!("--ssh {text}: {} is no socket of an agent", socket.display()))
+            .hint(|| format!("load the key into an agent: ssh-add {}", socket.display()));
+    }
+    Ok((id.to_owned(), socket))
+}
+
+fn epoch(given: Option<i64>) -> Result<Option<i64>> {
+    match (given, env::value("SOURCE_DATE_EPOCH")) {
+        (Some(seconds), _) => Ok(Some(seconds)),
+        (None, Some(text)) => Ok(Some(text.parse().context("invalid SOURCE_DATE_EPOCH")?)),
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_say_where_they_are() {
+        let shown = |text: &str| match secret(text) {
+            Ok((id, SecretSource::File(path))) => format!("{id} file {}", path.display()),
+            Ok((id, SecretSource::Variable(name))) => format!("{id} variable {name}"),
+            Err(error) => format!("{error:#}"),
+        };
+        assert_eq!(shown("id=a,src=/dev/null"), "a file /dev/null");
+        assert_eq!(shown("type=file,source=/dev/null,id=a"), "a file /dev/null");
+        assert_eq!(shown("id=a,env=B"), "a variable B");
+        assert_eq!(shown("id=a,type=env,src=B"), "a variable B");
+        assert_eq!(shown("id=a,type=env"), "a variable a");
+        assert_eq!(shown("id=PATH"), "PATH variable PATH");
+        assert!(shown("src=/dev/null").contains("no id"));
+        assert!(shown("id=a,src=/no/such/file").contains("open /no/such/file"));
+        assert!(shown("id=a,what=b").contains("unexpected key 'what'"));
+        assert!(shown("id=a,type=vault").contains("unsupported secret type"));
+    }
+}

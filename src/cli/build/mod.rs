@@ -1,0 +1,173 @@
+//! `build`: makes an image of a Dockerfile.
+
+pub mod cache;
+mod flags;
+mod output;
+mod progress;
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::report::Reported;
+use super::verb::{Action, Operands, Session};
+use super::{acquire, out, report};
+use crate::base::hint::Hinted;
+use crate::build::diagnostic::Diagnostic;
+use crate::engine::build::{self, Built, StepFailed, Wishes};
+use crate::image::pull::PullRequest;
+use crate::oci::platform::Platform;
+use flags::Flags;
+use output::Outputs;
+use progress::{Display, Style};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(flatten)]
+    output: Outputs,
+    /// Look for mistakes and bad habits in the Dockerfile, and build nothing
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    tell: Tell,
+    /// How progress is shown: auto, plain, tty, rawjson or quiet
+    #[arg(long, value_name = "type", default_value = "auto")]
+    progress: Style,
+}
+
+/// Who is told of the image.
+#[derive(clap::Args)]
+struct Tell {
+    /// Write the image's id to a file
+    #[arg(long, value_name = "file")]
+    iidfile: Option<PathBuf>,
+    /// Write what is known of the image to a file, as JSON
+    #[arg(long, value_name = "file")]
+    metadata_file: Option<PathBuf>,
+    /// Print nothing but the image's id
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Action for Args {
+    const SUMMARY: &'static str = "Build an image from a Dockerfile";
+    const USAGE: &'static str = "[OPTIONS] PATH | URL | -";
+    const OPERANDS: Operands = Operands::AtMost(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("The Dockerfile of this directory", "coracle build -t app ."),
+        ("One of its stages, with an argument", "coracle build --target test --build-arg VERSION=2 ."),
+        ("The files of the last stage instead of an image", "coracle build -o out ."),
+        ("With a secret that no layer keeps", "coracle build --secret id=token,src=token.txt ."),
+        ("The same bits each time", "SOURCE_DATE_EPOCH=0 coracle build -t app ."),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let registry = self.flags.registry.options()?;
+        let style = if self.tell.quiet { Style::Quiet } else { self.progress };
+        let mut wishes = self.flags.wishes(operands.into_iter().next())?;
+        wishes.outputs = self.output.outputs()?;
+        let engine = session.engine()?;
+        let stdin = std::io::stdin();
+        let mut display = Display::new(style);
+        let mut pull = |name: &str, platform: Option<&Platform>| {
+            let request = PullRequest {
+                reference: name.to_owned(),
+                platform: platform.cloned(),
+                registry: registry.clone(),
+                fold_ids: false,
+            };
+            acquire::pull(&engine, request, None).map(drop)
+        };
+        if self.check {
+            let found =
+                build::check(&engine, &wishes, stdin.as_fd(), &mut pull, &mut Display::new(Style::Quiet));
+            return show(&found.or_else(|error| fail(error, &display, &session.path))?);
+        }
+        let built = build::build(&engine, &wishes, stdin.as_fd(), &mut pull, &mut display);
+        display.finish();
+        let built = built.or_else(|error| fail(error, &display, &session.path))?;
+        if style != Style::Quiet {
+            warn(&built);
+        }
+        self.tell.tell(&built, &wishes)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Tell {
+    fn tell(&self, built: &Built, wishes: &Wishes) -> Result<()> {
+        let write = |path: &PathBuf, text: String| {
+            std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+        };
+        if let (Some(path), Some(image)) = (&self.iidfile, &built.image) {
+            write(path, image.id.to_string())?;
+        }
+        if let Some(path) = &self.metadata_file {
+            let metadata = build::metadata(built.image.as_ref(), &wishes.tags);
+            write(path, format!("{}\n", serde_json::to_string_pretty(&metadata)?))?;
+        }
+        match &built.image {
+            Some(image) if self.quiet => out::line(&image.id.to_string()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Shows where a mistake is, or what a step that failed has printed last and where in the file it stands.
+fn fail<T>(error: anyhow::Error, display: &Display, path: &str) -> Result<T> {
+    if let Some(diagnostic) = error.downcast_ref::<Diagnostic>() {
+        diagnostic.excerpt().iter().for_each(|line| out::error_line(line));
+    }
+    let Some(failed) = error.downcast_ref::<StepFailed>() else { return Err(error) };
+    out::error_line("------");
+    out::error_line(&format!(" > {}:", failed.name));
+    display.tail(failed.vertex).iter().for_each(|line| out::error_line(line));
+    out::error_line("------");
+    failed.excerpt.iter().for_each(|line| out::error_line(line));
+    let told = anyhow!("failed to build: {}", failed.why);
+    let told = if failed.hint.is_empty() { told } else { Hinted::new(told, failed.hint.clone()).into() };
+    report::print(&told, path);
+    Err(Reported.into())
+}
+
+/// The rules that the file breaks, as BuildKit tells of them after a build.
+fn warn(built: &Built) {
+    if !built.unused_args.is_empty() {
+        let names = built.unused_args.join(" ");
+        out::error_line(&format!("[Warning] One or more build-args [{names}] were not consumed"));
+    }
+    let count = built.warnings.len();
+    if count == 0 {
+        return;
+    }
+    out::error_line(&format!(
+        "\n {count} warning{} found (use --check to expand):",
+        if count == 1 { "" } else { "s" }
+    ));
+    for warning in &built.warnings {
+        let line = format!(" - {}: {} (line {})", warning.rule.name, warning.message, warning.lines.first);
+        out::error_line(&line);
+    }
+}
+
+fn show(findings: &[build::Finding]) -> Result<ExitCode> {
+    let count = findings.len();
+    match count {
+        0 => {
+            out::line("Check complete, no warnings found.")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        1 => out::line("Check complete, 1 warning has been found!")?,
+        _ => out::line(&format!("Check complete, {count} warnings have been found!"))?,
+    }
+    for (warning, excerpt) in findings {
+        let (rule, message) = (warning.rule, &warning.message);
+        out::line(&format!("\nWARNING: {} - {}\n{}\n{message}\n", rule.name, rule.url(), rule.description))?;
+        excerpt.iter().try_for_each(|line| out::line(line))?;
+    }
+    Ok(ExitCode::FAILURE)
+}

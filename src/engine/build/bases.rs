@@ -1,0 +1,171 @@
+//! What the stages begin with: images that are found or pulled, and each other. Out of it comes the graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::graph::{Below, Graph, Root, Stage};
+use super::progress::{Watch, note};
+use super::{Pull, Surroundings};
+use crate::build::dockerfile::{Base, Dockerfile, Inherited, Settings};
+use crate::build::lint::{self, Warning};
+use crate::build::step::{Action, Origin, Source, Step};
+use crate::oci::image::ContainerConfig;
+use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
+use crate::store::images::{Image, ImageLookup};
+
+/// What `--build-context NAME=docker-image://IMAGE` stands for.
+pub const IMAGE_SCHEME: &str = "docker-image://";
+
+/// Evaluates every stage that the target needs.
+pub fn graph(
+    around: &Surroundings<'_>,
+    dockerfile: &Dockerfile,
+    settings: &Settings<'_>,
+    target: usize,
+    pull: &mut Pull<'_>,
+    watch: &mut dyn Watch,
+) -> Result<(Graph, Vec<Warning>)> {
+    let mut warnings = Vec::new();
+    let mut bases = Bases { around, found: BTreeMap::new(), pull, watch };
+    let mut graph = Graph::default();
+    for number in needed(dockerfile, settings, target)? {
+        let described = &dockerfile.stages[number];
+        let mut stage = Stage { name: described.name.clone(), ..Stage::default() };
+        let mut inherited = Inherited::default();
+        let config = match dockerfile.base(number, settings)? {
+            Base::Scratch => ContainerConfig::default(),
+            Base::Stage(base) => {
+                let base = graph.stages.get(&base).context("a stage begins with one that is not needed")?;
+                stage.layers.clone_from(&base.layers);
+                stage.history.clone_from(&base.history);
+                stage.base.clone_from(&base.base);
+                stage.author.clone_from(&base.author);
+                inherited.clone_from(&base.inherited);
+                base.config.clone()
+            }
+            Base::Image { name, platform } => {
+                let image = bases.image(&name, platform.as_ref())?;
+                let config = &image.config;
+                let actual = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
+                let expected = platform.as_ref().unwrap_or(settings.target);
+                if expected.rank(&actual).is_none() {
+                    let (expected, actual) = (expected.to_string(), actual.to_string());
+                    warnings.push(lint::base_platform(&name, &expected, &actual, described.lines));
+                }
+                stage.layers = image.config.rootfs.diff_ids.iter().cloned().map(Below::Image).collect();
+                stage.base = Some(image.manifest.clone());
+                image.config.config.clone()
+            }
+        };
+        let evaluated = dockerfile.evaluate(number, settings, &config, &inherited)?;
+        stage.config = evaluated.config;
+        warnings.extend(evaluated.steps.iter().flat_map(|step| ignored(around, step)));
+        stage.author = evaluated.author.or(stage.author);
+        stage.inherited = evaluated.inherited;
+        warnings.extend(evaluated.warnings);
+        let is_filtered = described.name.as_ref().is_some_and(|name| {
+            around.wishes.no_cache_filter.iter().any(|filter| filter.eq_ignore_ascii_case(name))
+        });
+        let ignores_cache = around.wishes.no_cache || is_filtered;
+        graph
+            .add(number, stage, evaluated.steps, ignores_cache, |graph, origin| bases.root(graph, origin))?;
+    }
+    Ok((graph, warnings))
+}
+
+/// The stages that the target needs, and it, in their order.
+fn needed(dockerfile: &Dockerfile, settings: &Settings<'_>, target: usize) -> Result<BTreeSet<usize>> {
+    let mut needed = BTreeSet::from([target]);
+    let mut open = vec![target];
+    while let Some(stage) = open.pop() {
+        for need in dockerfile.needs(stage, settings)? {
+            if needed.insert(need) {
+                open.push(need);
+            }
+        }
+    }
+    Ok(needed)
+}
+
+/// What a step names and the context's ignore file leaves out.
+fn ignored(around: &Surroundings<'_>, step: &Step) -> Vec<Warning> {
+    let (Action::Copy(copy), Some(ignore)) = (&step.action, &around.context.ignore) else {
+        return Vec::new();
+    };
+    if copy.from != Origin::Context {
+        return Vec::new();
+    }
+    let paths = copy.sources.iter().filter_map(|source| match source {
+        Source::Path(path) => Some(path.trim_start_matches("./").trim_start_matches('/')),
+        _ => None,
+    });
+    let is_ignored = |path: &&str| !path.is_empty() && ignore.0.matches_deep(Path::new(path)).0;
+    paths.filter(is_ignored).map(|path| lint::ignored_file(copy.is_add, path, step.lines)).collect()
+}
+
+/// The images that stages begin with and copy from.
+struct Bases<'a> {
+    around: &'a Surroundings<'a>,
+    found: BTreeMap<(String, String), Image>,
+    pull: &'a mut Pull<'a>,
+    watch: &'a mut dyn Watch,
+}
+
+impl Bases<'_> {
+    /// An image, pulled if it is not here or is to be looked for.
+    fn image(&mut self, name: &str, platform: Option<&Platform>) -> Result<Image> {
+        let name = match self.around.wishes.contexts.get(name) {
+            Some(context) => match context.strip_prefix(IMAGE_SCHEME) {
+                Some(image) => image.to_owned(),
+                None => bail!("FROM {name}: the context of this name is no image: not supported yet"),
+            },
+            None => name.to_owned(),
+        };
+        let wanted = platform.or(self.around.wishes.platform.as_ref());
+        let key = (name.clone(), wanted.map(Platform::to_string).unwrap_or_default());
+        if let Some(image) = self.found.get(&key) {
+            return Ok(image.clone());
+        }
+        let images = self.around.engine.images();
+        let look_up = || images.lookup_for(&name, wanted);
+        let image = match (self.around.wishes.pull, look_up()) {
+            (false, Ok(image)) => image,
+            (false, Err(error)) if !is_missing(&error) => return Err(error),
+            _ => {
+                (self.pull)(&name, wanted)?;
+                look_up()?
+            }
+        };
+        let shown = Reference::parse(&name).map_or(name, |name| name.with_default_tag().to_string());
+        note(self.watch, &format!("[internal] load metadata for {shown}"), &[]);
+        crate::engine::create::check_layers(self.around.engine, &shown, &image.config.rootfs.diff_ids)?;
+        self.found.insert(key, image.clone());
+        Ok(image)
+    }
+
+    /// What an origin stands for.
+    fn root(&mut self, graph: &Graph, origin: &Origin) -> Result<Root> {
+        Ok(match origin {
+            Origin::Context => Root::Context(None),
+            Origin::Stage(stage) => {
+                let stage = graph.stages.get(stage).context("a step needs a stage that is not built")?;
+                Root::Layers(stage.layers.clone())
+            }
+            Origin::Other(name) if self.around.contexts.contains_key(name) => {
+                Root::Context(Some(name.clone()))
+            }
+            Origin::Other(name) => {
+                let image = self.image(name, None)?;
+                Root::Layers(image.config.rootfs.diff_ids.into_iter().map(Below::Image).collect())
+            }
+        })
+    }
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<ImageLookup>(), Some(ImageLookup::NotFound(_)))
+        || error.to_string().contains("platform")
+}

@@ -1,0 +1,96 @@
+//! `COPY` and `ADD`, and what the files of a context add up to: where sources, destination and scratch of a step are.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::Surroundings;
+use super::graph::{Node, Root};
+use crate::base::copy::{Clash, Copier, CopyOptions};
+use crate::base::digest::Digest;
+use crate::build::checksum::checksum;
+use crate::build::copy::{self, Placing};
+use crate::build::gather::gather;
+use crate::build::select::{self, Manner, Origin as Files, Selection};
+use crate::build::step::{Action, Copy, Origin, RunMountKind};
+use crate::sys::path::Dir;
+
+/// Adds up the files of contexts and addresses that a step takes. Runs in a worker of the user's own.
+pub fn survey_context(around: &Surroundings<'_>, node: &Node) -> Result<Digest> {
+    let scratch = Dir::open(&around.scratch).context("open the build's directory")?;
+    match &node.step.action {
+        Action::Copy(copy) => {
+            let mut none = |origin: &Origin| anyhow::bail!("{origin:?} is no context");
+            add_up(&selected(around, node, copy, &scratch, &mut none)?)
+        }
+        Action::Run(run) => {
+            let mut hasher = Sha256::new();
+            for mount in &run.mounts {
+                let (RunMountKind::Bind { from, source, .. }
+                | RunMountKind::Cache { from: Some(from), source, .. }) = &mount.kind
+                else {
+                    continue;
+                };
+                if let Some(Root::Context(name)) = root(node, from) {
+                    let files = around.files(name.as_deref())?;
+                    let items = select::select(&files, source, &Manner::default())?;
+                    hasher.update(add_up(&Selection { items })?.to_string());
+                }
+            }
+            Ok(Digest::from_hasher(hasher))
+        }
+        Action::Configure | Action::Workdir(_) => Ok(Digest::of(b"")),
+    }
+}
+
+/// Finds what a step copies, wherever it comes from. Files of layers are opened with `open`.
+pub fn selected(
+    around: &Surroundings<'_>,
+    node: &Node,
+    copy: &Copy,
+    scratch: &Dir,
+    open: &mut dyn FnMut(&Origin) -> Result<Dir>,
+) -> Result<Selection> {
+    let files = match root(node, &copy.from) {
+        Some(Root::Context(name)) => around.files(name.as_deref())?,
+        Some(Root::Layers(_)) => {
+            Files { root: Arc::new(open(&copy.from)?), ignore: None, keeps_owners: true }
+        }
+        // Nothing is taken from it: all sources are addresses or here-documents.
+        None => around.files(None)?,
+    };
+    gather(copy, &files, scratch)
+}
+
+pub fn add_up(selection: &Selection) -> Result<Digest> {
+    checksum(selection, std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Copies into the files that the steps before have made, or with `--link` into nothing; `names` are the files in which
+/// owners are looked up.
+pub fn place(around: &Surroundings<'_>, copy: &Copy, selection: &Selection, root: &Dir) -> Result<()> {
+    let placing = Placing::new(copy, root, around.fold_ids)?;
+    copy::copy(selection, root, &placing)?;
+    Ok(())
+}
+
+/// Copies a whole directory, owners and all.
+pub fn copy_all(from: &Dir, to: &OwnedFd) -> Result<()> {
+    let options = CopyOptions {
+        owner: (0, 0),
+        keep_owner: true,
+        keep_special: true,
+        mode: None,
+        attributes: true,
+        clash: Clash::Overwrite,
+        shown: "/".into(),
+    };
+    let to = to.as_fd().try_clone_to_owned().context("duplicate a descriptor")?;
+    Copier::new(options).contents(from.open_dir("")?.into(), to)
+}
+
+fn root<'a>(node: &'a Node, origin: &Origin) -> Option<&'a Root> {
+    node.roots.iter().find(|(known, _)| known == origin).map(|(_, root)| root)
+}

@@ -1,0 +1,297 @@
+//! What becomes of the last stage: an image, an archive, or its files.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use oci_spec::image::Descriptor;
+use serde_json::json;
+
+use super::Surroundings;
+use super::graph::{Below, Graph, Stage};
+use super::progress::Watch;
+use super::tree::{self, Tree};
+use crate::base::copy::{Clash, Copier, CopyOptions};
+use crate::base::digest::Digest;
+use crate::engine::{namespace, save};
+use crate::image::compose;
+use crate::image::save::ArchiveFormat;
+use crate::layer::compress::Codec;
+use crate::layer::pack::{self, Form};
+use crate::oci::image::{History, ImageConfig};
+use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
+use crate::runtime::userns::UserNamespace;
+use crate::store::blobs::Blobs;
+use crate::store::build_cache::Made;
+use crate::store::layers::Layers;
+use crate::sys::path::Dir;
+
+/// `--output`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    Image,
+    /// The files, in a directory.
+    Local(PathBuf),
+    /// The files, in an archive; none is standard output.
+    Tar(Option<PathBuf>),
+    /// The image, in an archive.
+    Archive {
+        format: ArchiveFormat,
+        to: Option<PathBuf>,
+    },
+}
+
+impl Output {
+    pub fn is_image(&self) -> bool {
+        matches!(self, Self::Image | Self::Archive { .. })
+    }
+}
+
+/// An image that was made.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    pub id: Digest,
+    pub manifest: Digest,
+}
+
+/// Makes what was wanted of the stage `target`.
+pub fn export(
+    around: &Surroundings<'_>,
+    graph: &Graph,
+    target: usize,
+    made: &[Option<Made>],
+    user: Option<&UserNamespace>,
+    watch: &mut dyn Watch,
+) -> Result<Option<Exported>> {
+    let stage = &graph.stages[&target];
+    let mut exported = None;
+    for output in &around.wishes.outputs {
+        match output {
+            Output::Image | Output::Archive { .. } if exported.is_some() => {}
+            Output::Image | Output::Archive { .. } => {
+                exported = Some(image(around, stage, made, user, watch)?);
+            }
+            Output::Local(_) | Output::Tar(_) => files(around, stage, made, user, output, watch)?,
+        }
+        if let (Output::Archive { format, to }, Some(image)) = (output, &exported) {
+            archive(around, image, *format, to.as_deref())?;
+        }
+    }
+    Ok(exported)
+}
+
+fn image(
+    around: &Surroundings<'_>,
+    stage: &Stage,
+    made: &[Option<Made>],
+    user: Option<&UserNamespace>,
+    watch: &mut dyn Watch,
+) -> Result<Exported> {
+    let vertex = watch.begin("exporting to image");
+    let layout = around.engine.layout();
+    let (mut config, mut layers) = base(around, stage)?;
+    let platform: Platform = around.platform.parse()?;
+    config.os = platform.os;
+    config.architecture = platform.architecture;
+    config.variant = platform.variant;
+    config.config = stage.config.clone();
+    config.config.labels.extend(around.wishes.labels.clone());
+    config.author.clone_from(&stage.author);
+    config.comment = None;
+    config.docker_version = None;
+    config.rootfs.kind = "layers".to_owned();
+    let mut last = config.created.clone();
+    if let Some(seconds) = around.wishes.epoch {
+        last = Some(jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH")?.to_string());
+    }
+    let mut missing = Vec::new();
+    for (created_by, node) in &stage.history {
+        let made = node.and_then(|node| made[node].as_ref());
+        let layer = made.and_then(|made| made.layer.as_ref());
+        if let Some(made) = made {
+            last = Some(made.created.to_string());
+        }
+        if let Some(layer) = layer {
+            config.rootfs.diff_ids.push(layer.diff_id.clone());
+            layers.push(compose::descriptor(
+                Codec::Plain.media_type().into(),
+                &layer.diff_id,
+                layer.archive,
+            )?);
+            if !Blobs::new(layout).has(&layer.diff_id) {
+                missing.push(layer.diff_id.clone());
+            }
+        }
+        config.history.push(History {
+            created: last.clone(),
+            created_by: created_by.clone(),
+            author: String::new(),
+            comment: "buildkit.dockerfile.v0".to_owned(),
+            empty_layer: layer.is_none(),
+        });
+    }
+    config.created = last.or_else(|| Some(around.created().to_string()));
+    store_blobs(around, &missing, user)?;
+    watch.say(vertex, "exporting layers done");
+    let names: Vec<Option<&Reference>> = match around.wishes.tags.is_empty() {
+        true => vec![None],
+        false => around.wishes.tags.iter().map(Some).collect(),
+    };
+    let (id, manifest) =
+        compose::store_annotated(layout, &layers, &config, &around.wishes.annotations, &names)?;
+    watch.say(vertex, &format!("writing image {id} done"));
+    for name in &around.wishes.tags {
+        watch.say(vertex, &format!("naming to {} done", name.clone().with_default_tag()));
+    }
+    watch.done(vertex);
+    Ok(Exported { id, manifest })
+}
+
+/// What the image begins with: its base's document, and the layers that has.
+fn base(around: &Surroundings<'_>, stage: &Stage) -> Result<(ImageConfig, Vec<Descriptor>)> {
+    let Some(manifest) = &stage.base else { return Ok((ImageConfig::default(), Vec::new())) };
+    let images = around.engine.images();
+    let (_, manifest) = images.manifest(manifest).context("read the image that the build begins with")?;
+    let (_, config) = images.config(&manifest.config().digest().as_ref().parse()?)?;
+    let mut config: ImageConfig = config;
+    // Each layer has its step: where the image tells of fewer, the rest has nothing to tell.
+    let told = config.history.iter().filter(|step| !step.empty_layer).count();
+    let untold = config.rootfs.diff_ids.len().saturating_sub(told);
+    config.history.resize(config.history.len() + untold, History::default());
+    Ok((config, manifest.layers().clone()))
+}
+
+/// Makes the archives of layers that were made when no image needed them.
+fn store_blobs(around: &Surroundings<'_>, missing: &[Digest], user: Option<&UserNamespace>) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let layout = around.engine.layout();
+    inside(around, user, || {
+        for diff_id in missing {
+            let top = Layers::new(layout).open(diff_id)?.open_dir("")?.into();
+            let mut blob = Blobs::new(layout).writer()?;
+            let packed = pack::pack(top, Path::new(""), Form::Upper, &mut blob, |_| false, None);
+            packed.with_context(|| format!("pack layer {}", diff_id.short()))?;
+            let (digest, _) = blob.keep()?;
+            anyhow::ensure!(digest == *diff_id, "pack layer {}: it has been changed", diff_id.short());
+        }
+        Ok(())
+    })
+}
+
+/// Does work as root of the user's namespace, which is made if it is not there.
+fn inside<T: serde::Serialize + serde::de::DeserializeOwned>(
+    around: &Surroundings<'_>,
+    user: Option<&UserNamespace>,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    match user {
+        Some(user) => namespace::run_inside(user, work),
+        None => namespace::run_inside(&namespace::open(around.engine)?.finish()?, work),
+    }
+}
+
+fn archive(
+    around: &Surroundings<'_>,
+    image: &Exported,
+    format: ArchiveFormat,
+    to: Option<&Path>,
+) -> Result<()> {
+    let names = match around.wishes.tags.is_empty() {
+        true => vec![image.id.to_string()],
+        false => around.wishes.tags.iter().map(Reference::to_string).collect(),
+    };
+    let out = create(to)?;
+    use std::os::fd::AsFd;
+    save::archive(around.engine, &names, None, format, out.as_fd())
+}
+
+fn create(to: Option<&Path>) -> Result<File> {
+    match to {
+        Some(path) => File::create(path).with_context(|| format!("create {}", path.display())),
+        None => {
+            use std::os::fd::AsFd;
+            let out = std::io::stdout().as_fd().try_clone_to_owned().context("open standard output")?;
+            Ok(File::from(out))
+        }
+    }
+}
+
+/// Writes the files of a stage.
+fn files(
+    around: &Surroundings<'_>,
+    stage: &Stage,
+    made: &[Option<Made>],
+    user: Option<&UserNamespace>,
+    output: &Output,
+    watch: &mut dyn Watch,
+) -> Result<()> {
+    let name = match output {
+        Output::Local(path) => format!("exporting to {}", path.display()),
+        _ => "exporting to tar".to_owned(),
+    };
+    let vertex = watch.begin(&name);
+    let layout = around.engine.layout();
+    let digests = stage.layers.iter().filter_map(|below| match below {
+        Below::Image(digest) => Some(digest.clone()),
+        Below::Node(node) => Some(made[*node].as_ref()?.layer.as_ref()?.diff_id.clone()),
+    });
+    let layers = digests.map(|digest| layout.layer(&digest).to_string_lossy().into_owned()).collect();
+    let tree = Tree { layers };
+    let place = around.scratch.join("output");
+    let out = match output {
+        Output::Tar(to) => Some(create(to.as_deref())?),
+        Output::Local(path) => {
+            std::fs::create_dir_all(path).with_context(|| format!("create {}", path.display()))?;
+            None
+        }
+        _ => None,
+    };
+    inside(around, user, || {
+        tree::prepare()?;
+        let root = tree.open(&place)?;
+        match (output, out) {
+            (Output::Local(path), _) => {
+                let to = Dir::open(path).with_context(|| format!("open {}", path.display()))?;
+                let options = CopyOptions {
+                    owner: (0, 0),
+                    keep_owner: false,
+                    keep_special: false,
+                    mode: None,
+                    attributes: false,
+                    clash: Clash::Overwrite,
+                    shown: path.clone(),
+                };
+                let mut copier = Copier::new(options);
+                copier.contents(root.open_dir("")?.into(), to.open_dir("")?.into())
+            }
+            (_, Some(out)) => {
+                let mut out = std::io::BufWriter::with_capacity(1 << 16, out);
+                let top = root.open_dir("")?.into();
+                pack::pack(top, Path::new(""), Form::Files, &mut out, |_| false, None)?;
+                Ok(out.flush()?)
+            }
+            _ => Ok(()),
+        }
+    })?;
+    watch.done(vertex);
+    Ok(())
+}
+
+/// What `--metadata-file` says (buildx's keys).
+pub fn metadata(image: Option<&Exported>, tags: &[Reference]) -> serde_json::Value {
+    let mut fields = BTreeMap::new();
+    if let Some(image) = image {
+        fields.insert("containerimage.config.digest", json!(image.id.to_string()));
+        fields.insert("containerimage.digest", json!(image.manifest.to_string()));
+    }
+    if !tags.is_empty() {
+        let names = tags.iter().map(|tag| tag.clone().with_default_tag().to_string());
+        fields.insert("image.name", json!(names.collect::<Vec<_>>().join(",")));
+    }
+    json!(fields)
+}

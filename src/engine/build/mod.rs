@@ -1,0 +1,368 @@
+//! `build`: an image of a Dockerfile.
+//!
+//! ```text
+//! coracle build ── reads the file, finds or pulls the images it begins with, makes a graph of its steps
+//!     ├── worker: what the files of the context add up to
+//!     ├── worker ── the program of a RUN      layers/<diff-id>   cache/build/<key>.json
+//!     └── worker: the files of a COPY ────────────────┘
+//! ```
+//!
+//! What is decided is in [`crate::build`]; here it is carried out. A build that is killed leaves the layers of the
+//! steps that were done, and temporary files that the next collection takes.
+
+mod bases;
+pub mod cache;
+mod copy;
+mod export;
+mod graph;
+mod network;
+mod perform;
+pub mod progress;
+mod run;
+mod schedule;
+mod settle;
+mod tree;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, driver, namespace};
+use crate::base::size;
+use crate::build::context::{self, Context, Place};
+use crate::build::dockerfile::{self, Dockerfile, Settings};
+use crate::build::lint::{Checked, Warning};
+use crate::build::select::Origin as Files;
+use crate::build::step::{Lines, RunNetwork};
+use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
+use crate::runtime::userns::UserNamespace;
+use crate::store::driver::Driver;
+use crate::store::gc;
+use crate::store::layers::{Layers, Staging};
+use crate::store::options::Ulimit;
+use crate::sys::path::{Dir, path_of};
+
+pub use export::{Output, metadata};
+use graph::Graph;
+use progress::Watch;
+pub use run::SecretSource;
+use schedule::Schedule;
+
+/// What `build` was asked.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// A directory, `-`, or an address.
+    pub context: String,
+    /// `--file`, as written.
+    pub file: Option<String>,
+    pub tags: Vec<Reference>,
+    pub target: Option<String>,
+    pub build_args: BTreeMap<String, String>,
+    /// `--build-context`: what a name stands for.
+    pub contexts: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub platform: Option<Platform>,
+    /// Images are looked for at their registries even if they are here.
+    pub pull: bool,
+    pub no_cache: bool,
+    /// The stages that are built again whatever the cache says.
+    pub no_cache_filter: Vec<String>,
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// The sockets of agents, by their names.
+    pub ssh: BTreeMap<String, PathBuf>,
+    /// `name:address`.
+    pub add_hosts: Vec<String>,
+    pub dns: Vec<IpAddr>,
+    pub network: RunNetwork,
+    /// Bytes.
+    pub shm_size: Option<u64>,
+    pub ulimits: Vec<Ulimit>,
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    /// Entitlements: `security.insecure`.
+    pub allow: Vec<String>,
+    /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
+    pub epoch: Option<i64>,
+    pub outputs: Vec<Output>,
+}
+
+impl Wishes {
+    fn makes_image(&self) -> bool {
+        self.outputs.iter().any(Output::is_image)
+    }
+}
+
+/// Fetches an image, of a platform if one is wanted.
+pub type Pull<'a> = dyn FnMut(&str, Option<&Platform>) -> Result<()> + 'a;
+
+/// What a build has made.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// None where nothing was to become an image.
+    pub image: Option<export::Exported>,
+    /// The rules that the file breaks.
+    pub warnings: Vec<Warning>,
+    /// Build arguments that nothing has asked for.
+    pub unused_args: Vec<String>,
+}
+
+/// A step that failed, and where it is in the file.
+#[derive(Clone, Debug)]
+pub struct StepFailed {
+    pub vertex: usize,
+    pub name: String,
+    lines: Lines,
+    /// The lines of the file around it.
+    pub excerpt: Vec<String>,
+    pub why: String,
+    pub hint: String,
+}
+
+impl fmt::Display for StepFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for StepFailed {}
+
+/// What all steps of a build share.
+struct Surroundings<'a> {
+    engine: &'a Engine,
+    wishes: &'a Wishes,
+    context: Files,
+    contexts: BTreeMap<String, Files>,
+    platform: String,
+    max_gid: u32,
+    can_set_groups: bool,
+    fold_ids: bool,
+    /// Where what is fetched for the build is kept, as long as it lasts.
+    scratch: PathBuf,
+}
+
+impl Surroundings<'_> {
+    /// When a step that is done now was done.
+    fn created(&self) -> Timestamp {
+        let fixed = self.wishes.epoch.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        fixed.unwrap_or_else(Timestamp::now)
+    }
+
+    /// The files of a context.
+    fn files(&self, name: Option<&str>) -> Result<Files> {
+        let files = match name {
+            None => Some(&self.context),
+            Some(name) => self.contexts.get(name),
+        };
+        files.cloned().with_context(|| format!("no context {}", name.unwrap_or_default()))
+    }
+
+    /// What the keys of programs depend on beside their steps.
+    fn run_options(&self) -> String {
+        let wishes = self.wishes;
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            wishes.add_hosts,
+            wishes.shm_size,
+            wishes.ulimits,
+            wishes.network,
+            wishes.cap_add,
+            wishes.cap_drop,
+            wishes.epoch
+        )
+    }
+}
+
+/// Builds. The Dockerfile's own mistakes are [`crate::build::dockerfile::Diagnostic`]s, a step's failure is a
+/// [`StepFailed`].
+pub fn build(
+    engine: &Engine,
+    wishes: &Wishes,
+    stdin: BorrowedFd<'_>,
+    pull: &mut Pull<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Built> {
+    if driver::choose(engine)? != Driver::Overlay {
+        bail!("build: the storage driver is not overlay: not supported yet");
+    }
+    engine.layout().create()?;
+    let hold = gc::hold(engine.layout())?;
+    // What the build needs while it lasts; if it is killed, a collection finds it unlocked.
+    let scratch = Layers::new(engine.layout()).stage()?;
+    let mut leftovers = Leftovers::default();
+    let prepared = prepare(engine, wishes, stdin, &scratch, pull, watch);
+    let built = prepared.and_then(|prepared| carry_out(prepared, watch, &mut leftovers));
+    let cleared = leftovers.clear(engine, scratch);
+    gc::release(engine.layout(), hold)?;
+    let built = built?;
+    cleared?;
+    Ok(built)
+}
+
+/// What the steps leave: directories with files of users that only exist in the namespace.
+#[derive(Default)]
+struct Leftovers {
+    user: Option<UserNamespace>,
+    staged: Vec<Staging>,
+}
+
+impl Leftovers {
+    fn clear(self, engine: &Engine, scratch: Staging) -> Result<()> {
+        let Some(user) = self.user else { return Ok(()) };
+        let names: Vec<_> =
+            self.staged.iter().chain([&scratch]).map(|staged| staged.name().to_owned()).collect();
+        namespace::run_inside(&user, || {
+            let tmp = Dir::open(&engine.layout().tmp())?;
+            names
+                .iter()
+                .try_for_each(|name| tmp.remove_all(name))
+                .context("clear away what the steps have left")
+        })
+    }
+}
+
+/// A build that is decided on: nothing is done yet.
+struct Prepared<'a> {
+    around: Surroundings<'a>,
+    dockerfile: Dockerfile,
+    graph: Graph,
+    target: usize,
+    checked: Checked,
+    unused_args: Vec<String>,
+}
+
+fn prepare<'a>(
+    engine: &'a Engine,
+    wishes: &'a Wishes,
+    stdin: BorrowedFd<'_>,
+    scratch: &Staging,
+    pull: &mut Pull<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Prepared<'a>> {
+    let context = open_context(wishes, stdin, scratch)?;
+    let size = size::human(context.dockerfile.len() as u64, 4);
+    let title = format!("[internal] load build definition from {}", context.name);
+    progress::note(watch, &title, &[format!("transferring dockerfile: {size} done")]);
+    let dockerfile = dockerfile::parse(&context.dockerfile, &context.name)?;
+    if let Some(frontend) = dockerfile.syntax() {
+        progress::note(watch, &format!("[internal] built in for {frontend}"), &[]);
+    }
+    let host = Platform::host();
+    let platform = wishes.platform.clone().unwrap_or_else(|| host.clone());
+    let settings = Settings {
+        build_args: &wishes.build_args,
+        contexts: &wishes.contexts.keys().cloned().collect::<BTreeSet<_>>(),
+        target: &platform,
+        host: &host,
+        target_stage: wishes.target.as_deref().unwrap_or_default(),
+    };
+    let target = match &wishes.target {
+        Some(name) => dockerfile.stage(name).map_err(|problem| anyhow!("{}", problem.message()))?,
+        None => dockerfile.stages.len() - 1,
+    };
+    let maps = namespace::maps(engine);
+    let around = Surroundings {
+        engine,
+        wishes,
+        context: context.origin,
+        contexts: open_contexts(wishes, scratch)?,
+        platform: platform.to_string(),
+        max_gid: maps.maps.gids.largest(),
+        can_set_groups: !maps.is_single(),
+        fold_ids: maps.is_single(),
+        scratch: scratch.path(),
+    };
+    let (graph, warnings) = bases::graph(&around, &dockerfile, &settings, target, pull, watch)?;
+    let checked = dockerfile.check(&settings, warnings)?;
+    let unused_args = dockerfile.unused_args(&settings);
+    Ok(Prepared { around, dockerfile, graph, target, checked, unused_args })
+}
+
+fn carry_out(prepared: Prepared<'_>, watch: &mut dyn Watch, leftovers: &mut Leftovers) -> Result<Built> {
+    let Prepared { around, dockerfile, graph, target, checked, unused_args } = prepared;
+    if let Some(violation) = checked.violation() {
+        bail!("{violation}");
+    }
+    let layers = graph.stages[&target].layers.clone();
+    let mut schedule = Schedule::new(&around, &graph, &layers, around.scratch.clone(), watch);
+    let made = schedule.run();
+    (leftovers.user, leftovers.staged) = schedule.leave();
+    let made = made.map_err(|error| explain(error, &dockerfile))?;
+    let image = export::export(&around, &graph, target, &made, leftovers.user.as_ref(), watch)?;
+    Ok(Built { image, warnings: checked.warnings, unused_args })
+}
+
+/// A rule that is broken, and the lines of the file where it is.
+pub type Finding = (Warning, Vec<String>);
+
+/// Looks for mistakes and bad habits. The images that the stages begin with are pulled, since what is right depends on
+/// them.
+pub fn check(
+    engine: &Engine,
+    wishes: &Wishes,
+    stdin: BorrowedFd<'_>,
+    pull: &mut Pull<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Finding>> {
+    engine.layout().create()?;
+    let scratch = Layers::new(engine.layout()).stage()?;
+    let prepared = prepare(engine, wishes, stdin, &scratch, pull, watch)?;
+    let excerpt = |warning: &Warning| prepared.dockerfile.excerpt(warning.lines);
+    Ok(prepared.checked.warnings.iter().map(|warning| (warning.clone(), excerpt(warning))).collect())
+}
+
+/// Shows where in the file a step stands that failed.
+fn explain(mut error: anyhow::Error, dockerfile: &Dockerfile) -> anyhow::Error {
+    if let Some(failed) = error.downcast_mut::<StepFailed>() {
+        failed.excerpt = dockerfile.excerpt(failed.lines);
+    }
+    error
+}
+
+/// What a child has found that has fetched a context: it may have had threads.
+#[derive(Serialize, Deserialize)]
+struct Fetched {
+    root: PathBuf,
+    name: String,
+    dockerfile: Vec<u8>,
+}
+
+fn open_context(wishes: &Wishes, stdin: BorrowedFd<'_>, scratch: &Staging) -> Result<Context> {
+    let (place, file) = (Place::parse(&wishes.context)?, wishes.file.as_deref());
+    if let Place::Directory(_) = place {
+        return context::open(&place, file, stdin, scratch.dir());
+    }
+    let fetched = namespace::run_apart(|| {
+        let Context { origin, name, dockerfile } = context::open(&place, file, stdin, scratch.dir())?;
+        Ok(Fetched { root: path_of(origin.root.as_fd())?, name, dockerfile })
+    })?;
+    context::reopen(&place, file, &fetched.root, fetched.name, fetched.dockerfile)
+}
+
+/// Opens the contexts that have names; those that stand for images are not opened.
+fn open_contexts(wishes: &Wishes, scratch: &Staging) -> Result<BTreeMap<String, Files>> {
+    let named = wishes.contexts.iter().filter(|(_, place)| !place.starts_with(bases::IMAGE_SCHEME));
+    let open = |(name, place): (&String, &String)| {
+        let open = || -> Result<Files> {
+            let mut place = Place::parse(place)?;
+            if !matches!(place, Place::Directory(_)) {
+                let root: PathBuf = namespace::run_apart(|| {
+                    let files = context::open_named(&place, scratch.dir())?;
+                    Ok(path_of(files.root.as_fd())?)
+                })?;
+                place = Place::Directory(root);
+            }
+            context::open_named(&place, scratch.dir())
+        };
+        Ok((name.clone(), open().with_context(|| format!("open the context {name}"))?))
+    };
+    named.map(open).collect()
+}

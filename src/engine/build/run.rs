@@ -1,0 +1,386 @@
+//! `RUN`: a program in the filesystem that the steps before it have made, isolated as any container is.
+
+use std::fs;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use sha2::{Digest as _, Sha256};
+
+use super::Surroundings;
+use super::tree::Tree;
+use crate::base::digest::Digest;
+use crate::base::hint::HintExt;
+use crate::build::step::{Origin, Run, RunMount, RunMountKind, RunNetwork, Sharing};
+use crate::config::env;
+use crate::config::paths::private_directory;
+use crate::engine::create::surroundings;
+use crate::engine::spec::{self, Surroundings as Host};
+use crate::engine::{accounts, files, start};
+use crate::oci::image::ContainerConfig;
+use crate::runtime::child::Stdio;
+use crate::runtime::identity;
+use crate::runtime::launch::{Joined, Launch};
+use crate::runtime::plan::{MountExtra, MountKind, MountPlan, Plan, Rootfs};
+use crate::runtime::secrets::{SecretFile, Secrets};
+use crate::store::options::{ContainerOptions, NetworkMode, Seccomp};
+use crate::sys::clone::Namespaces;
+use crate::sys::mount::Attributes;
+use crate::sys::path::{Dir, path_of};
+
+/// A secret of a build beyond this is none (BuildKit's limit).
+const SECRET_LIMIT: u64 = 500 << 10;
+
+/// Where a secret is without a target.
+const SECRETS: &str = "/run/secrets";
+
+/// How the program's host is called: as with docker's builder, so that what tells names apart does not differ.
+const HOSTNAME: &str = "buildkitsandbox";
+
+/// Where the program runs.
+pub struct Place<'a> {
+    pub tree: &'a Tree,
+    /// Takes what is written.
+    pub upper: PathBuf,
+    /// For what the step needs besides, on the same filesystem.
+    pub scratch: PathBuf,
+    /// The namespace that has a way out, if the program is to have one.
+    pub network: Option<OwnedFd>,
+}
+
+/// Runs the program. Returns its exit code and where in the filesystem places were made for mounts.
+pub fn run(
+    around: &Surroundings<'_>,
+    run: &Run,
+    config: &ContainerConfig,
+    place: Place<'_>,
+    output: &OwnedFd,
+    open_origin: &mut dyn FnMut(&Origin) -> Result<Dir>,
+) -> Result<(i32, Vec<PathBuf>)> {
+    let options = options(around, run)?;
+    let config = with_arguments(run, config);
+    let mut host: Host = surroundings(around.engine, &options, &"0".repeat(64), around.max_gid)?;
+    host.directory.clone_from(&place.scratch);
+    host.hostname = HOSTNAME.to_owned();
+    host.identity = accounts::identity(&options, spec::workdir(&options, &config))?;
+    files::write(&host.directory, &options, &host.hostname, &[])?;
+    let spec = spec::build(&options, &config, &host)?;
+    let root = place.tree.mount_writable(&place.upper, &place.scratch)?;
+    let mut plan = Plan::new(&spec, Rootfs::Directory { path: root })?;
+    let mut mounts = Mounts { around, place: &place, secrets: Secrets::default(), locks: Vec::new() };
+    for (index, mount) in run.mounts.iter().enumerate() {
+        let plan_of = mounts.plan(index, mount, open_origin);
+        plan.mounts.extend(plan_of.with_context(|| format!("RUN --mount on {}", shown(mount)))?);
+    }
+    plan.mounts.extend(script(run, &place.scratch)?);
+    plan.process.env.extend(ssh_variable(&run.mounts));
+    let Mounts { secrets, locks: _locks, .. } = mounts;
+    let joined = Joined { network: place.network, ..Joined::default() };
+    if joined.network.is_some() {
+        plan.namespaces = plan.namespaces.without(Namespaces::NET);
+    }
+    let places = plan.mounts.iter().map(|mount| PathBuf::from(&mount.target));
+    let places = places.chain(secrets.files.iter().map(|file| file.target.clone())).collect();
+    let filter = start::filter(&options)?;
+    let clone = || output.try_clone().context("duplicate a descriptor");
+    let stdio = Stdio {
+        stdin: identity::null_device().context("open /dev/null")?,
+        stdout: clone()?,
+        stderr: clone()?,
+    };
+    let launch = Launch {
+        plan: &plan,
+        secrets: &secrets,
+        filter: filter.as_ref(),
+        stdin_open: false,
+        joined: &joined,
+        can_set_groups: around.can_set_groups,
+        passed: Some(&stdio),
+        preserved: &[],
+    };
+    let started = launch.start(None)?.go()?;
+    let code = started.child.wait().context("wait for the program")?;
+    Ok((code, places))
+}
+
+fn options(around: &Surroundings<'_>, run: &Run) -> Result<ContainerOptions> {
+    let wishes = around.wishes;
+    if run.insecure && !wishes.allow.iter().any(|entitlement| entitlement == "security.insecure") {
+        bail!("security.insecure is not allowed");
+    }
+    let mut options = ContainerOptions {
+        entrypoint: Some(Vec::new()),
+        command: run.command.clone(),
+        network: match network(around, run) {
+            RunNetwork::Default => NetworkMode::Slirp4netns { options: Vec::new() },
+            RunNetwork::None => NetworkMode::None,
+            RunNetwork::Host => NetworkMode::Host,
+        },
+        extra_hosts: wishes.add_hosts.clone(),
+        shm_size: wishes.shm_size,
+        ulimits: wishes.ulimits.clone(),
+        privileged: run.insecure,
+        dns: wishes.dns.clone(),
+        cap_add: wishes.cap_add.clone(),
+        cap_drop: wishes.cap_drop.clone(),
+        ..ContainerOptions::default()
+    };
+    if run.insecure {
+        options.security.seccomp = Seccomp::Unconfined;
+    }
+    Ok(options)
+}
+
+/// The network that a step's program gets.
+pub fn network(around: &Surroundings<'_>, run: &Run) -> RunNetwork {
+    match run.network {
+        RunNetwork::Default => around.wishes.network,
+        own => own,
+    }
+}
+
+/// The arguments that the program sees as variables, beneath those of the image.
+fn with_arguments(run: &Run, config: &ContainerConfig) -> ContainerConfig {
+    let mut config = config.clone();
+    let is_set = |name: &str| config.env.iter().any(|entry| entry.split('=').next() == Some(name));
+    let arguments = run.args.iter().chain(&run.silent_args).filter(|(name, _)| !is_set(name));
+    let mut env: Vec<String> = arguments.map(|(name, value)| format!("{name}={value}")).collect();
+    env.append(&mut config.env);
+    config.env = env;
+    config
+}
+
+fn shown(mount: &RunMount) -> &str {
+    mount.target.as_deref().unwrap_or("a variable")
+}
+
+/// Where the agents' sockets are (BuildKit's place).
+fn ssh_socket(index: usize) -> String {
+    format!("/run/buildkit/ssh_agent.{index}")
+}
+
+fn ssh_variable(mounts: &[RunMount]) -> Option<String> {
+    let is_agent = |mount: &RunMount| matches!(mount.kind, RunMountKind::Ssh { .. });
+    let index = mounts.iter().position(is_agent)?;
+    let target = mounts[index].target.clone().unwrap_or_else(|| ssh_socket(index));
+    Some(format!("SSH_AUTH_SOCK={target}"))
+}
+
+/// A here-document that is a program of its own.
+fn script(run: &Run, scratch: &Path) -> Result<Option<MountPlan>> {
+    let Some((name, content)) = &run.script else { return Ok(None) };
+    let path = scratch.join("script");
+    fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(Some(bind(path, &format!("/dev/pipes/{name}"), true)))
+}
+
+fn bind(source: PathBuf, target: &str, read_only: bool) -> MountPlan {
+    MountPlan {
+        target: target.to_owned(),
+        kind: MountKind::Bind { source },
+        attributes: if read_only { Attributes::READ_ONLY } else { 0 },
+        read_only_beneath: false,
+        propagation: Attributes::PRIVATE,
+        recursive: true,
+        extra: MountExtra::default(),
+    }
+}
+
+/// The mounts of one step, and what they need as long as it lasts.
+struct Mounts<'a> {
+    around: &'a Surroundings<'a>,
+    place: &'a Place<'a>,
+    secrets: Secrets,
+    /// Of directories that are shared with other steps.
+    locks: Vec<OwnedFd>,
+}
+
+impl Mounts<'_> {
+    fn plan(
+        &mut self,
+        index: usize,
+        mount: &RunMount,
+        open_origin: &mut dyn FnMut(&Origin) -> Result<Dir>,
+    ) -> Result<Option<MountPlan>> {
+        let target = mount.target.as_deref();
+        let need = || target.context("it has no target");
+        Ok(match &mount.kind {
+            RunMountKind::Bind { from, source, writable } => {
+                let path = path_in(&open_origin(from)?, source)?;
+                Some(if *writable {
+                    self.throw_away(index, path, need()?)?
+                } else {
+                    bind(path, need()?, true)
+                })
+            }
+            RunMountKind::Tmpfs { size } => {
+                let size = size.map(|size| ("size".to_owned(), Some(size.to_string())));
+                let options =
+                    [("mode".to_owned(), Some("1777".to_owned()))].into_iter().chain(size).collect();
+                let kind = MountKind::Filesystem { name: "tmpfs".to_owned(), options };
+                let attributes = Attributes::NOSUID | Attributes::NODEV;
+                Some(MountPlan { kind, attributes, recursive: false, ..bind(PathBuf::new(), need()?, false) })
+            }
+            RunMountKind::Cache { id, sharing, from, source, mode, uid, gid, read_only } => {
+                let begin = match from {
+                    Some(from) => Some(open_origin(from)?.locate_dir(source.trim_start_matches('/'))),
+                    None => None,
+                };
+                let begin = begin.transpose().with_context(|| format!("open {source}"))?;
+                let directory = self.cache(id, *sharing, (*mode, *uid, *gid), begin)?;
+                Some(bind(directory, need()?, *read_only))
+            }
+            RunMountKind::Secret { id, required, mode, uid, gid, env } => {
+                self.secret(id, *required, (*mode, *uid, *gid), env.as_deref(), target)?;
+                None
+            }
+            RunMountKind::Ssh { id, required, .. } => match self.around.wishes.ssh.get(id) {
+                Some(socket) => {
+                    let target = target.map_or_else(|| ssh_socket(index), str::to_owned);
+                    Some(bind(socket.clone(), &target, false))
+                }
+                None if *required => {
+                    return Err(anyhow!("unset ssh forward key {id}"))
+                        .hint(|| format!("start an agent and give it: --ssh {id}"));
+                }
+                None => None,
+            },
+        })
+    }
+
+    /// What is written to a mount of the context or a stage goes with the step.
+    fn throw_away(&self, index: usize, path: PathBuf, target: &str) -> Result<MountPlan> {
+        let own = self.place.scratch.join(format!("bind-{index}"));
+        private_directory(&own)?;
+        if !path.is_dir() {
+            let copy = own.join("file");
+            fs::copy(&path, &copy).with_context(|| format!("copy {}", path.display()))?;
+            return Ok(bind(copy, target, false));
+        }
+        let (upper, work) = (own.join("upper"), own.join("work"));
+        private_directory(&upper)?;
+        private_directory(&work)?;
+        let lower = vec![path.to_str().context("its path is not UTF-8")?.to_owned()];
+        let kind = MountKind::Overlay { lower, upper, work };
+        Ok(MountPlan { kind, recursive: false, ..bind(PathBuf::new(), target, false) })
+    }
+
+    /// The directory of a cache, locked as its sharing asks.
+    fn cache(
+        &mut self,
+        id: &str,
+        sharing: Sharing,
+        (mode, uid, gid): (u32, u32, u32),
+        begin: Option<Dir>,
+    ) -> Result<PathBuf> {
+        let caches = self.around.engine.layout().cache_mounts();
+        private_directory(caches.parent().context("the caches have a directory")?)?;
+        private_directory(&caches)?;
+        let name = Digest::from_hasher(Sha256::new_with_prefix(id));
+        for turn in 0.. {
+            let path = match turn {
+                0 => caches.join(name.hex()),
+                turn => caches.join(format!("{}-{turn}", name.hex())),
+            };
+            let is_new = match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
+                made => made.map(|()| true).with_context(|| format!("create {}", path.display()))?,
+            };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let directory = rustix::fs::open(&path, flags, Mode::empty())
+                .with_context(|| format!("open {}", path.display()))?;
+            let operation = match sharing {
+                _ if is_new => FlockOperation::LockExclusive,
+                Sharing::Shared => FlockOperation::LockShared,
+                Sharing::Private => FlockOperation::NonBlockingLockExclusive,
+                Sharing::Locked => FlockOperation::LockExclusive,
+            };
+            match rustix::fs::flock(&directory, operation) {
+                Err(rustix::io::Errno::WOULDBLOCK) => continue,
+                locked => locked.with_context(|| format!("lock {}", path.display()))?,
+            }
+            if is_new {
+                let prepare = || -> Result<()> {
+                    if let Some(begin) = &begin {
+                        super::copy::copy_all(begin, &directory)?;
+                    }
+                    rustix::fs::fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+                    rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
+                    if sharing == Sharing::Shared {
+                        rustix::fs::flock(&directory, FlockOperation::LockShared)?;
+                    }
+                    Ok(())
+                };
+                prepare().with_context(|| format!("prepare {}", path.display()))?;
+            }
+            self.locks.push(directory);
+            return Ok(path);
+        }
+        unreachable!("there is always another number")
+    }
+
+    fn secret(
+        &mut self,
+        id: &str,
+        required: bool,
+        (mode, uid, gid): (u32, u32, u32),
+        variable: Option<&str>,
+        target: Option<&str>,
+    ) -> Result<()> {
+        let data = match self.around.wishes.secrets.get(id) {
+            Some(source) => source.read().with_context(|| format!("read secret {id}"))?,
+            None if required => {
+                return Err(anyhow!("secret {id}: not found"))
+                    .hint(|| format!("give it to the build: --secret id={id},src=FILE"));
+            }
+            None => return Ok(()),
+        };
+        if let Some(variable) = variable {
+            let value = String::from_utf8(data.clone()).context("it is not UTF-8, as variables are")?;
+            self.secrets.variables.push(format!("{variable}={value}"));
+        }
+        if target.is_some() || variable.is_none() {
+            let target = target.map_or_else(|| format!("{SECRETS}/{id}"), str::to_owned);
+            self.secrets.files.push(SecretFile { target: target.into(), uid, gid, mode, data });
+        }
+        Ok(())
+    }
+}
+
+/// Where the builder gets a secret from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    File(PathBuf),
+    Variable(String),
+}
+
+impl SecretSource {
+    fn read(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::File(path) => {
+                let mut data = Vec::new();
+                let file = fs::File::options().read(true).custom_flags(libc::O_CLOEXEC).open(path);
+                let file = file.with_context(|| format!("open {}", path.display()))?;
+                file.take(SECRET_LIMIT + 1).read_to_end(&mut data)?;
+                if data.len() as u64 > SECRET_LIMIT {
+                    bail!("it has more than {SECRET_LIMIT} bytes");
+                }
+                Ok(data)
+            }
+            Self::Variable(name) => {
+                Ok(env::value(name).with_context(|| format!("{name} is not set"))?.into_bytes())
+            }
+        }
+    }
+}
+
+/// The path of what is at a path beneath a root, as this process sees it.
+fn path_in(root: &Dir, path: &str) -> Result<PathBuf> {
+    let found = root.locate(path.trim_start_matches('/'));
+    let found = found.with_context(|| format!("{path:?}: not found"))?;
+    path_of(found.as_fd()).context("find its path")
+}

@@ -1,0 +1,78 @@
+//! `build`: steps, their cache, and what becomes of the last stage.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::Sandbox;
+
+/// A directory with these files.
+fn context(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let directory = sandbox.directory(name);
+    for (path, text) in files {
+        let path = directory.join(path);
+        fs::create_dir_all(path.parent().expect("it has a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+    directory
+}
+
+const STAGES: &str = "\
+FROM busybox AS made
+ARG WORD=one
+ENV SAID=$WORD
+WORKDIR /app
+RUN echo $WORD > said && mkdir -m 1777 /open && rm /etc/group
+COPY text /app/
+COPY --chown=7:8 --chmod=640 text /owned
+
+FROM made AS unused
+RUN exit 1
+
+FROM made
+COPY --from=made /app/said /copied
+RUN --mount=type=cache,target=/kept echo more >> /kept/log && cp /kept/log /log
+USER 7
+CMD [\"cat\", \"/copied\", \"/app/text\"]
+";
+
+#[test]
+fn an_image_is_made_of_stages() {
+    let sandbox = Sandbox::with_busybox();
+    let directory = context(&sandbox, "context", &[("Dockerfile", STAGES), ("text", "text\n")]);
+    let build = |flags: &str| sandbox.run(&format!("build --network none {flags} {}", directory.display()));
+    // A stage that nobody needs is not built.
+    build("-t app").success().stderr_has("RUN echo one").stderr_lacks("exit 1");
+    sandbox.run("run --rm --network none app").success().stdout("one\ntext\n");
+    let look = "run --rm --network none app sh -c 'id -u; pwd; stat -c %a%u%g /owned /open; ls /etc/group || cat /log'";
+    sandbox.run(look).success().stdout("7\n/app\n64078\n177700\nmore\n");
+    sandbox.run("system check").success();
+    // The same once more is all there; another argument begins where it is used.
+    let again = build("-t app");
+    assert_eq!(again.success().stderr.matches("CACHED").count(), 6, "{}", again.stderr);
+    let id = sandbox.inspect("app", "Id").as_str().unwrap_or_default().to_owned();
+    let other = build("-q --build-arg WORD=two").success().line();
+    assert_ne!(other, id);
+    sandbox.run(&format!("run --rm --network none {other}")).success().stdout("two\ntext\n");
+    // Files count, and not when they were written.
+    fs::write(directory.join("text"), "text\n").expect("a file");
+    assert_eq!(build("-q").success().line(), id);
+    fs::write(directory.join("text"), "other\n").expect("a file");
+    assert_ne!(build("-q").success().line(), id);
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_step_that_fails_is_shown_and_the_others_are_kept() {
+    let sandbox = Sandbox::with_busybox();
+    let text = "FROM busybox\nRUN echo first > /f\nRUN echo told; exit 3\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let build = format!("build --network none -t app {}", directory.display());
+    let failed = sandbox.run(&build);
+    failed.code(1).stderr_has(" told\n------\nDockerfile:3\n").stderr_has("   3 | >>> RUN echo told; exit 3");
+    let why = "process \"/bin/sh -c echo told; exit 3\" did not complete successfully: exit code: 3";
+    failed.stderr_has(why);
+    sandbox.run(&build).stderr_has("[2/3] RUN echo first > /f\n#3 CACHED");
+    sandbox.run("image exists app").code(1);
+    sandbox.run("system check").success();
+    sandbox.assert_no_traces();
+}
