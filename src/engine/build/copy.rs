@@ -81,6 +81,7 @@ pub fn copy_all(from: &Dir, to: &OwnedFd) -> Result<()> {
     let options = CopyOptions {
         owner: (0, 0),
         keep_owner: true,
+        fold_ids: true,
         keep_special: true,
         mode: None,
         attributes: true,

@@ -260,6 +260,7 @@ fn files(
                 let options = CopyOptions {
                     owner: (0, 0),
                     keep_owner: false,
+                    fold_ids: true,
                     keep_special: false,
                     mode: None,
                     attributes: false,
