@@ -114,6 +114,28 @@ fn one_that_runs_and_what_is_refused() {
     }
 }
 
+/// Instructions are read as a Dockerfile's: variables are replaced, and an entry point has no use for the old
+/// command.
+#[test]
+fn changes_are_a_dockerfiles() {
+    let sandbox = Sandbox::new();
+    sandbox.add(&layered(), "layered");
+    sandbox.run("create --name work --network none layered true").success();
+    let changes =
+        ["ENV A=1", "LABEL home=${A:+yes}", "WORKDIR /a$A", "EXPOSE 8000-8001", "ENTRYPOINT [\"echo\"]"];
+    let mut words = vec!["commit"];
+    words.extend(changes.iter().flat_map(|change| ["-c", change]));
+    sandbox.run_words(&[&words[..], &["work", "made"]].concat()).success();
+    let format =
+        "{{json .Config.Cmd}} {{.Config.Labels.home}} {{.Config.WorkingDir}} {{json .Config.ExposedPorts}}";
+    sandbox
+        .run_words(&["image", "inspect", "-f", format, "made"])
+        .success()
+        .stdout("null yes /a1 {\"8000/tcp\":{},\"8001/tcp\":{}}\n");
+    let wrong = sandbox.run_words(&["commit", "-c", "ENV A=${B:?missing}", "work", "made"]);
+    wrong.code(1).stderr_has("B: missing");
+}
+
 /// Skopeo reads it, and so do we what skopeo has written.
 #[test]
 fn others_read_it() {

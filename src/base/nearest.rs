@@ -1,7 +1,13 @@
 //! The word that was meant: what is close to a word that is not known.
 
+/// Letters of a word that may be a slip of the finger.
+const LONGEST: usize = 100;
+
 /// The one of `words` that is one or two slips of the finger away from `typed`.
 pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if typed.len() > LONGEST {
+        return None;
+    }
     let (distance, word) = words.into_iter().map(|word| (distance(typed, word), word)).min()?;
     // A short word is near everything.
     (distance <= 2 && distance * 2 < typed.len()).then_some(word)

@@ -18,6 +18,12 @@ use crate::oci::image::{ContainerConfig, HealthConfig};
 
 type Result<T> = std::result::Result<T, Problem>;
 
+/// Variables of an image, and build arguments of a stage: each is looked for among all of them.
+pub const MOST_VARIABLES: usize = 2000;
+/// Warnings of a stage, and unknown variables of one word: each is compared with all that are known.
+const MOST_WARNINGS: usize = 1000;
+const MOST_UNKNOWN: usize = 20;
+
 /// Where programs are looked for in an image that does not say.
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -74,9 +80,12 @@ impl Configuration {
             // The caret finds the word where it stands as it is.
             Problem::at(word, error.to_string())
         })?;
+        if self.warnings.len() > MOST_WARNINGS {
+            return Ok(expanded);
+        }
         let known = || self.variables.keys().map(String::as_str);
         let declared = |name: &String| self.declared.iter().any(|(other, _)| other == name);
-        for name in expanded.unset.iter().filter(|name| !declared(name)) {
+        for name in expanded.unset.iter().take(MOST_UNKNOWN).filter(|name| !declared(name)) {
             self.warnings.push(lint::undefined_variable(name, known(), at.lines));
         }
         Ok(expanded)
@@ -158,6 +167,9 @@ impl Configuration {
             self.warnings.extend(lint::secret("ENV", &name, at.lines));
             said.push_str(&format!(" {name}={value}"));
             self.set(format!("{name}={value}"));
+            if self.config.env.len() > MOST_VARIABLES {
+                return Err(Problem::new(format!("more than {MOST_VARIABLES} variables")));
+            }
         }
         Ok(said)
     }

@@ -3,9 +3,9 @@
 //! Source: BuildKit's `frontend/dockerfile/dockerfile2llb`. `ARG` and `ENV` share one set of variables, in which
 //! the later line wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::configure::Configuration;
+use super::configure::{Configuration, MOST_VARIABLES};
 use super::heredoc::Heredoc;
 use super::instruction::{Command, CopyForm, Instruction, Kind, RunForm};
 use super::mount::absolute;
@@ -170,6 +170,9 @@ impl<'a> State<'a> {
                 self.now.variables.insert(name.clone(), value.clone());
             }
             self.now.declared.push((name.clone(), value));
+            if self.now.declared.len() > MOST_VARIABLES {
+                return Err(Problem::new(format!("more than {MOST_VARIABLES} arguments")));
+            }
         }
         Ok(said)
     }
@@ -227,15 +230,16 @@ impl<'a> State<'a> {
 
     /// The declared arguments that a program sees and `ENV` does not set, and all of them for the history.
     fn run_arguments(&self) -> (BTreeMap<String, String>, String) {
-        let mut args = BTreeMap::new();
+        let env: BTreeSet<&str> = self.now.config.env.iter().map(String::as_str).collect();
+        let (mut args, mut seen) = (BTreeMap::new(), BTreeSet::new());
         let mut said: Vec<(&str, &str)> = Vec::new();
         for (name, _) in &self.now.declared {
             let value = self.now.variables.get(name);
-            if !said.iter().any(|(other, _)| other == name) {
+            if seen.insert(name) {
                 said.push((name, value.map(String::as_str).unwrap_or_default()));
             }
             let entry = value.map(|value| format!("{name}={value}"));
-            if entry.is_some_and(|entry| !self.now.config.env.contains(&entry)) {
+            if entry.is_some_and(|entry| !env.contains(entry.as_str())) {
                 args.extend(value.map(|value| (name.clone(), value.clone())));
             }
         }

@@ -9,6 +9,9 @@ use crate::build::step::Lines;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 
+/// Unknown variables of one word that are told of.
+const MOST_UNKNOWN: usize = 20;
+
 impl Stage {
     /// `FROM` and `AS` as they are written.
     pub fn keywords(&self) -> Option<(&str, &str)> {
@@ -66,6 +69,7 @@ impl Dockerfile {
                 warnings.extend(
                     unset
                         .iter()
+                        .take(MOST_UNKNOWN)
                         .filter(|name| !declared(name))
                         .map(|name| lint::undefined_argument(name, &known, lines)),
                 );

@@ -37,6 +37,8 @@ pub const NAMES: &[&str] = &[
     "VOLUME",
     "WORKDIR",
 ];
+/// Mounts of one `RUN`.
+const MOST_MOUNTS: usize = 500;
 /// The shortest time between two health checks, docker's.
 const SHORTEST: u64 = 1_000_000;
 
@@ -250,7 +252,11 @@ fn run(statement: &Statement) -> Result<RunForm> {
         _ => RunNetwork::Default,
     };
     let security = flags.choice("security", &["sandbox", "insecure"])?;
-    let mounts: Result<Vec<Mount>> = flags.texts("mount")?.iter().map(|text| Mount::new(text)).collect();
+    let wished = flags.texts("mount")?;
+    if wished.len() > MOST_MOUNTS {
+        return Err(Problem::new(format!("more than {MOST_MOUNTS} mounts")));
+    }
+    let mounts: Result<Vec<Mount>> = wished.iter().map(|text| Mount::new(text)).collect();
     let command = command(&statement.rest, "RUN")?;
     if command == Command::Exec(Vec::new()) {
         return Err(Problem::new("RUN requires at least one argument"));

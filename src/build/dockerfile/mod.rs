@@ -24,6 +24,7 @@ pub use configure::set_variable;
 pub use evaluate::{Evaluated, Inherited};
 pub use instruction::Instruction;
 
+use self::configure::MOST_VARIABLES;
 use self::instruction::{From, Kind};
 use self::statement::Directives;
 use super::diagnostic::{Diagnostic, Problem, Source};
@@ -32,6 +33,9 @@ use super::lint::{self, Warning};
 use super::step::Lines;
 use crate::base::nearest;
 use crate::oci::platform::Platform;
+
+/// Stages of a file.
+const MOST_STAGES: usize = 1000;
 
 /// A parsed file. Everything in it is an instruction that exists with flags that exist; words are not expanded.
 #[derive(Debug)]
@@ -115,6 +119,9 @@ pub fn parse(text: &[u8], name: &str) -> Result<Dockerfile, Diagnostic> {
 
 impl Dockerfile {
     fn take(&mut self, instruction: Instruction) -> Result<(), Problem> {
+        if matches!(instruction.kind, Kind::From(_)) && self.stages.len() == MOST_STAGES {
+            return Err(Problem::new(format!("more than {MOST_STAGES} stages")));
+        }
         match (instruction.kind, self.stages.last_mut()) {
             (Kind::From(from), _) => self.stages.push(Stage {
                 name: from.name.clone(),
@@ -213,6 +220,9 @@ impl Dockerfile {
                 (None, None) => continue,
             };
             globals.insert(name.clone(), value);
+            if globals.len() > MOST_VARIABLES {
+                return Err(Problem::new(format!("more than {MOST_VARIABLES} arguments")));
+            }
         }
         Ok(globals)
     }

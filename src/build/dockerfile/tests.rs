@@ -576,6 +576,24 @@ fn sizes_are_bounded() {
     assert!(error(&"# x\n".repeat(5 << 20)).contains("Dockerfile exceeds maximum allowed size"));
     let many = format!("FROM x\n{}", "USER x\n".repeat(30_000));
     assert!(error(&many).contains("more than 20000 instructions"));
+    for (text, want) in [
+        (format!("FROM x\n{}", "FROM x\n".repeat(1000)), "more than 1000 stages"),
+        (format!("FROM x\nRUN {}x", "--mount=target=/x \\\n".repeat(501)), "more than 500 mounts"),
+        (
+            format!("FROM x\nENV{}", (0..2001).map(|n| format!(" A{n}=1\\\n")).collect::<String>()),
+            "more than 2000 variables",
+        ),
+        (
+            format!("FROM x\nARG{}", (0..2001).map(|n| format!(" A{n}\\\n")).collect::<String>()),
+            "more than 2000 arguments",
+        ),
+        (
+            format!("ARG{} Z\nFROM x", (0..2001).map(|n| format!(" A{n}=\\\n")).collect::<String>()),
+            "more than 2000 arguments",
+        ),
+    ] {
+        assert!(error(&text).ends_with(want), "{want}");
+    }
     let doubling = format!("FROM x\nENV A=xxxxxxxx\n{}", "ENV A=$A$A\n".repeat(40));
     assert!(error(&doubling).contains("the result is too long"));
     let heavy = format!(
