@@ -15,7 +15,6 @@ use super::report::Reported;
 use super::verb::{Action, Operands, Session};
 use super::{acquire, out, report};
 use crate::base::hint::Hinted;
-use crate::build::diagnostic::Diagnostic;
 use crate::engine::build::{self, Built, StepFailed, Wishes};
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
@@ -117,11 +116,8 @@ impl Tell {
     }
 }
 
-/// Shows where a mistake is, or what a step that failed has printed last and where in the file it stands.
+/// Shows what a step that failed has printed last and where in the file it stands.
 fn fail<T>(error: anyhow::Error, display: &Display, path: &str) -> Result<T> {
-    if let Some(diagnostic) = error.downcast_ref::<Diagnostic>() {
-        diagnostic.excerpt().iter().for_each(|line| out::error_line(line));
-    }
     let Some(failed) = error.downcast_ref::<StepFailed>() else { return Err(error) };
     out::error_line("------");
     out::error_line(&format!(" > {}:", failed.name));
