@@ -1489,7 +1489,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__commit)
-            opts="-a -c -m -p -q --author --change --iidfile --message --pause --quiet --help"
+            opts="-a -c -m -p -q --author --change --iidfile --include-volumes --message --pause --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1577,7 +1577,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__commit)
-            opts="-a -c -m -p -q --author --change --iidfile --message --pause --quiet --help"
+            opts="-a -c -m -p -q --author --change --iidfile --include-volumes --message --pause --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -132,6 +132,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand commit" -s a -l author -
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s c -l change -d 'Apply a Dockerfile instruction to the image: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR' -r
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -l iidfile -d 'Write the image\'s id to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s m -l message -d 'Say why it was made, in the image\'s history' -r
+complete -c coracle -n "__fish_coracle_using_subcommand commit" -l include-volumes -d 'Name the volumes that the container was given among those of the image'
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s p -l pause -d 'Stop a container that runs from changing while it is read: needs control groups, so it is off unless given'
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s q -l quiet -d 'Print nothing but the image\'s id: there is never more'
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -l help -d 'Print usage'
@@ -712,6 +713,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s c -l change -d 'Apply a Dockerfile instruction to the image: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -l iidfile -d 'Write the image\'s id to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s m -l message -d 'Say why it was made, in the image\'s history' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -l include-volumes -d 'Name the volumes that the container was given among those of the image'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s p -l pause -d 'Stop a container that runs from changing while it is read: needs control groups, so it is off unless given'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s q -l quiet -d 'Print nothing but the image\'s id: there is never more'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -l help -d 'Print usage'

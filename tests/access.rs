@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use rustix::process::{getgid, getuid};
 
-use crate::support::{Sandbox, is_root, say_skipped};
+use crate::support::{Sandbox, has_subordinate_ids, is_root, say_skipped};
 
 fn close(path: &std::path::Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
@@ -32,6 +32,36 @@ fn the_owner_on_the_host_and_the_flag_that_helps() {
         getuid().as_raw(),
         getgid().as_raw()
     ));
+
+    // Each kind of owner has a flag of its own.
+    let private = mine.join("private");
+    fs::create_dir(&private).expect("a directory");
+    fs::copy(mine.join("script"), private.join("tool")).expect("a copy");
+    close(&private.join("tool"), 0o700);
+    close(&private, 0o700);
+    let own = "which is your user: use --userns keep-id, or --user 0";
+    let mut cases = vec![("/x/private/tool", "private/tool", own)];
+    if has_subordinate_ids() {
+        let make = "mkdir -m 700 /x/theirs && cp /x/private/tool /x/theirs && chown -R 5:7 /x/theirs";
+        sandbox.run(&format!("run --rm --network none {x} busybox sh -c '{make}'")).success();
+        let theirs = "which is user 5 in the container: use --user 5, or :U on the mount to give it to the container's user";
+        cases.push(("/x/theirs/tool", "theirs", theirs));
+    } else {
+        say_skipped("(in part) no subordinate ids: every file is the user's own");
+    }
+    for (program, place, want) in cases {
+        let output = denied(&format!("{x} --user 1000"), program);
+        let metadata = fs::metadata(mine.join(place)).expect("it is there");
+        output.stderr_has(&format!(
+            "hint: {} has mode 0700 on the host and belongs to {}:{}, {want}\n",
+            mine.join(place).display(),
+            metadata.uid(),
+            metadata.gid()
+        ));
+    }
+    if has_subordinate_ids() {
+        sandbox.run(&format!("run --rm --network none {x} busybox rm -r /x/theirs")).success();
+    }
 }
 
 /// A directory of root's that no other user may enter, where the C library is Debian's.

@@ -234,3 +234,15 @@ fn killed_at_any_time() {
         "what dead commands left is collected"
     );
 }
+
+#[test]
+fn volumes_are_the_image_s_own_only_if_wanted() {
+    let sandbox = Sandbox::with_busybox();
+    let host = sandbox.directory("host").display().to_string();
+    let create = format!("create --name work -v vol:/vol -v /free -v {host}:/host busybox true");
+    sandbox.run(&create).success();
+    sandbox.run("commit work plain").success();
+    assert!(sandbox.inspect("plain", "Config.Volumes").is_null());
+    sandbox.run("commit --include-volumes work full").success();
+    assert_eq!(sandbox.inspect("full", "Config.Volumes"), serde_json::json!({"/free": {}, "/vol": {}}));
+}

@@ -1,7 +1,7 @@
 //! Files that are either as before or as after, never in between.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,20 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Reads a whole file of at most `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    bounded(File::open(path), path, limit)
+}
+
+/// The same; `None` where there is no such file. That is no error on the way there, since making one costs more than
+/// looking.
+pub fn read_bounded_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    match File::open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        opened => bounded(opened, path, limit).map(Some),
+    }
+}
+
+fn bounded(opened: io::Result<File>, path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = opened.with_context(|| format!("open {}", path.display()))?;
     let expected = file.metadata().map_or(0, |metadata| metadata.len().min(limit));
     let mut content = Vec::with_capacity(expected as usize + 1);
     file.take(limit + 1).read_to_end(&mut content).with_context(|| format!("read {}", path.display()))?;

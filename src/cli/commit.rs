@@ -22,6 +22,9 @@ pub struct Args {
     /// Write the image's id to a file
     #[arg(long, value_name = "file")]
     iidfile: Option<PathBuf>,
+    /// Name the volumes that the container was given among those of the image
+    #[arg(long)]
+    include_volumes: bool,
     /// Say why it was made, in the image's history
     #[arg(long, short, value_name = "message")]
     message: Option<String>,
@@ -57,6 +60,7 @@ impl Action for Args {
             author: self.author.unwrap_or_default(),
             message: self.message.unwrap_or_default(),
             changes: self.change,
+            include_volumes: self.include_volumes,
         };
         let id = commit::commit(&engine, container, name.as_ref(), &wishes)?;
         if let Some(path) = &self.iidfile {

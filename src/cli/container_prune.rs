@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::flags::parse_filter;
+use super::out;
+use super::prompt::ForceFlag;
 use super::prune::{conditions, listed, total};
 use super::verb::{Action, Operands, Session};
-use super::{out, prompt};
 use crate::engine::prune;
 
 #[derive(clap::Args)]
@@ -15,9 +16,8 @@ pub struct Args {
     /// Remove only containers that meet a condition: until=24h, label=a=b, label!=a
     #[arg(long, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Do not ask
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    force: ForceFlag,
 }
 
 impl Action for Args {
@@ -29,7 +29,7 @@ impl Action for Args {
 
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
         let conditions = conditions(&self.filter)?;
-        if !self.force && !prompt::confirm("WARNING! This will remove all stopped containers.")? {
+        if !self.force.or_confirm("WARNING! This will remove all stopped containers.")? {
             return Ok(ExitCode::SUCCESS);
         }
         let pruned = prune::containers(&session.engine()?, &conditions)?;

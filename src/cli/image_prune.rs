@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::flags::parse_filter;
+use super::out;
+use super::prompt::ForceFlag;
 use super::prune::{conditions, images, total};
 use super::verb::{Action, Operands, Session};
-use super::{out, prompt};
 use crate::engine::prune;
 
 #[derive(clap::Args)]
@@ -18,9 +19,8 @@ pub struct Args {
     /// Remove only images that meet a condition: until=24h, label=a=b, label!=a, dangling=false
     #[arg(long, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Do not ask
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    force: ForceFlag,
 }
 
 impl Action for Args {
@@ -42,7 +42,7 @@ impl Action for Args {
             }
         }
         let conditions = conditions(&self.filter)?;
-        if !self.force && !prompt::confirm(&format!("WARNING! This will remove {}.", which(all)))? {
+        if !self.force.or_confirm(&format!("WARNING! This will remove {}.", which(all)))? {
             return Ok(ExitCode::SUCCESS);
         }
         let engine = session.engine()?;

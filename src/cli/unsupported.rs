@@ -166,7 +166,7 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--volume", Some('v')),
         ],
     ),
-    ("commit", &[("--format", Some('f')), ("--include-volumes", None), ("--squash", Some('s'))]),
+    ("commit", &[("--format", Some('f')), ("--squash", Some('s'))]),
     ("container exists", &[("--external", None)]),
     ("events", &[("--no-trunc", None)]),
     ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),

@@ -4,14 +4,13 @@
 //! The keys are those of podman's `containers.conf` (containers.conf(5)), as far as they mean something here;
 //! `log_opts` is docker's `log-opts`. Values are kept as written: who parses the flag parses them too.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
 use super::env;
-use crate::base::file::read_bounded;
+use crate::base::file::read_bounded_if_there;
 use crate::base::hint::HintExt;
 
 const MAX_FILE: u64 = 1 << 20;
@@ -110,20 +109,12 @@ impl Settings {
     }
 
     fn of(file: &Path) -> Result<Option<Self>> {
-        let text = match read_bounded(file, MAX_FILE) {
-            Ok(text) => text,
-            Err(error) if error.root_cause().downcast_ref().is_some_and(is_absent) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = read_bounded_if_there(file, MAX_FILE)? else { return Ok(None) };
         let document = parse(&text)
             .with_context(|| format!("read {}", file.display()))
             .hint(|| "man coracle.toml lists the keys")?;
         Ok(Some(Self { file: file.to_owned(), containers: document.containers, engine: document.engine }))
     }
-}
-
-fn is_absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn files() -> impl Iterator<Item = PathBuf> {

@@ -24,7 +24,7 @@ use crate::oci::image::{ContainerConfig, History, ImageConfig};
 use crate::oci::reference::Reference;
 use crate::store::blobs::Blobs;
 use crate::store::containers::{Record, Source};
-use crate::store::options::ContainerOptions;
+use crate::store::options::{ContainerOptions, MountKind};
 use crate::store::{gc, space};
 
 /// What `commit` was asked.
@@ -34,6 +34,8 @@ pub struct Wishes {
     pub message: String,
     /// Instructions of a Dockerfile, in order.
     pub changes: Vec<String>,
+    /// Whether what was mounted as a volume is one of the image too.
+    pub include_volumes: bool,
 }
 
 /// Makes an image of a container, with a name or without one; returns its id.
@@ -45,6 +47,11 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
     let (_, base) = engine.images().config(id).context("read the container's image")?;
     let (_, base_manifest) = engine.images().manifest(manifest).context("read the container's image")?;
     let mut config = config_of(&record, &base);
+    if wishes.include_volumes {
+        let volumes =
+            record.options.mounts.iter().filter(|mount| matches!(mount.kind, MountKind::Volume { .. }));
+        config.volumes.extend(volumes.map(|mount| (mount.target.clone(), json!({}))));
+    }
     dockerfile::apply_changes(&wishes.changes, &mut config)?;
     let opening = namespace::open(engine)?;
     let fold_ids = opening.maps.is_single();

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::cli::flags::parse_filter;
+use crate::cli::out;
+use crate::cli::prompt::ForceFlag;
 use crate::cli::verb::{Action, Operands, Session};
-use crate::cli::{out, prompt};
 use crate::engine::networks::{self, Condition};
 
 #[derive(clap::Args)]
@@ -14,9 +15,8 @@ pub struct Args {
     /// Remove only networks that meet a condition: label=a=b, label!=a, until=24h
     #[arg(long, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Do not ask
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    force: ForceFlag,
 }
 
 impl Action for Args {
@@ -39,7 +39,7 @@ impl Action for Args {
             }
         }
         let warning = "WARNING! This will remove all custom networks not used by at least one container.";
-        if !self.force && !prompt::confirm(warning)? {
+        if !self.force.or_confirm(warning)? {
             return Ok(ExitCode::SUCCESS);
         }
         let removed = networks::prune(&session.engine()?, &conditions)?;

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::cli::flags::parse_filter;
+use crate::cli::prompt::ForceFlag;
 use crate::cli::prune::{conditions, images, listed, total};
 use crate::cli::verb::{Action, Operands, Session};
-use crate::cli::{image_prune, out, prompt};
+use crate::cli::{image_prune, out};
 use crate::engine::volumes::{self, Condition};
 use crate::engine::{Engine, prune};
 
@@ -19,9 +20,8 @@ pub struct Args {
     /// Remove only what meets a condition: until=24h, label=a=b, label!=a
     #[arg(long, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Do not ask
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    force: ForceFlag,
     /// Remove volumes that were made without a name too
     #[arg(long)]
     volumes: bool,
@@ -41,7 +41,7 @@ impl Action for Args {
         if self.volumes && conditions.until.is_some() {
             bail!("ERROR: The \"until\" filter is not supported with \"--volumes\"");
         }
-        if !self.force && !prompt::confirm(&self.warning())? {
+        if !self.force.or_confirm(&self.warning())? {
             return Ok(ExitCode::SUCCESS);
         }
         let engine = session.engine()?;

@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 
 use super::{condition, switch};
 use crate::cli::flags::parse_filter;
+use crate::cli::out;
+use crate::cli::prompt::ForceFlag;
 use crate::cli::prune::{listed, total};
 use crate::cli::verb::{Action, Operands, Session};
-use crate::cli::{out, prompt};
 use crate::engine::volumes;
 
 #[derive(clap::Args)]
@@ -19,9 +20,8 @@ pub struct Args {
     /// Remove only volumes that meet a condition: label=a=b, label!=a
     #[arg(long, value_name = "key=value", value_parser = parse_filter)]
     filter: Vec<(String, String)>,
-    /// Do not ask
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    force: ForceFlag,
 }
 
 impl Action for Args {
@@ -49,7 +49,7 @@ impl Action for Args {
         let which = if all { "all" } else { "anonymous" };
         let warning =
             format!("WARNING! This will remove {which} local volumes not used by at least one container.");
-        if !self.force && !prompt::confirm(&warning)? {
+        if !self.force.or_confirm(&warning)? {
             return Ok(ExitCode::SUCCESS);
         }
         let pruned = volumes::prune(&session.engine()?, &conditions, all)?;
