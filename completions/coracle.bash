@@ -907,7 +907,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__build)
-            opts="-f -t -o -q --add-host --allow --annotation --build-arg --build-context --cap-add --cap-drop --dns --file --force-rm --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -933,6 +933,14 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cap-add)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -950,6 +958,10 @@ _coracle() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1010,6 +1022,14 @@ _coracle() {
                     return 0
                     ;;
                 --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1079,7 +1099,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__builder__subcmd__build)
-            opts="-f -t -o -q --add-host --allow --annotation --build-arg --build-context --cap-add --cap-drop --dns --file --force-rm --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1105,6 +1125,14 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cap-add)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1122,6 +1150,10 @@ _coracle() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1182,6 +1214,14 @@ _coracle() {
                     return 0
                     ;;
                 --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1291,7 +1331,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__buildx__subcmd__build)
-            opts="-f -t -o -q --add-host --allow --annotation --build-arg --build-context --cap-add --cap-drop --dns --file --force-rm --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1317,6 +1357,14 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cap-add)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1334,6 +1382,10 @@ _coracle() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1394,6 +1446,14 @@ _coracle() {
                     return 0
                     ;;
                 --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5557,7 +5617,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__build)
-            opts="-f -t -o -q --add-host --allow --annotation --build-arg --build-context --cap-add --cap-drop --dns --file --force-rm --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5583,6 +5643,14 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cap-add)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5600,6 +5668,10 @@ _coracle() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5660,6 +5732,14 @@ _coracle() {
                     return 0
                     ;;
                 --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -91,14 +91,17 @@ complete -c coracle -n "__fish_coracle_using_subcommand build" -l allow -d 'Allo
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l annotation -d 'Add an annotation to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l build-arg -d 'Set a build argument; without a value it is taken from the environment' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l build-context -d 'Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l cache-from -d 'Take over what other builds have cached: an image, or type=registry,ref=IMAGE or type=local,src=DIRECTORY' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l cache-to -d 'Bring what is cached to type=registry,ref=IMAGE, type=local,dest=DIRECTORY or type=inline, with mode=max all of it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l cap-add -d 'Add a Linux capability to the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l cap-drop -d 'Take a Linux capability from the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l dns -d 'Ask this name server' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -s f -l file -d 'The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l jobs -d 'Do at most so many steps at once' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l label -d 'Add a label to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l network -d 'The network of the steps: default, none or host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l no-cache-filter -d 'Do the steps of these stages again' -r
-complete -c coracle -n "__fish_coracle_using_subcommand build" -l platform -d 'The platform to build for: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l platform -d 'The platforms to build for: os[/architecture[/variant]]; several become one name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l pull -d 'Look for newer images at their registries' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l rm -d 'Remove intermediate containers: there are never any' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l secret -d 'Give the steps a secret: id=ID[,src=FILE][,env=NAME][,type=file|env]' -r
@@ -108,6 +111,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand build" -l ssh -d 'Let th
 complete -c coracle -n "__fish_coracle_using_subcommand build" -s t -l tag -d 'Name the image; may be repeated' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l target -d 'Build this stage instead of the last' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l ulimit -d 'Limit what a step\'s process may use: name=soft[:hard]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -s v -l volume -d 'Mount a directory of the host in every step: host:container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l creds -d 'Use these credentials' -r
@@ -125,6 +129,7 @@ quiet\t''"
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l no-cache -d 'Do every step again'
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l push -d 'Send the image to the registries of its names'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l check -d 'Look for mistakes and bad habits in the Dockerfile, and build nothing'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -s q -l quiet -d 'Print nothing but the image\'s id'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l help -d 'Print usage'
@@ -576,14 +581,17 @@ complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l annotation -d 'Add an annotation to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set a build argument; without a value it is taken from the environment' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'Take over what other builds have cached: an image, or type=registry,ref=IMAGE or type=local,src=DIRECTORY' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Bring what is cached to type=registry,ref=IMAGE, type=local,dest=DIRECTORY or type=inline, with mode=max all of it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-add -d 'Add a Linux capability to the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a Linux capability from the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns -d 'Ask this name server' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l jobs -d 'Do at most so many steps at once' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Add a label to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'The network of the steps: default, none or host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do the steps of these stages again' -r
-complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'The platform to build for: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'The platforms to build for: os[/architecture[/variant]]; several become one name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Look for newer images at their registries' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l rm -d 'Remove intermediate containers: there are never any' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Give the steps a secret: id=ID[,src=FILE][,env=NAME][,type=file|env]' -r
@@ -593,6 +601,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image; may be repeated' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l target -d 'Build this stage instead of the last' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit what a step\'s process may use: name=soft[:hard]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a directory of the host in every step: host:container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l creds -d 'Use these credentials' -r
@@ -610,6 +619,7 @@ quiet\t''"
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do every step again'
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l push -d 'Send the image to the registries of its names'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Look for mistakes and bad habits in the Dockerfile, and build nothing'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print nothing but the image\'s id'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
@@ -629,14 +639,17 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l annotation -d 'Add an annotation to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg -d 'Set a build argument; without a value it is taken from the environment' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'Take over what other builds have cached: an image, or type=registry,ref=IMAGE or type=local,src=DIRECTORY' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Bring what is cached to type=registry,ref=IMAGE, type=local,dest=DIRECTORY or type=inline, with mode=max all of it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-add -d 'Add a Linux capability to the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a Linux capability from the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns -d 'Ask this name server' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l jobs -d 'Do at most so many steps at once' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Add a label to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'The network of the steps: default, none or host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do the steps of these stages again' -r
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'The platform to build for: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'The platforms to build for: os[/architecture[/variant]]; several become one name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Look for newer images at their registries' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l rm -d 'Remove intermediate containers: there are never any' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Give the steps a secret: id=ID[,src=FILE][,env=NAME][,type=file|env]' -r
@@ -646,6 +659,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image; may be repeated' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l target -d 'Build this stage instead of the last' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit what a step\'s process may use: name=soft[:hard]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a directory of the host in every step: host:container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l creds -d 'Use these credentials' -r
@@ -663,6 +677,7 @@ quiet\t''"
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do every step again'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l push -d 'Send the image to the registries of its names'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Look for mistakes and bad habits in the Dockerfile, and build nothing'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print nothing but the image\'s id'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
@@ -1118,14 +1133,17 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l annotation -d 'Add an annotation to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set a build argument; without a value it is taken from the environment' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'Take over what other builds have cached: an image, or type=registry,ref=IMAGE or type=local,src=DIRECTORY' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Bring what is cached to type=registry,ref=IMAGE, type=local,dest=DIRECTORY or type=inline, with mode=max all of it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-add -d 'Add a Linux capability to the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a Linux capability from the steps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l dns -d 'Ask this name server' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l jobs -d 'Do at most so many steps at once' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Add a label to the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'The network of the steps: default, none or host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do the steps of these stages again' -r
-complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'The platform to build for: os[/architecture[/variant]]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'The platforms to build for: os[/architecture[/variant]]; several become one name' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Look for newer images at their registries' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l rm -d 'Remove intermediate containers: there are never any' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Give the steps a secret: id=ID[,src=FILE][,env=NAME][,type=file|env]' -r
@@ -1135,6 +1153,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image; may be repeated' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l target -d 'Build this stage instead of the last' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit what a step\'s process may use: name=soft[:hard]' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a directory of the host in every step: host:container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l creds -d 'Use these credentials' -r
@@ -1152,6 +1171,7 @@ quiet\t''"
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do every step again'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l push -d 'Send the image to the registries of its names'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Look for mistakes and bad habits in the Dockerfile, and build nothing'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print nothing but the image\'s id'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'

@@ -76,3 +76,82 @@ fn a_step_that_fails_is_shown_and_the_others_are_kept() {
     sandbox.run("system check").success();
     sandbox.assert_no_traces();
 }
+
+const CACHED: &str = "\
+FROM busybox AS made
+RUN echo made > /made
+FROM busybox
+COPY --from=made /made /copied
+RUN cat /copied > /again
+";
+
+/// Another store of the same user, with the same image: what it has of a build comes from elsewhere.
+fn elsewhere(first: &Sandbox) -> Sandbox {
+    let second = Sandbox::with_busybox();
+    let id = |sandbox: &Sandbox| sandbox.inspect("busybox", "Id");
+    assert_eq!(id(first), id(&second), "the same image to begin with");
+    second
+}
+
+#[test]
+fn a_cache_is_carried_to_another_store() {
+    let first = Sandbox::with_busybox();
+    let directory = context(&first, "context", &[("Dockerfile", CACHED)]);
+    let carried = first.path().join("carried");
+    let build = |sandbox: &Sandbox, flags: &str| {
+        sandbox.run(&format!("build --network none -t app {flags} {}", directory.display()))
+    };
+    build(&first, &format!("--cache-to type=local,dest={},mode=max", carried.display())).success();
+    first.run("image ls -q coracle.invalid/cache").success().stdout("");
+    let second = elsewhere(&first);
+    let from = format!("--cache-from type=local,src={}", carried.display());
+    let built = build(&second, &from);
+    assert_eq!(built.success().stderr.matches("CACHED").count(), 3, "{}", built.stderr);
+    assert_eq!(second.inspect("app", "Id"), first.inspect("app", "Id"), "the times too");
+    second.run("run --rm --network none app cat /again").success().stdout("made\n");
+    second.run("system check").success();
+    // Without it everything is done, and one that is not there is no failure.
+    let third = elsewhere(&first);
+    let built = build(&third, "--cache-from type=local,src=/nowhere");
+    built.success().stderr_has("load /nowhere").stderr_lacks("CACHED");
+}
+
+#[test]
+fn an_image_is_made_for_each_platform() {
+    let sandbox = Sandbox::new();
+    let text = "FROM scratch\nARG TARGETARCH\nCOPY Dockerfile /$TARGETARCH\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let platforms = "linux/amd64,linux/arm64";
+    sandbox.run(&format!("build --platform {platforms} -t many {}", directory.display())).success();
+    let list = sandbox.run("manifest inspect many").success().json();
+    let architectures = list["manifests"].as_array().into_iter().flatten();
+    let architectures: Vec<_> = architectures.map(|manifest| &manifest["platform"]["architecture"]).collect();
+    assert_eq!(architectures, ["amd64", "arm64"]);
+    for architecture in ["amd64", "arm64"] {
+        let id = sandbox.run(&format!("create --platform linux/{architecture} many true")).success().line();
+        let listed = sandbox.run(&format!("cp {id}:/{architecture} -"));
+        assert!(listed.success().out().contains("TARGETARCH"));
+    }
+}
+
+#[test]
+fn files_leave_without_an_image() {
+    let sandbox = Sandbox::with_busybox();
+    let text =
+        "FROM busybox AS made\nRUN ls /given > /list\nFROM scratch\nCOPY --from=made /list /deep/list\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let given = sandbox.directory("given");
+    fs::write(given.join("one"), "").expect("a file");
+    let out = sandbox.path().join("out");
+    let volume = format!("-v {}:/given:ro", given.display());
+    let line = format!("build --network none {volume} -o {} {}", out.display(), directory.display());
+    sandbox.run(&line).success();
+    assert_eq!(fs::read_to_string(out.join("deep/list")).expect("a file"), "one\n");
+    let line = format!("build --network none {volume} -q -o - {}", directory.display());
+    assert!(sandbox.run(&line).success().out().contains("deep/list"));
+    sandbox.run("images -q").success().stdout(&format!("{}\n", sandbox.run("images -q busybox").line()));
+    // The stage that nobody exports is as good as any.
+    let line = format!("build --network none {volume} --target made -t made {}", directory.display());
+    sandbox.run(&line).success().stderr_has("CACHED");
+    sandbox.run("run --rm --network none made cat /list").success().stdout("one\n");
+}

@@ -33,6 +33,24 @@ pub struct ImageConfig {
     pub docker_version: Option<String>,
     #[serde(default)]
     pub comment: Option<String>,
+    /// What its layers and others are to builds.
+    #[serde(default, rename = "io.github.coracle.build-cache", skip_serializing_if = "Vec::is_empty")]
+    pub build_cache: Vec<CachedStep>,
+}
+
+/// A step of a build that another build need not do again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedStep {
+    /// What it is looked for by; the last is what later steps depend on.
+    pub keys: Vec<Digest>,
+    /// Its place among the layers; none if it changes no file.
+    #[serde(default)]
+    pub layer: Option<usize>,
+    /// Bytes of the layer's archive.
+    #[serde(default)]
+    pub archive: u64,
+    pub created: String,
+    pub description: String,
 }
 
 /// The uncompressed layers, lowest first.

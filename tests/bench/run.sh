@@ -6,7 +6,7 @@ set -eu
 user=${CORACLE_TEST_USER:-coracle-test}
 cache=/var/tmp/coracle-bench
 rounds=5
-all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load"
+all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load build build-copy"
 
 usage() {
 	cat <<'USAGE'
@@ -29,6 +29,9 @@ Rows:
   push    that image to an empty registry on loopback, against podman
   images  images with 500 of them
   load    a docker archive of the same image, its layers not compressed, against podman
+  build   a Dockerfile of 20 steps that are all cached, and 20 times RUN true without a cache, against podman;
+          four stages that do not depend on each other against one of them
+  build-copy  COPY of 1 GB in 20,000 files, against cp -a and a checksum of the same
 
 Without a row all of them are measured. CORACLE names the binary; otherwise a release build of this tree is
 taken, then the coracle on PATH.
@@ -55,7 +58,7 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load)
+	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load | build | build-copy)
 		rows="$rows $1"
 		;;
 	*) die "unknown row: $1 (see --help)" ;;
@@ -510,6 +513,68 @@ row_keep_id() {
 	alternate keep-id 1 "$@"
 	rounds=$kept
 	compare "first start with keep-id, 100,000 files" keep-id "<= 0.2 x" podman
+}
+
+# dockerfile NAME LINE...: a directory with a Dockerfile.
+dockerfile() {
+	mkdir -p "$work/$1"
+	directory=$work/$1
+	shift
+	printf '%s\n' "$@" >"$directory/Dockerfile"
+}
+
+row_build() {
+	need_small_image
+	flags="--network none"
+	steps='FROM localhost/bench'
+	for number in $(seq 20); do steps="$steps
+RUN echo $number"; done
+	dockerfile steps "$steps"
+	"$binary" tag bench localhost/bench
+	for engine in coracle podman; do
+		case "$engine" in
+		coracle) build="$binary build -q $flags" ;;
+		podman) build="podman $podman_flags build -q --layers $flags" ;;
+		esac
+		[ "$engine" = coracle ] || [ "$podman_works" = yes ] || continue
+		$build -t steps "$work/steps" >/dev/null || say "build: $engine does not build"
+		eval "$engine=\$build"
+	done
+	set -- coracle "$coracle -t steps $work/steps" ""
+	[ "$podman_works" = no ] || set -- "$@" podman "$podman -t steps $work/steps" ""
+	alternate build-cached 5 "$@"
+	compare "build of 20 steps, all cached" build-cached "<= 30 ms" podman
+	set -- coracle "$coracle --no-cache $work/steps" ""
+	[ "$podman_works" = no ] || set -- "$@" podman "$podman --no-cache $work/steps" ""
+	alternate build-steps 1 "$@"
+	compare "20 times RUN echo, no cache" build-steps "<= 400 ms" podman
+	burn="RUN i=0; while [ \$i -lt 300000 ]; do i=\$((i + 1)); done"
+	dockerfile one 'FROM localhost/bench' "$burn"
+	dockerfile four 'FROM localhost/bench AS a' "$burn; : a" 'FROM localhost/bench AS b' "$burn; : b" \
+		'FROM localhost/bench AS c' "$burn; : c" 'FROM localhost/bench AS d' "$burn; : d" 'FROM localhost/bench' \
+		'COPY --from=a /bin/sh /a' 'COPY --from=b /bin/sh /b' 'COPY --from=c /bin/sh /c' 'COPY --from=d /bin/sh /d'
+	alternate build-stages 1 coracle "$coracle --no-cache $work/four" "" one "$coracle --no-cache $work/one" ""
+	compare "four independent stages, on $(nproc) processors" build-stages "4 / processors" one
+}
+
+row_build_copy() {
+	need_small_image
+	mkdir -p "$work/context/tree"
+	say "making 1 GB in 20,000 files"
+	head -c 1000000000 /dev/urandom | (cd "$work/context/tree" && split -b 50000 -a 4 -)
+	printf 'FROM bench\nCOPY tree /tree\n' >"$work/context/Dockerfile"
+	printf '#!/bin/sh\ncp -a %s/context/tree %s/copied\ncat %s/context/tree/* | sha256sum >/dev/null\n' \
+		"$work" "$work" "$work" >"$work/copy-and-hash"
+	chmod +x "$work/copy-and-hash"
+	printf '#!/bin/sh\nrm -rf %s/copied\n%s builder prune -a -f >/dev/null\nsync\n' "$work" "$binary" >"$work/forget-build"
+	chmod +x "$work/forget-build"
+	kept=$rounds
+	[ "$rounds" -le 3 ] || rounds=3
+	alternate build-copy 1 coracle "$binary build -q --no-cache $work/context" \
+		"$work/forget-build" cp "$work/copy-and-hash" "$work/forget-build"
+	rounds=$kept
+	compare "COPY of 1 GB in 20,000 files" build-copy "<= 1.3 x" cp
+	rm -rf "$work/context" "$work/copied"
 }
 
 row_memory() {

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::exchange;
 use crate::base::hint::HintExt;
 use crate::build::step::RunNetwork;
 use crate::cli::flags::parse_switch;
 use crate::cli::options::{resources, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
-use crate::engine::build::{SecretSource, Wishes};
+use crate::engine::build::{SecretSource, Volume, Wishes};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::options::Ulimit;
@@ -34,6 +35,12 @@ pub struct Flags {
     /// Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE
     #[arg(long, value_name = "name=context")]
     build_context: Vec<String>,
+    /// Take over what other builds have cached: an image, or type=registry,ref=IMAGE or type=local,src=DIRECTORY
+    #[arg(long, value_name = "cache")]
+    cache_from: Vec<String>,
+    /// Bring what is cached to type=registry,ref=IMAGE, type=local,dest=DIRECTORY or type=inline, with mode=max all of it
+    #[arg(long, value_name = "cache")]
+    cache_to: Vec<String>,
     /// Add a Linux capability to the steps
     #[arg(long, value_name = "capability")]
     cap_add: Vec<String>,
@@ -49,6 +56,9 @@ pub struct Flags {
     /// Remove intermediate containers: there are never any
     #[arg(long, hide = true)]
     force_rm: bool,
+    /// Do at most so many steps at once
+    #[arg(long, value_name = "number", default_value = "0", hide_default_value = true)]
+    jobs: usize,
     /// Add a label to the image
     #[arg(long, value_name = "key=value")]
     label: Vec<String>,
@@ -64,9 +74,9 @@ pub struct Flags {
     /// Do the steps of these stages again
     #[arg(long, value_name = "stage", value_delimiter = ',')]
     no_cache_filter: Vec<String>,
-    /// The platform to build for: os[/architecture[/variant]]
-    #[arg(long, value_name = "platform")]
-    platform: Option<String>,
+    /// The platforms to build for: os[/architecture[/variant]]; several become one name
+    #[arg(long, value_name = "platform", value_delimiter = ',')]
+    platform: Vec<String>,
     /// Look for newer images at their registries
     #[arg(long, value_name = "policy", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pull: Option<String>,
@@ -95,6 +105,9 @@ pub struct Flags {
     /// Limit what a step's process may use: name=soft[:hard]
     #[arg(long, value_name = "limit", value_parser = resources::ulimit)]
     ulimit: Vec<Ulimit>,
+    /// Mount a directory of the host in every step: host:container[:ro]
+    #[arg(long, short, value_name = "volume")]
+    volume: Vec<String>,
     #[command(flatten)]
     pub registry: RegistryFlags,
 }
@@ -123,12 +136,12 @@ impl Flags {
             contexts: contexts(&self.build_context)?,
             labels: variables::labels(&[] as &[&str], &self.label)?,
             annotations: self.annotation.into_iter().collect(),
-            platform: platform(self.platform.as_deref())?,
+            platforms: platforms(&self.platform)?,
             pull: pulls(self.pull.as_deref())?,
             no_cache: self.no_cache,
             no_cache_filter: self.no_cache_filter,
-            secrets: self.secret.iter().map(|text| secret(text)).collect::<Result<_>>()?,
-            ssh: self.ssh.iter().map(|text| agent(text)).collect::<Result<_>>()?,
+            secrets: each(&self.secret, secret)?.into_iter().collect(),
+            ssh: each(&self.ssh, agent)?.into_iter().collect(),
             add_hosts: self.add_host,
             dns: self.dns,
             network,
@@ -139,8 +152,39 @@ impl Flags {
             allow: self.allow,
             epoch: epoch(self.source_date_epoch)?,
             outputs: Vec::new(),
+            cache_from: each(&self.cache_from, exchange::from)?,
+            cache_to: each(&self.cache_to, exchange::to)?,
+            volumes: each(&self.volume, volume)?,
+            jobs: self.jobs,
         })
     }
+}
+
+fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    texts.iter().map(|text| read(text)).collect()
+}
+
+/// `HOST:CONTAINER[:OPTIONS]`.
+fn volume(text: &str) -> Result<Volume> {
+    let mut parts = text.splitn(3, ':');
+    let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
+        bail!("--volume {text}: want host:container[:options]");
+    };
+    let mut read_only = false;
+    for option in parts.next().unwrap_or_default().split(',') {
+        match option {
+            "ro" => read_only = true,
+            // Labels of SELinux are the host's to set; propagation is private as it is.
+            "" | "rw" | "z" | "Z" | "private" | "rprivate" => {}
+            other => bail!("--volume {text}: {other} is not supported yet"),
+        }
+    }
+    let source = std::path::absolute(source)?;
+    source.metadata().with_context(|| format!("--volume {text}: open {}", source.display()))?;
+    if !target.starts_with('/') {
+        bail!("--volume {text}: {target} is not an absolute path");
+    }
+    Ok(Volume { source, target: target.to_owned(), read_only })
 }
 
 /// `NAME=value`, or a name alone, whose value is the environment's; where that has none it is no argument.
@@ -162,13 +206,9 @@ fn contexts(texts: &[String]) -> Result<BTreeMap<String, String>> {
     texts.iter().map(pair).collect()
 }
 
-fn platform(text: Option<&str>) -> Result<Option<Platform>> {
-    match text {
-        Some(several) if several.contains(',') => {
-            bail!("--platform {several}: several are not supported yet")
-        }
-        one => Ok(Platform::asked(one)?),
-    }
+fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
+    let asked = texts.iter().map(|text| Platform::asked(Some(text)));
+    Ok(asked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// docker's switch, and podman's policies.

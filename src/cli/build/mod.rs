@@ -1,6 +1,7 @@
 //! `build`: makes an image of a Dockerfile.
 
 pub mod cache;
+mod exchange;
 mod flags;
 mod output;
 mod progress;
@@ -15,9 +16,13 @@ use super::report::Reported;
 use super::verb::{Action, Operands, Session};
 use super::{acquire, out, report};
 use crate::base::hint::Hinted;
-use crate::engine::build::{self, Built, StepFailed, Wishes};
+use crate::engine::build::{self, Built, Links, StepFailed, Wishes};
+use crate::engine::{Engine, push};
+use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
+use crate::image::push::PushRequest;
 use crate::oci::platform::Platform;
+use crate::registry::Options;
 use flags::Flags;
 use output::Outputs;
 use progress::{Display, Style};
@@ -67,6 +72,7 @@ impl Action for Args {
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let registry = self.flags.registry.options()?;
         let style = if self.tell.quiet { Style::Quiet } else { self.progress };
+        let pushes = self.output.pushes();
         let mut wishes = self.flags.wishes(operands.into_iter().next())?;
         wishes.outputs = self.output.outputs()?;
         let engine = session.engine()?;
@@ -79,20 +85,25 @@ impl Action for Args {
                 registry: registry.clone(),
                 fold_ids: false,
             };
-            acquire::pull(&engine, request, None).map(drop)
+            acquire::pull(&engine, request, None)
         };
+        let mut push = |name: &str| send(&engine, name, &registry);
         if self.check {
             let found =
                 build::check(&engine, &wishes, stdin.as_fd(), &mut pull, &mut Display::new(Style::Quiet));
             return show(&found.or_else(|error| fail(error, &display, &session.path))?);
         }
-        let built = build::build(&engine, &wishes, stdin.as_fd(), &mut pull, &mut display);
+        let mut links = Links { pull: &mut pull, push: &mut push };
+        let built = build::build(&engine, &wishes, stdin.as_fd(), &mut links, &mut display);
         display.finish();
         let built = built.or_else(|error| fail(error, &display, &session.path))?;
         if style != Style::Quiet {
             warn(&built);
         }
         self.tell.tell(&built, &wishes)?;
+        if pushes {
+            wishes.tags.iter().try_for_each(|tag| send(&engine, &tag.to_string(), &registry))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -114,6 +125,18 @@ impl Tell {
             _ => Ok(()),
         }
     }
+}
+
+/// Sends an image to its registry.
+fn send(engine: &Engine, name: &str, registry: &Options) -> Result<()> {
+    let request = PushRequest {
+        reference: name.to_owned(),
+        destination: None,
+        all_tags: false,
+        platform: None,
+        registry: registry.clone(),
+    };
+    push::push(engine, &request, || Silent).map(drop)
 }
 
 /// Shows what a step that failed has printed last and where in the file it stands.

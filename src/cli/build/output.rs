@@ -12,9 +12,17 @@ pub struct Outputs {
     /// What is made: a directory, "-", or type=image|local|tar|oci|docker[,dest=PATH]
     #[arg(long, short, value_name = "output")]
     output: Vec<String>,
+    /// Send the image to the registries of its names
+    #[arg(long)]
+    push: bool,
 }
 
 impl Outputs {
+    /// Whether the image is sent to registries.
+    pub fn pushes(&self) -> bool {
+        self.push
+    }
+
     /// Each output; an image where nothing was said.
     pub fn outputs(&self) -> Result<Vec<Output>> {
         if self.output.is_empty() {

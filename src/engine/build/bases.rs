@@ -124,7 +124,8 @@ impl Bases<'_> {
             },
             None => name.to_owned(),
         };
-        let wanted = platform.or(self.around.wishes.platform.as_ref());
+        let is_asked = !self.around.wishes.platforms.is_empty();
+        let wanted = platform.or(is_asked.then_some(&self.around.platform));
         let key = (name.clone(), wanted.map(Platform::to_string).unwrap_or_default());
         if let Some(image) = self.found.get(&key) {
             return Ok(image.clone());
@@ -154,6 +155,7 @@ impl Bases<'_> {
                 let stage = graph.stages.get(stage).context("a step needs a stage that is not built")?;
                 Root::Layers(stage.layers.clone())
             }
+            Origin::Other(name) if name == "scratch" => Root::Layers(Vec::new()),
             Origin::Other(name) if self.around.contexts.contains_key(name) => {
                 Root::Context(Some(name.clone()))
             }

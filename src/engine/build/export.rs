@@ -6,16 +6,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use oci_spec::image::Descriptor;
+use oci_spec::image::{Descriptor, MediaType};
 use serde_json::json;
 
-use super::Surroundings;
+use super::exchange::{self, Carrier};
 use super::graph::{Below, Graph, Stage};
 use super::progress::Watch;
+use super::schedule::Outcome;
 use super::tree::{self, Tree};
+use super::{Surroundings, Wishes};
 use crate::base::copy::{Clash, Copier, CopyOptions};
 use crate::base::digest::Digest;
-use crate::engine::{namespace, save};
+use crate::engine::{Engine, namespace, save};
 use crate::image::compose;
 use crate::image::save::ArchiveFormat;
 use crate::layer::compress::Codec;
@@ -25,8 +27,8 @@ use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
 use crate::store::blobs::Blobs;
-use crate::store::build_cache::Made;
 use crate::store::layers::Layers;
+use crate::store::platforms;
 use crate::sys::path::Dir;
 
 /// `--output`.
@@ -62,7 +64,7 @@ pub fn export(
     around: &Surroundings<'_>,
     graph: &Graph,
     target: usize,
-    made: &[Option<Made>],
+    made: &[Option<Outcome>],
     user: Option<&UserNamespace>,
     watch: &mut dyn Watch,
 ) -> Result<Option<Exported>> {
@@ -86,30 +88,30 @@ pub fn export(
 fn image(
     around: &Surroundings<'_>,
     stage: &Stage,
-    made: &[Option<Made>],
+    made: &[Option<Outcome>],
     user: Option<&UserNamespace>,
     watch: &mut dyn Watch,
 ) -> Result<Exported> {
     let vertex = watch.begin("exporting to image");
     let layout = around.engine.layout();
     let (mut config, mut layers) = base(around, stage)?;
-    let platform: Platform = around.platform.parse()?;
-    config.os = platform.os;
-    config.architecture = platform.architecture;
-    config.variant = platform.variant;
+    config.build_cache.clear();
+    config.os.clone_from(&around.platform.os);
+    config.architecture.clone_from(&around.platform.architecture);
+    config.variant.clone_from(&around.platform.variant);
     config.config = stage.config.clone();
     config.config.labels.extend(around.wishes.labels.clone());
     config.author.clone_from(&stage.author);
     config.comment = None;
     config.docker_version = None;
     config.rootfs.kind = "layers".to_owned();
+    let inherited = config.rootfs.diff_ids.len();
     let mut last = config.created.clone();
     if let Some(seconds) = around.wishes.epoch {
         last = Some(jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH")?.to_string());
     }
-    let mut missing = Vec::new();
     for (created_by, node) in &stage.history {
-        let made = node.and_then(|node| made[node].as_ref());
+        let made = node.and_then(|node| made[node].as_ref()).map(|outcome| &outcome.made);
         let layer = made.and_then(|made| made.layer.as_ref());
         if let Some(made) = made {
             last = Some(made.created.to_string());
@@ -121,9 +123,6 @@ fn image(
                 &layer.diff_id,
                 layer.archive,
             )?);
-            if !Blobs::new(layout).has(&layer.diff_id) {
-                missing.push(layer.diff_id.clone());
-            }
         }
         config.history.push(History {
             created: last.clone(),
@@ -134,20 +133,35 @@ fn image(
         });
     }
     config.created = last.or_else(|| Some(around.created().to_string()));
-    store_blobs(around, &missing, user)?;
+    store_blobs(around, &config.rootfs.diff_ids[inherited..], user)?;
+    if around.wishes.cache_to.iter().any(|to| to.carrier == Carrier::Inline) {
+        let nodes = stage.layers.iter().filter_map(Below::node);
+        config.build_cache = exchange::steps(made, nodes, &config.rootfs.diff_ids);
+    }
     watch.say(vertex, "exporting layers done");
-    let names: Vec<Option<&Reference>> = match around.wishes.tags.is_empty() {
+    let tags = if around.wishes.platforms.len() > 1 { &[][..] } else { &around.wishes.tags };
+    let names: Vec<Option<&Reference>> = match tags.is_empty() {
         true => vec![None],
-        false => around.wishes.tags.iter().map(Some).collect(),
+        false => tags.iter().map(Some).collect(),
     };
     let (id, manifest) =
         compose::store_annotated(layout, &layers, &config, &around.wishes.annotations, &names)?;
     watch.say(vertex, &format!("writing image {id} done"));
-    for name in &around.wishes.tags {
+    for name in tags {
         watch.say(vertex, &format!("naming to {} done", name.clone().with_default_tag()));
     }
     watch.done(vertex);
     Ok(Exported { id, manifest })
+}
+
+/// Gives images for several platforms their names together.
+pub fn join(engine: &Engine, wishes: &Wishes, images: &[(Exported, Platform)]) -> Result<()> {
+    let describe = |(image, platform): &(Exported, Platform)| {
+        let (content, _) = engine.images().manifest(&image.manifest)?;
+        platforms::with_platform(&compose::describe(MediaType::ImageManifest, &content)?, platform)
+    };
+    let manifests = images.iter().map(describe).collect::<Result<Vec<_>>>()?;
+    wishes.tags.iter().try_for_each(|name| engine.images().add_index(name, &manifests, None))
 }
 
 /// What the image begins with: its base's document, and the layers that has.
@@ -165,7 +179,9 @@ fn base(around: &Surroundings<'_>, stage: &Stage) -> Result<(ImageConfig, Vec<De
 }
 
 /// Makes the archives of layers that were made when no image needed them.
-fn store_blobs(around: &Surroundings<'_>, missing: &[Digest], user: Option<&UserNamespace>) -> Result<()> {
+pub fn store_blobs(around: &Surroundings<'_>, layers: &[Digest], user: Option<&UserNamespace>) -> Result<()> {
+    let blobs = Blobs::new(around.engine.layout());
+    let missing: Vec<&Digest> = layers.iter().filter(|diff_id| !blobs.has(diff_id)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -225,7 +241,7 @@ fn create(to: Option<&Path>) -> Result<File> {
 fn files(
     around: &Surroundings<'_>,
     stage: &Stage,
-    made: &[Option<Made>],
+    made: &[Option<Outcome>],
     user: Option<&UserNamespace>,
     output: &Output,
     watch: &mut dyn Watch,
@@ -238,7 +254,7 @@ fn files(
     let layout = around.engine.layout();
     let digests = stage.layers.iter().filter_map(|below| match below {
         Below::Image(digest) => Some(digest.clone()),
-        Below::Node(node) => Some(made[*node].as_ref()?.layer.as_ref()?.diff_id.clone()),
+        Below::Node(node) => Some(made[*node].as_ref()?.made.layer.as_ref()?.diff_id.clone()),
     });
     let layers = digests.map(|digest| layout.layer(&digest).to_string_lossy().into_owned()).collect();
     let tree = Tree { layers };

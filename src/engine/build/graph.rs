@@ -22,6 +22,15 @@ pub enum Below {
     Node(usize),
 }
 
+impl Below {
+    pub fn node(&self) -> Option<usize> {
+        match self {
+            Self::Node(node) => Some(*node),
+            Self::Image(_) => None,
+        }
+    }
+}
+
 /// Where files come from, once every name is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Root {
@@ -124,10 +133,7 @@ impl Node {
             Root::Layers(layers) => &layers[..],
             Root::Context(_) => &[],
         });
-        let nodes = below.iter().chain(of_roots).filter_map(|layer| match layer {
-            Below::Node(node) => Some(*node),
-            Below::Image(_) => None,
-        });
+        let nodes = below.iter().chain(of_roots).filter_map(Below::node);
         let mut nodes: Vec<usize> = nodes.collect();
         nodes.sort_unstable();
         nodes.dedup();

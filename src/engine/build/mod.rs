@@ -13,6 +13,7 @@
 mod bases;
 pub mod cache;
 mod copy;
+mod exchange;
 mod export;
 mod graph;
 mod network;
@@ -50,10 +51,11 @@ use crate::store::layers::{Layers, Staging};
 use crate::store::options::Ulimit;
 use crate::sys::path::{Dir, path_of};
 
+pub use exchange::{CacheTo, Carrier};
 pub use export::{Output, metadata};
 use graph::Graph;
 use progress::Watch;
-pub use run::SecretSource;
+pub use run::{SecretSource, Volume};
 use schedule::Schedule;
 
 /// What `build` was asked.
@@ -70,7 +72,8 @@ pub struct Wishes {
     pub contexts: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
-    pub platform: Option<Platform>,
+    /// What is built for, each by itself; none is this machine's.
+    pub platforms: Vec<Platform>,
     /// Images are looked for at their registries even if they are here.
     pub pull: bool,
     pub no_cache: bool,
@@ -93,6 +96,12 @@ pub struct Wishes {
     /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
     pub epoch: Option<i64>,
     pub outputs: Vec<Output>,
+    pub cache_from: Vec<Carrier>,
+    pub cache_to: Vec<CacheTo>,
+    /// `--volume`: mounted in every step.
+    pub volumes: Vec<Volume>,
+    /// How many steps at once; 0 is for the machine to say.
+    pub jobs: usize,
 }
 
 impl Wishes {
@@ -101,8 +110,17 @@ impl Wishes {
     }
 }
 
-/// Fetches an image, of a platform if one is wanted.
-pub type Pull<'a> = dyn FnMut(&str, Option<&Platform>) -> Result<()> + 'a;
+/// Fetches an image, of a platform if one is wanted; returns its name in full.
+pub type Pull<'a> = dyn FnMut(&str, Option<&Platform>) -> Result<String> + 'a;
+
+/// Sends an image to its registry.
+pub type Push<'a> = dyn FnMut(&str) -> Result<()> + 'a;
+
+/// How a build reaches registries.
+pub struct Links<'a> {
+    pub pull: &'a mut Pull<'a>,
+    pub push: &'a mut Push<'a>,
+}
 
 /// What a build has made.
 #[derive(Clone, Debug)]
@@ -141,7 +159,7 @@ struct Surroundings<'a> {
     wishes: &'a Wishes,
     context: Files,
     contexts: BTreeMap<String, Files>,
-    platform: String,
+    platform: Platform,
     max_gid: u32,
     can_set_groups: bool,
     fold_ids: bool,
@@ -187,7 +205,7 @@ pub fn build(
     engine: &Engine,
     wishes: &Wishes,
     stdin: BorrowedFd<'_>,
-    pull: &mut Pull<'_>,
+    links: &mut Links<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Built> {
     if driver::choose(engine)? != Driver::Overlay {
@@ -195,15 +213,46 @@ pub fn build(
     }
     engine.layout().create()?;
     let hold = gc::hold(engine.layout())?;
-    // What the build needs while it lasts; if it is killed, a collection finds it unlocked.
-    let scratch = Layers::new(engine.layout()).stage()?;
-    let mut leftovers = Leftovers::default();
-    let prepared = prepare(engine, wishes, stdin, &scratch, pull, watch);
-    let built = prepared.and_then(|prepared| carry_out(prepared, watch, &mut leftovers));
-    let cleared = leftovers.clear(engine, scratch);
+    for carrier in &wishes.cache_from {
+        exchange::take(engine, carrier, links.pull, watch);
+    }
+    let built = for_platforms(engine, wishes, stdin, links, watch);
     gc::release(engine.layout(), hold)?;
-    let built = built?;
-    cleared?;
+    built
+}
+
+/// Builds for each platform; several images are one by their names.
+fn for_platforms(
+    engine: &Engine,
+    wishes: &Wishes,
+    stdin: BorrowedFd<'_>,
+    links: &mut Links<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Built> {
+    let mut one = |platform: &Platform| {
+        // What the build needs while it lasts; if it is killed, a collection finds it unlocked.
+        let scratch = Layers::new(engine.layout()).stage()?;
+        let mut leftovers = Leftovers::default();
+        let prepared = prepare(engine, wishes, platform, stdin, &scratch, links.pull, watch);
+        let built = prepared.and_then(|prepared| carry_out(prepared, links.push, watch, &mut leftovers));
+        let cleared = leftovers.clear(engine, scratch);
+        let built = built?;
+        cleared.map(|()| built)
+    };
+    let [first, others @ ..] = &wishes.platforms[..] else { return one(&Platform::host()) };
+    let mut built = one(first)?;
+    let mut images: Vec<_> = built.image.iter().cloned().map(|image| (image, first.clone())).collect();
+    for platform in others {
+        let other = one(platform)?;
+        images.extend(other.image.map(|image| (image, platform.clone())));
+        built.warnings.extend(other.warnings);
+    }
+    if !others.is_empty() && wishes.outputs.iter().any(|output| *output != Output::Image) {
+        bail!("build for several platforms into files: not supported yet");
+    }
+    if !others.is_empty() && !images.is_empty() {
+        export::join(engine, wishes, &images)?;
+    }
     Ok(built)
 }
 
@@ -242,6 +291,7 @@ struct Prepared<'a> {
 fn prepare<'a>(
     engine: &'a Engine,
     wishes: &'a Wishes,
+    platform: &Platform,
     stdin: BorrowedFd<'_>,
     scratch: &Staging,
     pull: &mut Pull<'_>,
@@ -256,11 +306,10 @@ fn prepare<'a>(
         progress::note(watch, &format!("[internal] built in for {frontend}"), &[]);
     }
     let host = Platform::host();
-    let platform = wishes.platform.clone().unwrap_or_else(|| host.clone());
     let settings = Settings {
         build_args: &wishes.build_args,
         contexts: &wishes.contexts.keys().cloned().collect::<BTreeSet<_>>(),
-        target: &platform,
+        target: platform,
         host: &host,
         target_stage: wishes.target.as_deref().unwrap_or_default(),
     };
@@ -274,7 +323,7 @@ fn prepare<'a>(
         wishes,
         context: context.origin,
         contexts: open_contexts(wishes, scratch)?,
-        platform: platform.to_string(),
+        platform: platform.clone(),
         max_gid: maps.maps.gids.largest(),
         can_set_groups: !maps.is_single(),
         fold_ids: maps.is_single(),
@@ -286,7 +335,12 @@ fn prepare<'a>(
     Ok(Prepared { around, dockerfile, graph, target, checked, unused_args })
 }
 
-fn carry_out(prepared: Prepared<'_>, watch: &mut dyn Watch, leftovers: &mut Leftovers) -> Result<Built> {
+fn carry_out(
+    prepared: Prepared<'_>,
+    push: &mut Push<'_>,
+    watch: &mut dyn Watch,
+    leftovers: &mut Leftovers,
+) -> Result<Built> {
     let Prepared { around, dockerfile, graph, target, checked, unused_args } = prepared;
     if let Some(violation) = checked.violation() {
         bail!("{violation}");
@@ -296,7 +350,9 @@ fn carry_out(prepared: Prepared<'_>, watch: &mut dyn Watch, leftovers: &mut Left
     let made = schedule.run();
     (leftovers.user, leftovers.staged) = schedule.leave();
     let made = made.map_err(|error| explain(error, &dockerfile))?;
-    let image = export::export(&around, &graph, target, &made, leftovers.user.as_ref(), watch)?;
+    let user = leftovers.user.as_ref();
+    let image = export::export(&around, &graph, target, &made, user, watch)?;
+    exchange::give(&around, &graph, target, &made, user, push, watch)?;
     Ok(Built { image, warnings: checked.warnings, unused_args })
 }
 
@@ -314,7 +370,8 @@ pub fn check(
 ) -> Result<Vec<Finding>> {
     engine.layout().create()?;
     let scratch = Layers::new(engine.layout()).stage()?;
-    let prepared = prepare(engine, wishes, stdin, &scratch, pull, watch)?;
+    let platform = wishes.platforms.first().cloned().unwrap_or_else(Platform::host);
+    let prepared = prepare(engine, wishes, &platform, stdin, &scratch, pull, watch)?;
     let excerpt = |warning: &Warning| prepared.dockerfile.excerpt(warning.lines);
     Ok(prepared.checked.warnings.iter().map(|warning| (warning.clone(), excerpt(warning))).collect())
 }

@@ -14,6 +14,7 @@ use super::Surroundings;
 use super::tree::Tree;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
+use crate::build::dockerfile::set_variable;
 use crate::build::step::{Origin, Run, RunMount, RunMountKind, RunNetwork, Sharing};
 use crate::config::env;
 use crate::config::paths::private_directory;
@@ -76,6 +77,8 @@ pub fn run(
         plan.mounts.extend(plan_of.with_context(|| format!("RUN --mount on {}", shown(mount)))?);
     }
     plan.mounts.extend(script(run, &place.scratch)?);
+    let volumes = around.wishes.volumes.iter();
+    plan.mounts.extend(volumes.map(|volume| bind(volume.source.clone(), &volume.target, volume.read_only)));
     plan.process.env.extend(ssh_variable(&run.mounts));
     let Mounts { secrets, locks: _locks, .. } = mounts;
     let joined = Joined { network: place.network, ..Joined::default() };
@@ -142,13 +145,14 @@ pub fn network(around: &Surroundings<'_>, run: &Run) -> RunNetwork {
     }
 }
 
-/// The arguments that the program sees as variables, beneath those of the image.
+/// What the program sees as variables: the image's, with build arguments over them and proxies beneath.
 fn with_arguments(run: &Run, config: &ContainerConfig) -> ContainerConfig {
     let mut config = config.clone();
-    let is_set = |name: &str| config.env.iter().any(|entry| entry.split('=').next() == Some(name));
-    let arguments = run.args.iter().chain(&run.silent_args).filter(|(name, _)| !is_set(name));
-    let mut env: Vec<String> = arguments.map(|(name, value)| format!("{name}={value}")).collect();
-    env.append(&mut config.env);
+    let pair = |(name, value): (&String, &String)| format!("{name}={value}");
+    let mut env: Vec<String> = run.silent_args.iter().map(pair).collect();
+    for variable in config.env.drain(..).chain(run.args.iter().map(pair)) {
+        set_variable(&mut env, &variable);
+    }
     config.env = env;
     config
 }
@@ -349,6 +353,15 @@ impl Mounts<'_> {
         }
         Ok(())
     }
+}
+
+/// A directory of the host in every step.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// Absolute, both.
+    pub source: PathBuf,
+    pub target: String,
+    pub read_only: bool,
 }
 
 /// Where the builder gets a secret from.

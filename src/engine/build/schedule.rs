@@ -52,6 +52,14 @@ struct State {
     made: Option<Made>,
 }
 
+/// What came of a node.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Under what it is looked for.
+    pub key: Digest,
+    pub made: Made,
+}
+
 /// A worker, and what it works at.
 struct Running {
     worker: Worker,
@@ -84,7 +92,7 @@ impl<'a> Schedule<'a> {
         scratch: PathBuf,
         watch: &'a mut dyn Watch,
     ) -> Self {
-        let image: Vec<usize> = nodes_of(target).collect();
+        let image: Vec<usize> = target.iter().filter_map(Below::node).collect();
         let mut states: Vec<State> = graph.nodes.iter().map(|_| State::default()).collect();
         image.iter().for_each(|&node| states[node].is_needed = true);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -97,20 +105,24 @@ impl<'a> Schedule<'a> {
             states,
             running: Vec::new(),
             user: None,
-            slots: processors.max(LEAST_WORKERS),
+            slots: match around.wishes.jobs {
+                0 => processors.max(LEAST_WORKERS),
+                jobs => jobs,
+            },
             watch,
         }
     }
 
-    /// Does what is needed. Returns what each node has made, where that is known.
-    pub fn run(&mut self) -> Result<Vec<Option<Made>>> {
+    /// Does what is needed. Returns what came of each node, where that is known.
+    pub fn run(&mut self) -> Result<Vec<Option<Outcome>>> {
         let signals = Signals::catch(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
         let signals = signals.context("catch signals")?;
         let done = self.until_done(&signals);
         if done.is_err() {
             self.give_up();
         }
-        done.map(|()| self.states.iter().map(|state| state.made.clone()).collect())
+        let outcome = |state: &State| Some(Outcome { key: state.key.clone()?, made: state.made.clone()? });
+        done.map(|()| self.states.iter().map(outcome).collect())
     }
 
     /// The user's namespace, if anything was done in it; with what is left there to be cleared away.
@@ -178,7 +190,8 @@ impl<'a> Schedule<'a> {
         let (Some(below), Some(roots)) = (below, roots) else { return Ok(()) };
         let survey = self.states[node].survey.iter().map(Digest::to_string);
         let roots: Vec<String> = roots.into_iter().chain(survey).collect();
-        let key = described.key(&below, &roots, &self.around.platform, &self.around.run_options());
+        let key =
+            described.key(&below, &roots, &self.around.platform.to_string(), &self.around.run_options());
         if !described.ignores_cache
             && let Some(made) = BuildCache::new(self.around.engine.layout()).find(&key)
         {
@@ -433,11 +446,4 @@ impl<'a> Schedule<'a> {
             }
         }
     }
-}
-
-fn nodes_of(layers: &[Below]) -> impl Iterator<Item = usize> + '_ {
-    layers.iter().filter_map(|layer| match layer {
-        Below::Node(node) => Some(*node),
-        Below::Image(_) => None,
-    })
 }

@@ -1,0 +1,202 @@
+//! `--cache-to` and `--cache-from`: the cache as an image, so that registries and layouts on disk can carry it.
+//!
+//! The layers of the image are those of the steps; what makes entries of them is in its configuration. An image that a
+//! build makes may carry that itself (`type=inline`).
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::graph::{Below, Graph};
+use super::progress::{Watch, note};
+use super::schedule::Outcome;
+use super::{Surroundings, export};
+use crate::base::digest::Digest;
+use crate::engine::{Engine, save};
+use crate::image::compose;
+use crate::image::save::DirectoryFormat;
+use crate::layer::compress::Codec;
+use crate::oci::image::{CachedStep, ImageConfig};
+use crate::oci::reference::Reference;
+use crate::runtime::userns::UserNamespace;
+use crate::store::build_cache::{BuildCache, Layer, Made};
+use crate::store::layers::Layers;
+
+/// What is in a layout on disk where nobody has given it a name.
+const TAG: &str = "latest";
+
+/// A place that a cache is taken from or brought to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Registry(String),
+    /// An OCI layout.
+    Local(PathBuf),
+    /// The image that is built; only to bring it there.
+    Inline,
+}
+
+/// `--cache-to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheTo {
+    pub carrier: Carrier,
+    /// The steps of all stages, and not only those that the image is made of: `mode=max`.
+    pub all: bool,
+}
+
+/// Takes over the entries of a cache. One that cannot be had is no error: the build does without.
+pub fn take(engine: &Engine, carrier: &Carrier, pull: &mut super::Pull<'_>, watch: &mut dyn Watch) {
+    let (name, title) = match carrier {
+        Carrier::Registry(name) => (name.clone(), format!("importing cache manifest from {name}")),
+        Carrier::Local(path) => (
+            format!("oci:{}:{TAG}", path.display()),
+            format!("importing cache manifest from {}", path.display()),
+        ),
+        Carrier::Inline => return,
+    };
+    let vertex = watch.begin(&title);
+    let was_here = engine.images().lookup(&name).is_ok();
+    let mut import = || -> Result<usize> {
+        let name = pull(&name, None)?;
+        let image = engine.images().lookup(&name)?;
+        let taken = take_steps(engine, &image.config);
+        if !was_here && let Ok(name) = Reference::parse(&name) {
+            engine.images().untag(&name)?;
+        }
+        taken
+    };
+    match import() {
+        Ok(count) => {
+            watch.say(vertex, &format!("{count} steps"));
+            watch.done(vertex);
+        }
+        Err(error) => watch.failed(vertex, &format!("{error:#}")),
+    }
+}
+
+fn take_steps(engine: &Engine, config: &ImageConfig) -> Result<usize> {
+    let cache = BuildCache::new(engine.layout());
+    for step in &config.build_cache {
+        let Some(key) = step.keys.last() else { continue };
+        let layer = match step.layer {
+            Some(index) => {
+                let diff_id = config.rootfs.diff_ids.get(index).context("it names a layer that it lacks")?;
+                let size = Layers::new(engine.layout()).info(diff_id)?.size;
+                Some(Layer { diff_id: diff_id.clone(), archive: step.archive, size })
+            }
+            None => None,
+        };
+        let created = step.created.parse().context("a step has no time")?;
+        let made = Made { key: key.clone(), layer, created, description: step.description.clone() };
+        step.keys.iter().try_for_each(|key| cache.put(key, &made))?;
+    }
+    Ok(config.build_cache.len())
+}
+
+/// The steps as a configuration carries them, with the layers of its image, lowest first.
+pub fn steps(
+    outcomes: &[Option<Outcome>],
+    nodes: impl Iterator<Item = usize>,
+    layers: &[Digest],
+) -> Vec<CachedStep> {
+    let step = |node: usize| {
+        let Outcome { key, made } = outcomes.get(node)?.as_ref()?;
+        let place = |layer: &Layer| layers.iter().position(|known| *known == layer.diff_id);
+        let layer = match &made.layer {
+            Some(layer) => Some(place(layer)?),
+            None => None,
+        };
+        let keys = if *key == made.key { vec![key.clone()] } else { vec![key.clone(), made.key.clone()] };
+        Some(CachedStep {
+            keys,
+            layer,
+            archive: made.layer.as_ref().map_or(0, |layer| layer.archive),
+            created: made.created.to_string(),
+            description: made.description.clone(),
+        })
+    };
+    nodes.filter_map(step).collect()
+}
+
+/// Brings the entries of this build to where they are wanted.
+pub fn give(
+    around: &Surroundings<'_>,
+    graph: &Graph,
+    target: usize,
+    outcomes: &[Option<Outcome>],
+    user: Option<&UserNamespace>,
+    push: &mut super::Push<'_>,
+    watch: &mut dyn Watch,
+) -> Result<()> {
+    for to in &around.wishes.cache_to {
+        let nodes: Vec<usize> = match to.all {
+            true => (0..graph.nodes.len()).collect(),
+            false => graph.stages[&target].layers.iter().filter_map(Below::node).collect(),
+        };
+        match &to.carrier {
+            Carrier::Inline => {}
+            Carrier::Registry(name) => {
+                let reference = Reference::parse(name)?.with_default_tag();
+                let before = around.engine.images().by_name(&reference)?;
+                compose_image(around, outcomes, &nodes, user, &reference)?;
+                let pushed = push(&reference.to_string());
+                match before {
+                    Some(image) => around.engine.images().tag(&image, &reference)?,
+                    None => drop(around.engine.images().untag(&reference)?),
+                }
+                pushed.with_context(|| format!("bring the cache to {name}"))?;
+                note(watch, &format!("exporting cache to {name}"), &[]);
+            }
+            Carrier::Local(path) => {
+                let reference = Reference::parse(&format!("coracle.invalid/cache:{TAG}"))?;
+                compose_image(around, outcomes, &nodes, user, &reference)?;
+                let written = write_layout(around.engine, &reference, path);
+                around.engine.images().untag(&reference)?;
+                written.with_context(|| format!("bring the cache to {}", path.display()))?;
+                note(watch, &format!("exporting cache to {}", path.display()), &[]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A layout takes the place of the one that an earlier build has written.
+fn write_layout(engine: &Engine, name: &Reference, path: &Path) -> Result<()> {
+    if path.join("oci-layout").exists() {
+        std::fs::remove_dir_all(path).context("remove the cache that was there")?;
+    } else if path.exists() && std::fs::read_dir(path)?.next().is_some() {
+        bail!("there are other files");
+    }
+    std::fs::create_dir_all(path).context("create it")?;
+    save::directory(engine, &[name.to_string()], None, DirectoryFormat::Oci, path)
+}
+
+/// An image of nothing but steps.
+fn compose_image(
+    around: &Surroundings<'_>,
+    outcomes: &[Option<Outcome>],
+    nodes: &[usize],
+    user: Option<&UserNamespace>,
+    name: &Reference,
+) -> Result<()> {
+    let mut config = ImageConfig {
+        os: around.platform.os.clone(),
+        architecture: around.platform.architecture.clone(),
+        variant: around.platform.variant.clone(),
+        created: Some(around.created().to_string()),
+        ..ImageConfig::default()
+    };
+    config.rootfs.kind = "layers".to_owned();
+    let mut descriptors = Vec::new();
+    for made in nodes.iter().filter_map(|&node| outcomes.get(node)?.as_ref()) {
+        let Some(layer) = &made.made.layer else { continue };
+        if !config.rootfs.diff_ids.contains(&layer.diff_id) {
+            config.rootfs.diff_ids.push(layer.diff_id.clone());
+            let kind = Codec::Plain.media_type().into();
+            descriptors.push(compose::descriptor(kind, &layer.diff_id, layer.archive)?);
+        }
+    }
+    export::store_blobs(around, &config.rootfs.diff_ids, user)?;
+    config.build_cache = steps(outcomes, nodes.iter().copied(), &config.rootfs.diff_ids);
+    compose::store(around.engine.layout(), &descriptors, &config, Some(name))?;
+    Ok(())
+}
