@@ -12,7 +12,7 @@ use crate::support::trace::Fault;
 use crate::support::{Access, Compression, Entry, Image, Layer, Registry, Server};
 
 /// A command whose processes are killed. `{from}` is an image of a registry, `{to}` a name in another one, `{archive}`
-/// an archive of a third image.
+/// an archive of a third image, `{context}` the directory of a Dockerfile.
 struct Scenario {
     prepare: &'static [&'static str],
     command: &'static str,
@@ -32,8 +32,17 @@ const SCENARIOS: &[Scenario] = &[
         command: "tag {from} busybox:second",
         undo: &["rmi other busybox:second {from}"],
     },
+    Scenario {
+        prepare: &[],
+        command: "build -q --network none -t built {context}",
+        undo: &["rmi built", "builder prune -a -f"],
+    },
     Scenario { prepare: &["rmi -f nothing"], command: "system check --repair", undo: &[] },
 ];
+
+/// Two stages, of which one is only copied from.
+const DOCKERFILE: &str = "FROM busybox AS one\nRUN echo one > /one && rm /etc/passwd\n\
+                          FROM busybox\nCOPY --from=one /one /two\nWORKDIR /three\n";
 
 /// What all places share: both registries.
 struct Surroundings {
@@ -51,7 +60,9 @@ impl Surroundings {
 
     fn fill(&self, line: &str, place: &Place) -> String {
         let archive = place.sandbox.path().join("archive.tar").display().to_string();
-        line.replace("{from}", &format!("{}/x:y", self.from.host()))
+        let context = place.sandbox.path().join("context").display().to_string();
+        line.replace("{context}", &context)
+            .replace("{from}", &format!("{}/x:y", self.from.host()))
             .replace("{to}", &format!("{}/busybox:1", self.to.host()))
             .replace("{archive}", &archive)
     }
@@ -72,6 +83,7 @@ impl<'a> Store<'a> {
         sandbox.add(&Image::busybox_and(&[Entry::file("loaded", "content")]), "loaded");
         sandbox.run(&format!("save -o {} loaded", archive.display())).success();
         sandbox.run("rmi loaded").success();
+        std::fs::write(sandbox.directory("context").join("Dockerfile"), DOCKERFILE).expect("a file");
         let mut store = Self { place, files: BTreeSet::new(), images: Vec::new(), around };
         for scenario in SCENARIOS {
             store.run(scenario.prepare);
@@ -91,7 +103,7 @@ impl<'a> Store<'a> {
     }
 
     fn list_files(&self) -> BTreeSet<PathBuf> {
-        let places = ["images", "images/blobs/sha256", "cache/partial"];
+        let places = ["images", "images/blobs/sha256", "cache/partial", "cache/build", "layers"];
         places.iter().flat_map(|name| entries(&self.place.sandbox.store().join(name))).collect()
     }
 
