@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::Sandbox;
+use crate::support::{Image, Sandbox};
 
 /// A directory with these files.
 fn context(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> PathBuf {
@@ -59,6 +59,28 @@ fn an_image_is_made_of_stages() {
     fs::write(directory.join("text"), "other\n").expect("a file");
     assert_ne!(build("-q").success().line(), id);
     sandbox.assert_no_traces();
+}
+
+#[test]
+fn steps_are_done_without_the_kernels_overlay() {
+    let text = "FROM busybox AS made\nRUN rm /etc/passwd && mkdir /d && echo one > /d/one && chmod 700 /home && ln -s d /l\n\
+                RUN rm -r /d && mkdir /d && echo two > /d/two\nCOPY --chown=7:8 text /d/\nWORKDIR /w\n\
+                FROM made\nCOPY --from=made /d /copied\nRUN find /d /copied /w /l | sort > /list && ls /etc\n";
+    let look =
+        "run --rm --network none app sh -c 'cat /list; ls /etc; stat -c %a /home; stat -c %u%g /d/text'";
+    let seen = |sandbox: &Sandbox| {
+        let directory = context(sandbox, "context", &[("Dockerfile", text), ("text", "text\n")]);
+        sandbox.run(&format!("build --network none -t app {}", directory.display())).success();
+        sandbox.run("system check").success();
+        sandbox.run(look).success().out()
+    };
+    let usual = Sandbox::with_busybox();
+    let copied = Sandbox::of_driver("vfs");
+    copied.add(&Image::busybox(), "busybox");
+    let want = seen(&usual);
+    assert!(want.contains("/copied/text\n") && want.ends_with("700\n78\n"), "{want}");
+    assert_eq!(seen(&copied), want);
+    copied.assert_no_traces();
 }
 
 #[test]

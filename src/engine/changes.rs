@@ -25,6 +25,7 @@ use super::{Engine, measure, namespace, vfs};
 use crate::base::idmap::IdMaps;
 use crate::base::walk::{self, Step, Walk};
 use crate::layer::pack::{self, Form, Packed};
+use crate::layer::stack::Stack;
 use crate::layer::whiteout;
 use crate::store::containers::{Record, Source};
 use crate::store::driver::Driver;
@@ -99,6 +100,18 @@ impl Layers {
         let ancestors = targets.iter().flat_map(|path| path.ancestors()).map(Path::to_owned);
         let candidates = ancestors.filter(|path| !path.as_os_str().is_empty()).collect();
         Self { upper, whole: None, lower, targets, candidates }
+    }
+
+    /// All files of a copy of layers, the highest first, that was made before `since`.
+    pub fn compared(
+        root: Dir,
+        lower: Vec<Dir>,
+        layers: Stack,
+        targets: HashSet<PathBuf>,
+        since: (i64, i64),
+    ) -> Self {
+        let whole = Some(Whole::since(layers, since));
+        Self { whole, ..Self::between(root, lower, targets) }
     }
 
     /// Takes away what was only made to mount something on, for an upper directory that is to be a layer as it is.

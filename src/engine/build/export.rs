@@ -257,7 +257,7 @@ fn files(
         Below::Node(node) => Some(made[*node].as_ref()?.made.layer.as_ref()?.diff_id.clone()),
     });
     let layers = digests.map(|digest| layout.layer(&digest).to_string_lossy().into_owned()).collect();
-    let tree = Tree { layers };
+    let tree = Tree { layers, is_copied: around.is_copied };
     let place = around.scratch.join("output");
     let out = match output {
         Output::Tar(to) => Some(create(to.as_deref())?),

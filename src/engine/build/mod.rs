@@ -163,6 +163,8 @@ struct Surroundings<'a> {
     max_gid: u32,
     can_set_groups: bool,
     fold_ids: bool,
+    /// Layers are copied, since the kernel does not mount them here.
+    is_copied: bool,
     /// Where what is fetched for the build is kept, as long as it lasts.
     scratch: PathBuf,
 }
@@ -208,9 +210,6 @@ pub fn build(
     links: &mut Links<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Built> {
-    if driver::choose(engine)? != Driver::Overlay {
-        bail!("build: the storage driver is not overlay: not supported yet");
-    }
     engine.layout().create()?;
     let hold = gc::hold(engine.layout())?;
     for carrier in &wishes.cache_from {
@@ -327,6 +326,7 @@ fn prepare<'a>(
         max_gid: maps.maps.gids.largest(),
         can_set_groups: !maps.is_single(),
         fold_ids: maps.is_single(),
+        is_copied: driver::choose(engine)? != Driver::Overlay,
         scratch: scratch.path(),
     };
     let (graph, warnings) = bases::graph(&around, &dockerfile, &settings, target, pull, watch)?;

@@ -179,6 +179,11 @@ impl Job<'_> {
         let lower = if self.node.is_link() { Vec::new() } else { self.below.open_layers()? };
         let relative = |path: &PathBuf| path.strip_prefix("/").ok().map(Path::to_owned);
         let places: HashSet<PathBuf> = places.iter().filter_map(relative).collect();
+        if self.below.is_copied && !self.node.is_link() && !self.below.layers.is_empty() {
+            let upper = self.staging.dir();
+            self.below.take_changes(upper, &self.scratch, places, self.around.fold_ids)?;
+            return settle::settle(upper, self.around.wishes.epoch, |_| true);
+        }
         let upper = self.staging.dir().try_clone()?;
         let layers = Layers::between(upper, lower.into_iter().rev().collect(), places);
         layers.clear_stubs()?;

@@ -321,7 +321,8 @@ impl<'a> Schedule<'a> {
                 }
             }
         };
-        Tree { layers: layers.iter().filter_map(layer).collect() }
+        let layers = layers.iter().filter_map(layer).collect();
+        Tree { layers, is_copied: self.around.is_copied }
     }
 
     /// Waits until a worker has something to say, and hears it.

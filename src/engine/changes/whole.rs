@@ -53,6 +53,11 @@ impl Whole {
         Ok(Self { layers: Stack::new(layers), maps: record.maps.clone(), since })
     }
 
+    /// What a copy is compared with that was made before `since`, with its owners.
+    pub fn since(layers: Stack, since: (i64, i64)) -> Self {
+        Self { layers, maps: None, since }
+    }
+
     /// Compares everything.
     pub fn compare(&self, container: &Layers) -> Result<Changes> {
         let mut walk = Walk::new(container.upper()?).context("list the container's files")?;
