@@ -46,6 +46,9 @@ _coracle() {
             coracle,diff)
                 cmd="coracle__subcmd__diff"
                 ;;
+            coracle,doctor)
+                cmd="coracle__subcmd__doctor"
+                ;;
             coracle,events)
                 cmd="coracle__subcmd__events"
                 ;;
@@ -315,6 +318,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help,diff)
                 cmd="coracle__subcmd__help__subcmd__diff"
+                ;;
+            coracle__subcmd__help,doctor)
+                cmd="coracle__subcmd__help__subcmd__doctor"
                 ;;
             coracle__subcmd__help,events)
                 cmd="coracle__subcmd__help__subcmd__events"
@@ -652,6 +658,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__system,df)
                 cmd="coracle__subcmd__help__subcmd__system__subcmd__df"
                 ;;
+            coracle__subcmd__help__subcmd__system,doctor)
+                cmd="coracle__subcmd__help__subcmd__system__subcmd__doctor"
+                ;;
             coracle__subcmd__help__subcmd__system,events)
                 cmd="coracle__subcmd__help__subcmd__system__subcmd__events"
                 ;;
@@ -814,6 +823,9 @@ _coracle() {
             coracle__subcmd__system,df)
                 cmd="coracle__subcmd__system__subcmd__df"
                 ;;
+            coracle__subcmd__system,doctor)
+                cmd="coracle__subcmd__system__subcmd__doctor"
+                ;;
             coracle__subcmd__system,events)
                 cmd="coracle__subcmd__system__subcmd__events"
                 ;;
@@ -863,7 +875,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-v --root --runroot --storage-driver --version attach build commit completion cp create diff events exec export history images import info init inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait builder buildx container healthcheck image network manifest secret system volume help"
+            opts="-v --root --runroot --storage-driver --version attach build commit completion cp create diff doctor events exec export history images import info init inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait builder buildx container healthcheck image network manifest secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3548,6 +3560,20 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__doctor)
+            opts="--json --online --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__events)
             opts="-f --filter --format --since --until --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -3691,7 +3717,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help)
-            opts="attach build commit completion cp create diff events exec export history images import info init inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait builder buildx container healthcheck image network manifest secret system volume help"
+            opts="attach build commit completion cp create diff doctor events exec export history images import info init inspect kill load login logout logs mount port ps pull restart push rename rm rmi run save search start stop tag top unmount unshare update version wait builder buildx container healthcheck image network manifest secret system volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4279,6 +4305,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5259,7 +5299,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__system)
-            opts="events info restart-all check df prune"
+            opts="doctor events info restart-all check df prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5287,6 +5327,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__system__subcmd__df)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__system__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -7823,7 +7877,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__system)
-            opts="events info restart-all check df prune"
+            opts="doctor events info restart-all check df prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -7861,6 +7915,20 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__system__subcmd__doctor)
+            opts="--json --online --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -13,6 +13,7 @@ mod cli;
 mod commit;
 mod copy;
 mod damage;
+mod doctor;
 mod drivers;
 mod events;
 mod exec;

@@ -18,6 +18,7 @@ mod cp;
 mod create;
 mod detach;
 mod diff;
+mod doctor;
 mod events;
 mod exec;
 mod exists;

@@ -6,11 +6,11 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, build, commit, completion, container_prune, cp, create, diff, events, exec, exists, export,
-    generate, healthcheck, history, image_prune, image_scp, images, import, info, init, inspect, kill, load,
-    login, logout, logs, manifest, mount, network, network_helper, port, ps, pull, push, rename, restart,
-    restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update, version,
-    volume, wait,
+    attach, build, commit, completion, container_prune, cp, create, diff, doctor, events, exec, exists,
+    export, generate, healthcheck, history, image_prune, image_scp, images, import, info, init, inspect,
+    kill, load, login, logout, logs, manifest, mount, network, network_helper, port, ps, pull, push, rename,
+    restart, restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update,
+    version, volume, wait,
 };
 use crate::base::nearest;
 
@@ -29,6 +29,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<cp::Args>(&["cp", "container cp"]),
     Verb::of::<create::Args>(&["create", "container create"]),
     Verb::of::<diff::Args>(&["diff", "container diff"]),
+    Verb::of::<doctor::Args>(&["doctor", "system doctor"]),
     Verb::of::<events::Args>(&["events", "system events"]),
     Verb::of::<exec::Args>(&["exec", "container exec"]),
     Verb::of::<exists::ContainerArgs>(&["container exists"]),

@@ -14,18 +14,34 @@ pub struct IdRange {
 /// written by name or by number. Lines that make no sense are passed over, as `newuidmap` does.
 pub fn parse(text: &str, user: Option<&str>, uid: u32) -> Vec<IdRange> {
     let uid = uid.to_string();
-    text.lines()
-        .filter_map(|line| {
-            let mut fields = line.trim().split(':');
-            let (owner, start, count) = (fields.next()?, fields.next()?, fields.next()?);
-            if fields.next().is_some() || !(Some(owner) == user || owner == uid) {
-                return None;
-            }
-            let (start, count) = (start.parse::<u32>().ok()?, count.parse::<u32>().ok()?);
-            start.checked_add(count)?;
-            (count > 0).then_some(IdRange { start, count })
-        })
-        .collect()
+    let own = lines(text).filter(|(owner, _)| Some(*owner) == user || *owner == uid);
+    own.map(|(_, range)| range).collect()
+}
+
+/// The ranges of everybody else, with their owners as they are written.
+pub fn of_others<'a>(text: &'a str, user: Option<&str>, uid: u32) -> Vec<(&'a str, IdRange)> {
+    let uid = uid.to_string();
+    lines(text).filter(|(owner, _)| Some(*owner) != user && *owner != uid).collect()
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (&str, IdRange)> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.trim().split(':');
+        let (owner, start, count) = (fields.next()?, fields.next()?, fields.next()?);
+        let (start, count) = (start.parse::<u32>().ok()?, count.parse::<u32>().ok()?);
+        start.checked_add(count)?;
+        (fields.next().is_none() && count > 0).then_some((owner, IdRange { start, count }))
+    })
+}
+
+/// The command that gives a user at least `count` ids, 65536 or more, which nobody has in the two files' content.
+pub fn command_that_adds(user: &str, count: u32, subuid: &str, subgid: &str) -> String {
+    /// Where shadow begins (man login.defs(5), SUB_UID_MIN).
+    const FIRST: u32 = 100_000;
+    let ends = lines(subuid).chain(lines(subgid)).map(|(_, range)| range.start + range.count);
+    let first = u64::from(ends.max().unwrap_or(FIRST).max(FIRST));
+    let last = first + u64::from(count.max(65_536)) - 1;
+    format!("sudo usermod --add-subuids {first}-{last} --add-subgids {first}-{last} {user}")
 }
 
 /// Reads the ranges of a user from one of the two files; a missing file has none.
@@ -54,6 +70,21 @@ mod tests {
         assert_eq!(parse(text, Some("alice"), 1000), [range(100_000, 65536), range(300_000, 10)]);
         assert_eq!(parse(text, None, 1000), [range(300_000, 10)]);
         assert_eq!(parse(text, Some("bob"), 7), []);
+    }
+
+    #[test]
+    fn others_and_what_is_free() {
+        let text = "alice:100000:65536\n1000:300000:10\nbob:400000:5\n";
+        let others = of_others(text, Some("alice"), 1000);
+        assert_eq!(others, [("bob", IdRange { start: 400_000, count: 5 })]);
+        for (subuid, first) in [("", 100_000), ("a:5:5\n", 100_000), (text, 400_005)] {
+            let last = first + 65_535;
+            assert_eq!(
+                command_that_adds("eve", 0, subuid, ""),
+                format!("sudo usermod --add-subuids {first}-{last} --add-subgids {first}-{last} eve")
+            );
+        }
+        assert!(command_that_adds("eve", 70_000, "", text).contains("--add-subgids 400005-470004 "));
     }
 
     #[test]

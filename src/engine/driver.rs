@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::{Engine, namespace};
 use crate::runtime::probe;
+use crate::runtime::userns::UserNamespace;
 use crate::store::driver::{self, Choice, Driver};
 use crate::store::layers::Layers;
 
@@ -24,15 +25,7 @@ pub fn choose(engine: &Engine) -> Result<Driver> {
     let Ok(namespace) = namespace::open(engine).and_then(namespace::Opening::finish) else {
         return Ok(Driver::default());
     };
-    engine.layout().create()?;
-    let refusal = |works: fn(&Path) -> Result<()>| {
-        namespace::run_inside(&namespace, || {
-            let staging = Layers::new(engine.layout()).stage()?;
-            Ok(works(&staging.path()).err().map(|error| format!("{error:#}")))
-        })
-    };
-    let choice = pick(refusal(probe::overlay_works)?, || refusal(probe::fuse_works))?;
-    driver::remember(engine.layout(), &choice)?;
+    let choice = try_host(engine, &namespace)?;
     match choice.driver {
         Driver::Overlay => {}
         Driver::FuseOverlayfs => engine.notice(&format!(
@@ -45,6 +38,20 @@ pub fn choose(engine: &Engine) -> Result<Driver> {
         )),
     }
     Ok(choice.driver)
+}
+
+/// Finds out what this host takes, whatever was found out before, and remembers it.
+pub fn try_host(engine: &Engine, namespace: &UserNamespace) -> Result<Choice> {
+    engine.layout().create()?;
+    let refusal = |works: fn(&Path) -> Result<()>| {
+        namespace::run_inside(namespace, || {
+            let staging = Layers::new(engine.layout()).stage()?;
+            Ok(works(&staging.path()).err().map(|error| format!("{error:#}")))
+        })
+    };
+    let choice = pick(refusal(probe::overlay_works)?, || refusal(probe::fuse_works))?;
+    driver::remember(engine.layout(), &choice)?;
+    Ok(choice)
 }
 
 /// What `info` shows: the driver, and why it is this one.

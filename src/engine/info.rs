@@ -77,7 +77,7 @@ pub fn cgroup_version() -> Option<u8> {
 }
 
 /// The controllers of the version 2 group that this process is in, if the user may write there.
-fn delegated_controllers() -> Vec<String> {
+pub fn delegated_controllers() -> Vec<String> {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Vec::new() };
     let group = Path::new("/sys/fs/cgroup").join(path);

@@ -16,6 +16,7 @@ pub mod connect;
 pub mod copy;
 pub mod create;
 pub mod damage;
+pub mod doctor;
 pub mod driver;
 pub mod duty;
 pub mod events;

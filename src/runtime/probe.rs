@@ -7,8 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{AtFlags, Mode, OFlags};
 
-use super::mounts::overlay;
+use super::mounts::{self, overlay};
 use super::{copyup, fuse};
+use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::namespace;
 
 /// The layer and where changes go, in the directory that is tried.
@@ -31,6 +32,27 @@ pub fn fuse_works(directory: &Path) -> Result<()> {
     let tried = root.and_then(try_changes).map_err(|error| server.explain(error));
     server.end();
     tried
+}
+
+/// Tries a `/proc` for a pid namespace. The kernel refuses it where something covers a part of the caller's own, as
+/// containers have it. The caller is root of a user namespace, and is left in a mount namespace of its own.
+pub fn proc_works() -> Result<()> {
+    namespace::separate_mounts().context("make a mount namespace")?;
+    match clone::clone(Namespaces::PID).context("make a pid namespace")? {
+        Forked::Parent(child) => match child.wait().context("wait for the child")? {
+            0 => Ok(()),
+            code => Err(io::Error::from_raw_os_error(code)).context("mount /proc"),
+        },
+        Forked::Child => {
+            let mounted = mounts::new_filesystem("proc", &[], 0);
+            let cause = mounted.err().map(|error| error.downcast::<io::Error>());
+            clone::exit_now(match cause {
+                None => 0,
+                Some(Ok(error)) => error.raw_os_error().unwrap_or(libc::EIO),
+                Some(Err(_)) => libc::EIO,
+            })
+        }
+    }
 }
 
 fn prepare(directory: &Path) -> Result<()> {

@@ -133,8 +133,8 @@ impl UserMaps {
 pub fn subid_hint(uid: u32, count: u32) -> String {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = subid::login_name(&passwd, uid).map_or_else(|| uid.to_string(), str::to_owned);
-    let last = 100_000 + u64::from(count.max(65_536)) - 1;
-    format!("sudo usermod --add-subuids 100000-{last} --add-subgids 100000-{last} {name}")
+    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    subid::command_that_adds(&name, count, &text("/etc/subuid"), &text("/etc/subgid"))
 }
 
 fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> IdMap {

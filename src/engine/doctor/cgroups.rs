@@ -1,0 +1,98 @@
+//! Control groups: which layout there is, and what of it is the user's.
+
+use std::path::Path;
+
+use super::Finding;
+use crate::engine::info;
+
+const NAME: &str = "control groups";
+
+/// The controllers behind the limits that docker has.
+const CONTROLLERS: &[&str] = &["cpu", "cpuset", "io", "memory", "pids"];
+
+#[derive(Clone, Debug)]
+pub struct Groups {
+    version: Option<u8>,
+    /// Version 1 with version 2 beside it, without controllers.
+    hybrid: bool,
+    /// What this user may limit in the group of this process.
+    delegated: Vec<String>,
+    is_root: bool,
+}
+
+pub fn read() -> Groups {
+    Groups {
+        version: info::cgroup_version(),
+        hybrid: Path::new("/sys/fs/cgroup/unified/cgroup.controllers").exists(),
+        delegated: info::delegated_controllers(),
+        is_root: rustix::process::getuid().is_root(),
+    }
+}
+
+const NO_LIMITS: &str = "containers run without limits on memory, processors and processes";
+
+pub fn judge(groups: &Groups) -> Finding {
+    let unified = "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line";
+    match groups.version {
+        None => Finding::warning(
+            NAME,
+            "none are mounted at /sys/fs/cgroup",
+            NO_LIMITS,
+            "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup; for a container around this one: --cgroupns host",
+        ),
+        Some(2) => judge_delegation(groups),
+        Some(_) => {
+            let beside = if groups.hybrid { ", with version 2 beside it (hybrid)" } else { "" };
+            Finding::warning(NAME, format!("version 1{beside}"), NO_LIMITS, unified)
+        }
+    }
+}
+
+fn judge_delegation(groups: &Groups) -> Finding {
+    let is_missing = |name: &&&str| !groups.delegated.iter().any(|delegated| delegated == **name);
+    let missing: Vec<&str> = CONTROLLERS.iter().filter(is_missing).copied().collect();
+    if missing.is_empty() || groups.is_root {
+        return Finding::fine(NAME, "version 2, and delegated");
+    }
+    Finding::warning(
+        NAME,
+        format!("version 2, but not delegated to you: {}", missing.join(" ")),
+        "containers run without the limits that need those",
+        format!(
+            "sudo mkdir -p {DIRECTORY} && printf '[Service]\\nDelegate={}\\n' | \
+             sudo tee {DIRECTORY}/delegate.conf && sudo systemctl daemon-reload, then log in anew",
+            CONTROLLERS.join(" ")
+        ),
+    )
+}
+
+/// Where systemd looks for what adds to each user's manager.
+const DIRECTORY: &str = "/etc/systemd/system/user@.service.d";
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::super::tests::assert_found;
+    use super::*;
+
+    #[test]
+    fn layouts() {
+        let delegated = |names: &str| names.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let groups =
+            |version, hybrid, names| Groups { version, hybrid, delegated: delegated(names), is_root: false };
+        for (groups, level, words) in [
+            (groups(Some(2), false, "cpuset cpu io memory pids rdma"), Level::Fine, &["delegated"][..]),
+            (
+                groups(Some(2), false, "memory pids"),
+                Level::Warning,
+                &["to you: cpu cpuset io", "Delegate=cpu "],
+            ),
+            (Groups { is_root: true, ..groups(Some(2), false, "") }, Level::Fine, &[]),
+            (groups(Some(1), true, ""), Level::Warning, &["version 1, with", "hybrid", "unified_cgroup"]),
+            (groups(Some(1), false, ""), Level::Warning, &["version 1 "]),
+            (groups(None, false, ""), Level::Warning, &["none are mounted"]),
+        ] {
+            assert_found(&[judge(&groups)], NAME, level, words);
+        }
+    }
+}
