@@ -213,8 +213,8 @@ mod tests {
             ("pss", "coracle: unknown command: coracle pss", "hint: did you mean 'coracle ps'?"),
             ("zzzzz", "coracle: unknown command: coracle zzzzz", "Run 'coracle --help' for more information"),
             (
-                "build .",
-                "coracle: the command build is not supported yet",
+                "compose up",
+                "coracle: the command compose is not supported yet",
                 "Run 'coracle --help' for more information",
             ),
             (
