@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode};
 
 use super::checksum::checksum;
 use super::copy::{Placing, copy};
-use super::gather::gather;
+use super::gather::{fetch, gather};
 use super::ignore::Patterns;
 use super::select::{Origin, Selection};
 use super::step::{self, Source};
@@ -57,7 +57,8 @@ impl Site {
     }
 
     pub fn select(&self, copy: &step::Copy) -> Result<Selection> {
-        gather(copy, &self.origin, &self.dir("scratch"))
+        let scratch = self.dir("scratch");
+        gather(copy, &self.origin, &fetch(copy, &scratch)?, &scratch)
     }
 
     pub fn copy(&self, step: &step::Copy) -> Result<()> {

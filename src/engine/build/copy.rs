@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Surroundings;
@@ -12,18 +13,34 @@ use crate::base::copy::{Clash, Copier, CopyOptions};
 use crate::base::digest::Digest;
 use crate::build::checksum::checksum;
 use crate::build::copy::{self, Placing};
-use crate::build::gather::gather;
+use crate::build::gather::{self, Fetched};
 use crate::build::select::{self, Manner, Origin as Files, Selection};
 use crate::build::step::{Action, Copy, Origin, RunMountKind};
 use crate::sys::path::Dir;
 
+/// What is known of the files of contexts and addresses that a step takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Survey {
+    /// What they add up to.
+    pub digest: Digest,
+    /// Where those are now that lay elsewhere.
+    pub fetched: Vec<Fetched>,
+}
+
 /// Adds up the files of contexts and addresses that a step takes. Runs in a worker of the user's own.
-pub fn survey_context(around: &Surroundings<'_>, node: &Node) -> Result<Digest> {
-    let scratch = Dir::open(&around.scratch).context("open the build's directory")?;
+pub fn survey_context(around: &Surroundings<'_>, node: &Node) -> Result<Survey> {
+    let fetched = match &node.step.action {
+        Action::Copy(copy) => gather::fetch(copy, &scratch(around)?)?,
+        _ => Vec::new(),
+    };
+    Ok(Survey { digest: added_up(around, node, &fetched)?, fetched })
+}
+
+fn added_up(around: &Surroundings<'_>, node: &Node, fetched: &[Fetched]) -> Result<Digest> {
     match &node.step.action {
         Action::Copy(copy) => {
             let mut none = |origin: &Origin| anyhow::bail!("{origin:?} is no context");
-            add_up(&selected(around, node, copy, &scratch, &mut none)?)
+            add_up(&selected(around, node, copy, fetched, &scratch(around)?, &mut none)?)
         }
         Action::Run(run) => {
             let mut hasher = Sha256::new();
@@ -45,11 +62,16 @@ pub fn survey_context(around: &Surroundings<'_>, node: &Node) -> Result<Digest> 
     }
 }
 
+fn scratch(around: &Surroundings<'_>) -> Result<Dir> {
+    Dir::open(&around.scratch).context("open the build's directory")
+}
+
 /// Finds what a step copies, wherever it comes from. Files of layers are opened with `open`.
 pub fn selected(
     around: &Surroundings<'_>,
     node: &Node,
     copy: &Copy,
+    fetched: &[Fetched],
     scratch: &Dir,
     open: &mut dyn FnMut(&Origin) -> Result<Dir>,
 ) -> Result<Selection> {
@@ -61,7 +83,7 @@ pub fn selected(
         // Nothing is taken from it: all sources are addresses or here-documents.
         None => around.files(None)?,
     };
-    gather(copy, &files, scratch)
+    gather::gather(copy, &files, fetched, scratch)
 }
 
 pub fn add_up(selection: &Selection) -> Result<Digest> {

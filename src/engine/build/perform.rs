@@ -17,6 +17,7 @@ use super::tree::{self, Tree};
 use super::worker::{Answer, Outlet};
 use super::{Surroundings, copy, settle};
 use crate::base::digest::Digest;
+use crate::build::gather::Fetched;
 use crate::build::step::{Action, Origin};
 use crate::engine::changes::Layers;
 use crate::engine::vfs::open_many_files;
@@ -40,6 +41,8 @@ pub struct Job<'a> {
     pub below_key: Digest,
     /// Where the files of each of its origins are.
     pub roots: Vec<(Origin, RootFiles)>,
+    /// Where those sources are that lay elsewhere.
+    pub fetched: Vec<Fetched>,
     pub staging: &'a Staging,
     /// A directory for what the step needs besides.
     pub scratch: PathBuf,
@@ -92,7 +95,7 @@ pub fn perform(job: &Job<'_>, outlet: &Outlet) -> Result<()> {
         Action::Copy(step) => {
             let scratch = Dir::open(&job.scratch).context("open the step's directory")?;
             let mut open = |origin: &Origin| job.open(origin);
-            let selection = copy::selected(job.around, job.node, step, &scratch, &mut open)?;
+            let selection = copy::selected(job.around, job.node, step, &job.fetched, &scratch, &mut open)?;
             if job.node.copies_layers() {
                 // What is copied counts, and not which steps it came from.
                 key = job.content_key(&copy::add_up(&selection)?);

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
+use super::copy::Survey;
 use super::graph::{Below, Graph, Root};
 use super::network::{Net, Nets};
 use super::perform::{Job, RootFiles, perform};
@@ -39,8 +40,8 @@ const LEAST_WORKERS: usize = 4;
 /// What is known of a node.
 #[derive(Default)]
 struct State {
-    /// What the files of contexts that it takes add up to.
-    survey: Option<Digest>,
+    /// What is known of the files of contexts and addresses that it takes.
+    survey: Option<Survey>,
     /// Under what its result is looked for.
     key: Option<Digest>,
     is_needed: bool,
@@ -183,12 +184,12 @@ impl<'a> Schedule<'a> {
         }
         let below = if described.is_link() { Some(Vec::new()) } else { self.keys_below(&described.below) };
         let roots = described.roots.iter().map(|(_, root)| match root {
-            Root::Context(_) => self.states[node].survey.as_ref().map(Digest::to_string),
+            Root::Context(_) => self.states[node].survey.as_ref().map(|survey| survey.digest.to_string()),
             Root::Layers(layers) => self.keys_below(layers).map(|keys| keys.join(" ")),
         });
         let roots = roots.collect::<Option<Vec<_>>>();
         let (Some(below), Some(roots)) = (below, roots) else { return Ok(()) };
-        let survey = self.states[node].survey.iter().map(Digest::to_string);
+        let survey = self.states[node].survey.iter().map(|survey| survey.digest.to_string());
         let roots: Vec<String> = roots.into_iter().chain(survey).collect();
         let key =
             described.key(&below, &roots, &self.around.platform.to_string(), &self.around.run_options());
@@ -241,8 +242,8 @@ impl<'a> Schedule<'a> {
         let described = &self.graph.nodes[node];
         let around = self.around;
         let worker = spawn(None, |outlet| {
-            let digest = copy::survey_context(around, described)?;
-            outlet.say(&Answer::Surveyed(digest))
+            let survey = copy::survey_context(around, described)?;
+            outlet.say(&Answer::Surveyed(survey))
         })?;
         self.running.push(Running { worker, node, has_answered: false, net: None });
         Ok(())
@@ -279,6 +280,7 @@ impl<'a> Schedule<'a> {
             node: described,
             key: self.states[node].key.clone().context("its key is known")?,
             below,
+            fetched: self.states[node].survey.iter().flat_map(|survey| survey.fetched.clone()).collect(),
             below_key: Digest::from_hasher(Sha256::new_with_prefix(below_keys.join(" "))),
             roots: roots.collect(),
             staging: &staging,
@@ -384,7 +386,7 @@ impl<'a> Schedule<'a> {
         let state = &mut self.states[node];
         let vertex = state.vertex.unwrap_or_default();
         match answer {
-            Answer::Surveyed(digest) => state.survey = Some(digest),
+            Answer::Surveyed(survey) => state.survey = Some(survey),
             Answer::Ready => {
                 state.is_ready = true;
                 self.watch.done(vertex);

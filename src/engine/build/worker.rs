@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use serde::{Deserialize, Serialize};
 
-use crate::base::digest::Digest;
+use super::copy::Survey;
 use crate::base::failure::Failure;
 use crate::engine::namespace;
 use crate::runtime::userns::UserNamespace;
@@ -23,8 +23,8 @@ use crate::sys::signal::Signals;
 /// What a worker says, one line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// What the files that a step takes add up to.
-    Surveyed(Digest),
+    /// What is known of the files that a step takes.
+    Surveyed(Survey),
     /// The step's files are there for others to build upon; the layer is still to be stored.
     Ready,
     /// The step is done. `placed`: its directory has become the layer; else another's is.
