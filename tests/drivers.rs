@@ -34,7 +34,7 @@ fn layered() -> Image {
         Entry::directory("data"),
         Entry::file("data/a", "a"),
         Entry::file("data/b", "b"),
-        Entry::Hardlink { path: "data/twin".into(), target: "data/a".into() },
+        Entry::hardlink("data/twin", "data/a"),
         Entry::directory("hidden"),
         Entry::file("hidden/old", "old"),
         Entry::directory("replaced"),

@@ -7,6 +7,7 @@ mod attach;
 mod bad_input;
 mod bridges;
 mod build;
+mod build_like_buildah;
 mod changes;
 mod choice;
 mod cli;

@@ -38,6 +38,8 @@ docker-registry docker-registry
 htpasswd apache2-utils
 skopeo skopeo
 podman podman
+buildah buildah
+git git
 crun crun
 newuidmap uidmap
 slirp4netns slirp4netns

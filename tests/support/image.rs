@@ -29,6 +29,7 @@ pub enum Entry {
     },
     Hardlink {
         path: String,
+        mode: u32,
         target: String,
     },
     /// `b'3'` (character device), `b'4'` (block device) or `b'6'` (FIFO).
@@ -58,7 +59,7 @@ impl Entry {
     }
 
     pub fn hardlink(path: &str, target: &str) -> Self {
-        Entry::Hardlink { path: path.to_owned(), target: target.to_owned() }
+        Entry::Hardlink { path: path.to_owned(), mode: 0o644, target: target.to_owned() }
     }
 
     pub fn owned_by(mut self, uid: u64, gid: u64) -> Self {
@@ -69,7 +70,9 @@ impl Entry {
     }
 
     pub fn with_mode(mut self, wanted: u32) -> Self {
-        if let Entry::File { mode, .. } | Entry::Directory { mode, .. } = &mut self {
+        if let Entry::File { mode, .. } | Entry::Directory { mode, .. } | Entry::Hardlink { mode, .. } =
+            &mut self
+        {
             *mode = wanted;
         }
         self
@@ -83,7 +86,9 @@ impl Entry {
                 (path, b'0', *mode, &content[..], "", *owner, (0, 0))
             }
             Entry::Symlink { path, target } => (path, b'2', 0o777, &[][..], target.as_str(), (0, 0), (0, 0)),
-            Entry::Hardlink { path, target } => (path, b'1', 0o644, &[][..], target.as_str(), (0, 0), (0, 0)),
+            Entry::Hardlink { path, mode, target } => {
+                (path, b'1', *mode, &[][..], target.as_str(), (0, 0), (0, 0))
+            }
             Entry::Special { path, kind, major, minor } => {
                 (path, *kind, 0o666, &[][..], "", (0, 0), (*major, *minor))
             }
@@ -361,9 +366,8 @@ pub fn busybox_layer(compression: Compression) -> Layer {
             .collect();
     entries.push(Entry::directory("tmp").with_mode(0o1777));
     entries.push(Entry::program("bin/busybox", busybox));
-    entries.extend(
-        APPLETS.split_whitespace().map(|name| Entry::hardlink(&format!("bin/{name}"), "bin/busybox")),
-    );
+    let link = |name: &str| Entry::hardlink(&format!("bin/{name}"), "bin/busybox").with_mode(0o755);
+    entries.extend(APPLETS.split_whitespace().map(link));
     entries.push(Entry::file(
         "etc/passwd",
         "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
