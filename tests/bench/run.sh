@@ -156,6 +156,10 @@ trap cleanup EXIT INT TERM
 # podman of Debian 12 needs runc where version 1 of control groups is mounted beside version 2.
 podman_flags="--root $work/podman --runroot $run/podman --cgroup-manager cgroupfs"
 [ -e /sys/fs/cgroup/cgroup.controllers ] || podman_flags="$podman_flags --runtime runc"
+# What it has on a desktop: without a setting it takes vfs on some hosts, which copies every layer.
+overlay="--storage-driver overlay"
+# shellcheck disable=SC2086 # lists of flags
+! have podman || ! podman $podman_flags $overlay info >/dev/null 2>&1 || podman_flags="$podman_flags $overlay"
 podman_() {
 	# shellcheck disable=SC2086 # a list of flags
 	podman $podman_flags "$@"
