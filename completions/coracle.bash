@@ -919,7 +919,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1111,7 +1111,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__builder__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1343,7 +1343,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__buildx__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5671,7 +5671,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

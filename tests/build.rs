@@ -84,6 +84,26 @@ fn steps_are_done_without_the_kernels_overlay() {
 }
 
 #[test]
+fn all_layers_of_a_build_in_one() {
+    let sandbox = Sandbox::with_busybox();
+    let text = "FROM busybox\nRUN echo secret > /gone && echo old > /file && rm /etc/group\n\
+                RUN rm /gone && echo new > /file && rm -r /home && mkdir /home && touch /home/own\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    sandbox.run(&format!("build --network none --squash -t app {}", directory.display())).success();
+    let layers = |image: &str| sandbox.inspect(image, "RootFS")["Layers"].as_array().map(Vec::len);
+    assert_eq!(layers("app"), layers("busybox").map(|count| count + 1));
+    let look = "run --rm --network none app sh -c 'cat /file; ls /home /etc/group /gone'";
+    let seen = sandbox.run(look);
+    seen.code(1).stdout("new\n/home:\nown\n").stderr_has("/etc/group").stderr_has("/gone");
+    let saved = sandbox.path().join("saved.tar");
+    sandbox.run(&format!("save -o {} app", saved.display())).success();
+    let bytes = fs::read(&saved).expect("an archive");
+    assert!(!bytes.windows(7).any(|window| window == b"secret\n"), "what was taken away is in no layer");
+    sandbox.run("system check").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn a_step_that_fails_is_shown_and_the_others_are_kept() {
     let sandbox = Sandbox::with_busybox();
     let text = "FROM busybox\nRUN echo first > /f\nRUN echo told; exit 3\n";

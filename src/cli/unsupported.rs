@@ -149,7 +149,6 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--security-opt", None),
             ("--sign-by", None),
             ("--skip-unused-stages", None),
-            ("--squash", None),
             ("--squash-all", None),
             ("--unsetannotation", None),
             ("--unsetenv", None),

@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::gc::names_in;
 use super::layers::Layers;
 use super::layout::Layout;
 use crate::base::digest::Digest;
@@ -136,6 +137,16 @@ impl<'a> BuildCache<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes away what writers that were killed have left; while nobody holds.
+    pub fn sweep(&self) -> Result<()> {
+        let directory = self.layout.build_cache();
+        for name in names_in(&directory)?.iter().filter(|name| name.starts_with('.')) {
+            let path = directory.join(name);
+            fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+        Ok(())
     }
 
     fn path(&self, key: &Digest) -> PathBuf {

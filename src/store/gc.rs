@@ -83,6 +83,7 @@ pub fn collect(layout: &Layout) -> Result<Option<Collected>> {
     fs::remove_file(&wanted).with_context(|| format!("remove {}", wanted.display()))?;
     sweep_temporary(layout)?;
     partial::sweep(layout, partial::PATIENCE)?;
+    BuildCache::new(layout).sweep()?;
     let roots = Roots::of(layout)?;
     let mut collected = Collected::default();
     sweep_blobs(layout, &roots, &mut collected)?;

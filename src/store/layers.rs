@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::hash::Hash;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Layout;
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability};
-use crate::base::id;
+use crate::base::{id, walk};
 use crate::config::paths::private_directory;
 use crate::sys::path::Dir;
 
@@ -199,6 +200,11 @@ impl Staging {
     /// Lets go of a directory that [`Staging::place`] has given its name.
     pub fn placed(mut self) {
         self.committed = true;
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> io::Result<bool> {
+        Ok(walk::list(self.dir.open_dir("")?.as_fd())?.is_empty())
     }
 
     /// Its name in `tmp/`.

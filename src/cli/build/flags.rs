@@ -93,6 +93,9 @@ pub struct Flags {
     /// No time in the image is later than this, in seconds since 1970 (default $SOURCE_DATE_EPOCH)
     #[arg(long, visible_alias = "timestamp", value_name = "seconds")]
     source_date_epoch: Option<i64>,
+    /// Make one layer of all that is built
+    #[arg(long)]
+    squash: bool,
     /// Let the steps use an ssh agent: default or ID[=SOCKET]
     #[arg(long, value_name = "id[=socket]")]
     ssh: Vec<String>,
@@ -152,6 +155,7 @@ impl Flags {
             allow: self.allow,
             epoch: epoch(self.source_date_epoch)?,
             outputs: Vec::new(),
+            squash: self.squash,
             cache_from: each(&self.cache_from, exchange::from)?,
             cache_to: each(&self.cache_to, exchange::to)?,
             volumes: each(&self.volume, volume)?,

@@ -14,7 +14,7 @@ use super::graph::{Below, Graph, Stage};
 use super::progress::Watch;
 use super::schedule::Outcome;
 use super::tree::{self, Tree};
-use super::{Surroundings, Wishes};
+use super::{Surroundings, Wishes, squash};
 use crate::base::copy::{Clash, Copier, CopyOptions};
 use crate::base::digest::Digest;
 use crate::engine::{Engine, namespace, save};
@@ -131,6 +131,19 @@ fn image(
             comment: "buildkit.dockerfile.v0".to_owned(),
             empty_layer: layer.is_none(),
         });
+    }
+    if around.wishes.squash && config.rootfs.diff_ids.len() > inherited + 1 {
+        let place = around.scratch.join("squashed");
+        let all = config.rootfs.diff_ids.clone();
+        let layer = inside(around, user, || squash::squash(around, &all, inherited, &place))?;
+        config.rootfs.diff_ids.truncate(inherited);
+        config.rootfs.diff_ids.push(layer.diff_id.clone());
+        layers.truncate(inherited);
+        layers.push(compose::descriptor(Codec::Plain.media_type().into(), &layer.diff_id, layer.archive)?);
+        let told = config.history.len() - stage.history.len();
+        config.history[told..].iter_mut().for_each(|step| step.empty_layer = true);
+        let comment = "all layers of the build in one".to_owned();
+        config.history.push(History { created: last.clone(), comment, ..History::default() });
     }
     config.created = last.or_else(|| Some(around.created().to_string()));
     store_blobs(around, &config.rootfs.diff_ids[inherited..], user)?;

@@ -167,7 +167,7 @@ impl Node {
 
     /// The key of the step: what its result depends on. `below` are the keys of what it stands upon, `roots` what is
     /// known of each of its roots.
-    pub fn key(&self, below: &[String], roots: &[String], platform: &str, options: &str) -> Digest {
+    pub fn key(&self, below: &[String], roots: &[String], purpose: &str, options: &str) -> Digest {
         let config = &self.step.config;
         let environment = match &self.step.action {
             Action::Run(_) => json!([config.env, config.user, config.working_dir]),
@@ -191,7 +191,7 @@ impl Node {
             "environment": environment,
             "below": below,
             "roots": roots,
-            "platform": platform,
+            "purpose": purpose,
         });
         Digest::from_hasher(Sha256::new_with_prefix(parts.to_string()))
     }

@@ -21,7 +21,9 @@ mod perform;
 pub mod progress;
 mod run;
 mod schedule;
+mod seal;
 mod settle;
+mod squash;
 mod tree;
 mod worker;
 
@@ -96,6 +98,7 @@ pub struct Wishes {
     /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
     pub epoch: Option<i64>,
     pub outputs: Vec<Output>,
+    pub squash: bool,
     pub cache_from: Vec<Carrier>,
     pub cache_to: Vec<CacheTo>,
     /// `--volume`: mounted in every step.
@@ -183,6 +186,11 @@ impl Surroundings<'_> {
             Some(name) => self.contexts.get(name),
         };
         files.cloned().with_context(|| format!("no context {}", name.unwrap_or_default()))
+    }
+
+    /// What every step is made for.
+    fn purpose(&self) -> String {
+        format!("{} {:?}", self.platform, self.wishes.epoch)
     }
 
     /// What the keys of programs depend on beside their steps.

@@ -4,8 +4,7 @@
 //! image waits for.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -15,17 +14,15 @@ use sha2::{Digest as _, Sha256};
 use super::run::{self, Place};
 use super::tree::{self, Tree};
 use super::worker::{Answer, Outlet};
-use super::{Surroundings, copy, settle};
+use super::{Surroundings, copy, seal, settle};
 use crate::base::digest::Digest;
 use crate::build::gather::Fetched;
 use crate::build::step::{Action, Origin};
 use crate::engine::changes::Layers;
 use crate::engine::vfs::open_many_files;
-use crate::layer::pack::{self, Form};
 use crate::runtime::user;
-use crate::store::blobs::Blobs;
-use crate::store::build_cache::{BuildCache, Layer, Made};
-use crate::store::layers::{LayerInfo, Staging};
+use crate::store::build_cache::{BuildCache, Made};
+use crate::store::layers::Staging;
 use crate::sys::path::{Dir, clear_umask};
 
 use super::graph::Node;
@@ -173,7 +170,7 @@ impl Job<'_> {
         let Action::Copy(copy) = &self.node.step.action else { return self.key.clone() };
         let below = (!self.node.is_link()).then_some(&self.below_key);
         let place = (&copy.destination, &copy.owner, &copy.mode, copy.link);
-        let parts = serde_json::json!({ "version": 1, "below": below, "place": place, "files": survey });
+        let parts = serde_json::json!({ "version": 1, "below": below, "place": place, "files": survey, "purpose": self.around.purpose() });
         Digest::from_hasher(Sha256::new_with_prefix(parts.to_string()))
     }
 
@@ -193,53 +190,19 @@ impl Job<'_> {
         settle::settle(self.staging.dir(), self.around.wishes.epoch, |path| layers.has_below(path))
     }
 
-    /// Packs the layer, writes it to the disk and gives it its name. False: another has it already.
+    /// Stores the layer. False: another has it already.
     fn store(&self, key: &Digest) -> Result<(Made, bool)> {
-        let layout = self.around.engine.layout();
-        let top: OwnedFd = self.staging.dir().open_dir("").context("open the layer")?.into();
-        let pack = |out: &mut dyn Write| {
-            pack::pack(top, Path::new(""), Form::Upper, out, |_| false, None).context("pack the layer")
-        };
-        let (packed, diff_id, archive) = if self.keeps_blob {
-            let mut blob = Blobs::new(layout).writer()?;
-            let packed = pack(&mut blob)?;
-            let (digest, size) = blob.keep()?;
-            (packed, digest, size)
-        } else {
-            let mut hashed = Hashed { hasher: Sha256::new(), size: 0 };
-            let packed = pack(&mut hashed)?;
-            (packed, Digest::from_hasher(hashed.hasher), hashed.size)
-        };
         let made = |layer| Made {
             key: key.clone(),
             layer,
             created: self.around.created(),
             description: self.node.step.shown.clone(),
         };
-        if packed.entries == 0 && matches!(self.node.step.action, Action::Workdir(_)) {
+        let may_be_none = matches!(self.node.step.action, Action::Workdir(_));
+        if may_be_none && self.staging.is_empty().context("list the layer")? {
             return Ok((made(None), false));
         }
-        rustix::fs::syncfs(self.staging.dir().as_fd()).context("sync the store")?;
-        let placed =
-            self.staging.place(&diff_id, LayerInfo { size: packed.bytes, entries: packed.entries })?;
-        Ok((made(Some(Layer { diff_id, archive, size: packed.bytes })), placed))
-    }
-}
-
-/// Hashes and counts what is written.
-struct Hashed {
-    hasher: Sha256,
-    size: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hasher.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let (layer, placed) = seal::seal(self.around.engine.layout(), self.staging, self.keeps_blob)?;
+        Ok((made(Some(layer)), placed))
     }
 }

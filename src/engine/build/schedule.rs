@@ -191,8 +191,7 @@ impl<'a> Schedule<'a> {
         let (Some(below), Some(roots)) = (below, roots) else { return Ok(()) };
         let survey = self.states[node].survey.iter().map(|survey| survey.digest.to_string());
         let roots: Vec<String> = roots.into_iter().chain(survey).collect();
-        let key =
-            described.key(&below, &roots, &self.around.platform.to_string(), &self.around.run_options());
+        let key = described.key(&below, &roots, &self.around.purpose(), &self.around.run_options());
         if !described.ignores_cache
             && let Some(made) = BuildCache::new(self.around.engine.layout()).find(&key)
         {

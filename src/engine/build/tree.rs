@@ -155,17 +155,22 @@ impl Tree {
         let since = (since.mtime(), since.mtime_nsec());
         let lower = || anyhow::Ok(self.open_layers()?.into_iter().rev().collect::<Vec<_>>());
         let changes = Layers::compared(open()?, lower()?, Stack::new(lower()?), places, since);
-        let (read, write) = std::io::pipe().context("make a pipe")?;
-        let options =
-            UnpackOptions { fold_ids, max_bytes: u64::MAX, max_entries: u64::MAX, form: unpack::Form::Layer };
-        std::thread::scope(|scope| {
-            let packer = scope.spawn(|| changes.pack(write, None).context("pack the changes"));
-            let unpacked = unpack::unpack(BufReader::new(read), upper, &options).context("store the changes");
-            // Why the stream has ended early says more than that it has.
-            packer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            unpacked.map(drop)
-        })
+        store_changes(&changes, upper, fold_ids)
     }
+}
+
+/// Puts changes into an empty directory, as a layer has them.
+pub fn store_changes(changes: &Layers, upper: &Dir, fold_ids: bool) -> Result<()> {
+    let (read, write) = std::io::pipe().context("make a pipe")?;
+    let options =
+        UnpackOptions { fold_ids, max_bytes: u64::MAX, max_entries: u64::MAX, form: unpack::Form::Layer };
+    std::thread::scope(|scope| {
+        let packer = scope.spawn(|| changes.pack(write, None).context("pack the changes"));
+        let unpacked = unpack::unpack(BufReader::new(read), upper, &options).context("store the changes");
+        // Why the stream has ended early says more than that it has.
+        packer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        unpacked.map(drop)
+    })
 }
 
 /// A file that is as old as the copy.
