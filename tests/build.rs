@@ -84,6 +84,27 @@ fn steps_are_done_without_the_kernels_overlay() {
 }
 
 #[test]
+fn files_pass_through_several_stages() {
+    let sandbox = Sandbox::with_busybox();
+    let text = "FROM busybox AS one\nARG SAID=said\nRUN echo $SAID | cut -c1-2 > /one\n\
+                FROM busybox AS two\nCOPY --from=one /one /two\n\
+                FROM scratch AS three\nCOPY --from=two /two /three\nCOPY --link --from=one /one /link\n\
+                FROM busybox\nCOPY --from=three / /all\nRUN cat /all/* > /end\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let build = |flags: &str| {
+        let line = format!("build --network none {flags} -t app {}", directory.display());
+        sandbox.run(&line).success().stderr.clone()
+    };
+    build("");
+    sandbox.run("run --rm --network none app cat /end").success().stdout("sa\nsa\n");
+    assert_eq!(build("").matches("CACHED").count(), 6);
+    // Another program with the same result: what is built upon the files is there.
+    let other = build("--build-arg SAID=sand");
+    assert_eq!((other.matches("CACHED").count(), other.contains("echo sand")), (5, true), "{other}");
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn all_layers_of_a_build_in_one() {
     let sandbox = Sandbox::with_busybox();
     let text = "FROM busybox\nRUN echo secret > /gone && echo old > /file && rm /etc/group\n\

@@ -111,7 +111,10 @@ fn image(
         last = Some(jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH")?.to_string());
     }
     for (created_by, node) in &stage.history {
-        let made = node.and_then(|node| made[node].as_ref()).map(|outcome| &outcome.made);
+        let made = match node {
+            Some(node) => Some(&made[*node].as_ref().context("a step of the image was not done")?.made),
+            None => None,
+        };
         let layer = made.and_then(|made| made.layer.as_ref());
         if let Some(made) = made {
             last = Some(made.created.to_string());

@@ -215,3 +215,112 @@ fn origins(action: &Action) -> Vec<Origin> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::step::{Copy, Lines, Run};
+
+    fn step(action: Action) -> Step {
+        let (shown, created_by) = (String::new(), String::new());
+        Step { shown, lines: Lines::default(), action, config: ContainerConfig::default(), created_by }
+    }
+
+    fn run(command: &str) -> Step {
+        step(Action::Run(Run { command: vec![command.to_owned()], ..Run::default() }))
+    }
+
+    fn copy(from: Origin, link: bool, owner: Option<&str>) -> Step {
+        let copy = Copy {
+            is_add: false,
+            from,
+            sources: vec![Source::Path("a".into())],
+            destination: "/a".into(),
+            owner: owner.map(str::to_owned),
+            mode: None,
+            link,
+            parents: false,
+            exclude: Vec::new(),
+            checksum: None,
+            keep_git_dir: false,
+            unpack: None,
+        };
+        step(Action::Copy(copy))
+    }
+
+    fn graph(stages: Vec<Vec<Step>>) -> Graph {
+        let mut graph = Graph::default();
+        for (number, steps) in stages.into_iter().enumerate() {
+            let stage = Stage { layers: vec![Below::Image(Digest::of(b"base"))], ..Stage::default() };
+            let resolve = |graph: &Graph, origin: &Origin| {
+                Ok(match origin {
+                    Origin::Stage(stage) => Root::Layers(graph.stages[stage].layers.clone()),
+                    _ => Root::Context(None),
+                })
+            };
+            graph.add(number, stage, steps, false, resolve).unwrap();
+        }
+        graph
+    }
+
+    #[test]
+    fn a_step_needs_what_is_below_and_what_it_copies() {
+        let stage = Origin::Stage(0);
+        let graph = graph(vec![
+            vec![run("a"), step(Action::Configure), run("b")],
+            vec![
+                run("c"),
+                copy(stage.clone(), false, None),
+                copy(stage.clone(), true, Some("1:2")),
+                copy(stage, true, Some("user")),
+                copy(Origin::Context, false, None),
+            ],
+        ]);
+        let needs: Vec<_> = graph.nodes.iter().map(Node::needs).collect();
+        let want: [&[usize]; 7] = [&[], &[0], &[], &[0, 1, 2], &[0, 1], &[0, 1, 2, 3, 4], &[2, 3, 4, 5]];
+        assert_eq!(needs, want);
+        // A name is looked up in what is below.
+        assert_eq!(graph.nodes.iter().map(Node::is_link).filter(|link| *link).count(), 1);
+        assert_eq!(
+            graph.stages[&0].history.iter().map(|(_, node)| *node).collect::<Vec<_>>(),
+            [Some(0), None, Some(1)]
+        );
+        assert!(graph.nodes[6].needs_survey() && !graph.nodes[3].needs_survey());
+        assert_eq!(graph.name(6), "[stage-1 6/6] ");
+    }
+
+    #[test]
+    fn a_key_tells_all_that_a_step_depends_on() {
+        let mut seen = std::collections::HashSet::new();
+        let key = |step: Step, below: &[&str], root: &str, purpose: &str, options: &str| {
+            let below: Vec<String> = below.iter().map(|&key| key.to_owned()).collect();
+            let graph = graph(vec![vec![step]]);
+            graph.nodes[0].key(&below, &[root.to_owned()], purpose, options)
+        };
+        let mut user = run("a");
+        user.config.user = "1".into();
+        let Action::Run(with_argument) = run("a").action else { unreachable!() };
+        let argument = [("A".to_owned(), "b".to_owned())].into();
+        let with_argument = Run { args: argument, ..with_argument };
+        for (step, below, root, purpose, options) in [
+            (run("a"), &["1"][..], "", "amd64", ""),
+            (run("b"), &["1"], "", "amd64", ""),
+            (run("a"), &["2"], "", "amd64", ""),
+            (run("a"), &["1", "2"], "", "amd64", ""),
+            (run("a"), &["1"], "3", "amd64", ""),
+            (run("a"), &["1"], "", "arm64", ""),
+            (run("a"), &["1"], "", "amd64", "host"),
+            (user, &["1"], "", "amd64", ""),
+            (step(Action::Run(with_argument)), &["1"], "", "amd64", ""),
+            (copy(Origin::Context, false, None), &["1"], "", "amd64", ""),
+        ] {
+            assert!(seen.insert(key(step, below, root, purpose, options)));
+        }
+        // What belongs to programs alone, what is beneath a layer of its own, and proxies.
+        let link = || copy(Origin::Context, true, None);
+        assert_eq!(key(link(), &["1"], "", "", "a"), key(link(), &["2"], "", "", "b"));
+        let Action::Run(mut proxied) = run("a").action else { unreachable!() };
+        proxied.silent_args.insert("http_proxy".into(), "x".into());
+        assert!(!seen.insert(key(step(Action::Run(proxied)), &["1"], "", "amd64", "")));
+    }
+}

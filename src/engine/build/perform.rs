@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::Mode;
 use sha2::{Digest as _, Sha256};
 
+use super::graph::Node;
 use super::run::{self, Place};
 use super::tree::{self, Tree};
 use super::worker::{Answer, Outlet};
@@ -24,8 +25,6 @@ use crate::runtime::user;
 use crate::store::build_cache::{BuildCache, Made};
 use crate::store::layers::Staging;
 use crate::sys::path::{Dir, clear_umask};
-
-use super::graph::Node;
 
 /// One step to be done.
 pub struct Job<'a> {

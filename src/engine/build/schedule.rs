@@ -153,8 +153,13 @@ impl<'a> Schedule<'a> {
         // From the top down: what is needed is known before those that are needed for it are looked at.
         for node in (0..self.graph.nodes.len()).rev() {
             let state = &self.states[node];
-            if state.is_needed && state.key.is_some() && state.made.is_none() && !state.is_begun {
-                for need in self.graph.nodes[node].needs() {
+            if !state.is_needed || state.made.is_some() || state.is_begun {
+                continue;
+            }
+            let has_key = state.key.is_some();
+            for need in self.graph.nodes[node].needs() {
+                // Without the files that these have copied it is not known what to look for in the cache.
+                if has_key || self.graph.nodes[need].copies_layers() {
                     self.states[need].is_needed = true;
                 }
             }
