@@ -34,6 +34,7 @@ mod login;
 mod logs;
 mod manifests;
 mod names;
+mod nested;
 mod network;
 mod options;
 mod owners;

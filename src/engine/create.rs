@@ -424,12 +424,19 @@ pub fn surroundings(
         hostname: hostname(engine, options, id)?,
         has_mqueue: Path::new("/dev/mqueue").is_dir(),
         has_cgroup2: has_cgroup2(),
+        has_sysctls: has_sysctls(),
         max_gid,
         has_tty_group: max_gid >= 5,
         has_root_group: true,
         sources: mounts::sources(engine, options)?,
         identity: Identity::default(),
     })
+}
+
+/// Whether `/proc/sys` is not covered by a read-only mount, as in containers.
+fn has_sysctls() -> bool {
+    let stat = rustix::fs::statvfs("/proc/sys");
+    stat.map_or(true, |stat| !stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
 /// The id's first 12 digits, unless the container shares the host's network and with it its name.

@@ -35,6 +35,8 @@ pub struct Surroundings {
     pub has_cgroup2: bool,
     /// Whether the host has message queues to share.
     pub has_mqueue: bool,
+    /// Whether settings of the kernel can be written; a container around this one keeps its own from that.
+    pub has_sysctls: bool,
     /// The largest mapped group id.
     pub max_gid: u32,
     /// Whether the group `tty`, 5, and root's, 0, are mapped.
@@ -291,7 +293,7 @@ fn namespaces(options: &ContainerOptions) -> Result<Vec<LinuxNamespace>> {
 /// Low ports and `ping` need no privilege in a network that is the container's own.
 fn sysctls(options: &ContainerOptions, around: &Surroundings) -> HashMap<String, String> {
     let mut all = HashMap::new();
-    if has_own_network(options) {
+    if has_own_network(options) && around.has_sysctls {
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned());
         // Both ends must be mapped.
         if around.has_root_group {
@@ -429,6 +431,7 @@ mod tests {
             hostname: "host".into(),
             has_mqueue: true,
             has_cgroup2: false,
+            has_sysctls: true,
             max_gid: 65536,
             has_tty_group: true,
             has_root_group: true,
@@ -491,6 +494,15 @@ mod tests {
                 "/etc/hosts"
             ]
         );
+    }
+
+    #[test]
+    fn within_a_container_only_sysctls_that_are_asked_for() {
+        let mut options = ContainerOptions::default();
+        let around = Surroundings { has_sysctls: false, ..around() };
+        assert!(sysctls(&options, &around).is_empty());
+        options.sysctls.insert("net.core.somaxconn".to_owned(), "5".to_owned());
+        assert_eq!(sysctls(&options, &around).len(), 1);
     }
 
     #[test]

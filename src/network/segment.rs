@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -13,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::netlink::{End, Netlink};
 use super::slirp::INTERFACE;
+use crate::base::hint::HintExt;
 use crate::base::network::{Endpoint, Network};
 use crate::sys::{namespace, net};
 
@@ -234,9 +236,16 @@ fn add_default_routes(netlink: &Netlink, index: u32, endpoint: &Endpoint) -> Res
     Ok(())
 }
 
+/// Containers have `/proc/sys` read-only, and what is in one is too.
+const COVERED: &str = "the container around this one keeps /proc/sys as it is: use --network host, or start that one with \
+                       --security-opt unmask=ALL (docker: systempaths=unconfined)";
+
 fn set(path: &str, value: &str) -> Result<()> {
     let path = Path::new("/proc/sys").join(path);
-    std::fs::write(&path, value).with_context(|| format!("write {}", path.display()))
+    let written = std::fs::write(&path, value);
+    let is_covered = written.as_ref().is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem);
+    let written = written.with_context(|| format!("write {}", path.display()));
+    if is_covered { written.hint(|| COVERED) } else { written }
 }
 
 fn open_own() -> std::io::Result<OwnedFd> {

@@ -68,7 +68,12 @@ pub fn make(root: &Dir, step: &MountPlan, opened: Opened) -> Result<OwnedFd> {
         }
         (MountKind::Filesystem { name, options }, _) => {
             let first = if later { step.attributes & !Attributes::READ_ONLY } else { step.attributes };
-            let made = new_filesystem(name, options, first)?;
+            let made = match new_filesystem(name, options, first) {
+                Err(error) if is_covered(&error) && matches!(name.as_str(), "proc" | "sysfs") => {
+                    return copy_covered(name, step);
+                }
+                made => made?,
+            };
             if step.extra.copy_up {
                 copyup::copy(root, &step.target, made.as_fd())?;
             }
@@ -83,6 +88,25 @@ pub fn make(root: &Dir, step: &MountPlan, opened: Opened) -> Result<OwnedFd> {
     if !step.extra.chown && (later || !is_new) {
         restrict(made.as_fd(), step)?;
     }
+    Ok(made)
+}
+
+/// Whether the kernel refuses a new instance because the caller's own is covered in parts, as containers have it
+/// (`mount_too_revealing` of fs/namespace.c): who cannot see something could look at it there.
+fn is_covered(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    kind == Some(io::ErrorKind::PermissionDenied)
+}
+
+/// In a container, the `/proc` or `/sys` of that one, with all that covers it, in place of a new one. It shows the
+/// processes around as well, to which those inside can do nothing: they are of another user namespace.
+fn copy_covered(name: &str, step: &MountPlan) -> Result<OwnedFd> {
+    let source = if name == "proc" { "/proc" } else { "/sys" };
+    let made = mount::copy_path(Path::new(source), true).with_context(|| format!("open {source}"))?;
+    let set = step.attributes & !Attributes::READ_ONLY;
+    let attributes = |set: u64| Attributes { set, ..Attributes::default() };
+    mount::set_attributes(made.as_fd(), attributes(set), true).context("set the attributes")?;
+    mount::set_attributes(made.as_fd(), attributes(step.attributes), false).context("set the attributes")?;
     Ok(made)
 }
 

@@ -48,6 +48,8 @@ pub fn proc_works() -> Result<()> {
             let cause = mounted.err().map(|error| error.downcast::<io::Error>());
             clone::exit_now(match cause {
                 None => 0,
+                // An error with the kernel's own words has no number.
+                Some(Ok(error)) if error.kind() == io::ErrorKind::PermissionDenied => libc::EPERM,
                 Some(Ok(error)) => error.raw_os_error().unwrap_or(libc::EIO),
                 Some(Err(_)) => libc::EIO,
             })

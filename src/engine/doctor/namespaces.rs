@@ -85,11 +85,11 @@ impl Namespaces {
 pub fn judge(spaces: &Namespaces) -> Vec<Finding> {
     let mut findings = vec![judge_kernel(&spaces.kernel), judge_made(spaces)];
     if let Some(refusal) = &spaces.proc_refused {
-        findings.push(Finding::failed(
+        findings.push(Finding::warning(
             PROC,
-            format!("a container's own /proc is refused: {}", refusal.error),
-            "the container around this one covers parts of /proc, and the kernel lets nobody look beneath",
-            "start that one with --security-opt unmask=ALL (podman, coracle) or systempaths=unconfined (docker)",
+            format!("they get a copy of this container's /proc: {}", refusal.error),
+            "they see the processes around them, and settings of the kernel cannot be changed for them",
+            "start the container around with --security-opt unmask=ALL (docker: systempaths=unconfined)",
         ));
     }
     findings
@@ -192,7 +192,7 @@ mod tests {
             assert_found(&judge(&spaces), MADE, level, words);
         }
         let masked = Namespaces { proc_refused: refused("mount /proc: EPERM", None), ..healthy() };
-        assert_found(&judge(&masked), PROC, Level::Failed, &["mount /proc: EPERM", "unmask=ALL"]);
+        assert_found(&judge(&masked), PROC, Level::Warning, &["mount /proc: EPERM", "unmask=ALL"]);
     }
 
     #[test]
