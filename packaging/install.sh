@@ -229,6 +229,22 @@ install_files() {
 	rm -f "$unit"
 }
 
+# --- AppArmor ---------------------------------------------------------------------------------------
+
+# Ubuntu gives user namespaces only to programs that have a profile.
+restricts_namespaces() {
+	[ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ]
+}
+
+install_profile() {
+	restricts_namespaces || return 0
+	profile=$(mktemp)
+	sed "s|/usr/{local/,}bin/coracle|$prefix/bin/coracle|" packaging/apparmor/coracle >"$profile"
+	as_root install -m 0644 "$profile" /etc/apparmor.d/coracle
+	rm -f "$profile"
+	as_root apparmor_parser -r /etc/apparmor.d/coracle
+}
+
 # --- Subordinate ids --------------------------------------------------------------------------------
 
 # has_range FILE USER: by name or by number, as newuidmap reads it.
@@ -330,6 +346,7 @@ install_prerequisites
 install_rust
 build
 install_files
+install_profile
 if is_root; then ensure_subids "${SUDO_USER:-root}"; else ensure_subids "$(id -un)"; fi
 warn_about_path
 say "$prefix/bin/coracle run --rm builtin:hello"
