@@ -107,7 +107,7 @@ fn one_that_runs_and_what_is_refused() {
         ("commit live Made", "must be lowercase"),
         ("commit -c 'RUN true' live made", "RUN is not a valid change command"),
         ("commit -c 'CMD' live made", "CMD requires at least one argument"),
-        ("commit --pause live made", "pausing is not supported yet"),
+        ("commit --pause live made", "pause needs "),
         ("commit live made more", "requires at least 1"),
     ] {
         sandbox.run(line).code(1).stderr_has(error);

@@ -30,6 +30,7 @@ mod inspect;
 mod inventory;
 mod isolation;
 mod lifecycle;
+mod limits;
 mod login;
 mod logs;
 mod manifests;

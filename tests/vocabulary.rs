@@ -161,6 +161,7 @@ fn check(sandbox: &Sandbox, verb: &str, flags: &str, refused: &mut Vec<String>) 
         let reasons = [
             format!("{flag} is not supported yet"),
             format!("{flag} needs control groups version 2"),
+            format!("{flag} needs control groups version 1"),
             format!("{flag} is for Windows containers only"),
             format!("{flag} has nothing to mount: there is no daemon"),
             "could not select device driver".to_owned(),

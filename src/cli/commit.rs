@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 
 use super::out;
 use super::verb::{Action, Operands, Session};
+use crate::base::hint::HintExt;
 use crate::engine::commit::{self, Wishes};
+use crate::engine::pause;
 use crate::oci::reference::Reference;
 
 #[derive(clap::Args)]
@@ -53,9 +55,14 @@ impl Action for Args {
             _ => bail!("commit requires at least 1 and at most 2 arguments"),
         };
         let engine = session.engine()?;
-        if self.pause {
-            commit::refuse_pause(&engine, container)?;
-        }
+        let paused = if self.pause {
+            let hint = || {
+                format!("stop it first, or commit it as it runs: coracle commit --pause=false {container}")
+            };
+            Some(pause::while_read(&engine, container).hint(hint)?)
+        } else {
+            None
+        };
         let wishes = Wishes {
             author: self.author.unwrap_or_default(),
             message: self.message.unwrap_or_default(),
@@ -63,6 +70,7 @@ impl Action for Args {
             include_volumes: self.include_volumes,
         };
         let id = commit::commit(&engine, container, name.as_ref(), &wishes)?;
+        drop(paused);
         if let Some(path) = &self.iidfile {
             std::fs::write(path, id.to_string()).with_context(|| format!("write {}", path.display()))?;
         }

@@ -36,7 +36,8 @@ impl Action for Args {
         let create = self.create.with_defaults()?;
         let acquire = Acquire::new(&create)?;
         let (name, cidfile) = (create.name.clone(), create.cidfile.clone());
-        let options = create.into_options(operands)?;
+        let mut options = create.into_options(operands)?;
+        options.resources.manager = session.manager(options.resources.manager)?;
         check_cidfile(cidfile.as_deref())?;
         let engine = session.engine()?;
         let record = acquire

@@ -13,6 +13,7 @@ pub struct Globals {
     pub root: Option<PathBuf>,
     pub runroot: Option<PathBuf>,
     pub storage_driver: Option<String>,
+    pub cgroup_manager: Option<String>,
     pub wish: Wish,
 }
 
@@ -28,6 +29,9 @@ pub enum Wish {
 /// The options themselves, as help and manuals show them.
 #[derive(clap::Args)]
 pub struct Flags {
+    /// Make control groups through systemd or by cgroupfs (default: systemd where it can be asked)
+    #[arg(long, value_name = "manager")]
+    cgroup_manager: Option<String>,
     /// Keep images, layers, containers and volumes beneath this directory
     #[arg(long, value_name = "dir")]
     root: Option<PathBuf>,
@@ -58,6 +62,7 @@ pub fn parse(arguments: &[String]) -> Result<(Globals, &[String])> {
             ("--root", _) => globals.root = Some(self::value(name, value, &mut rest)?.into()),
             ("--runroot", _) => globals.runroot = Some(self::value(name, value, &mut rest)?.into()),
             ("--storage-driver", _) => globals.storage_driver = Some(self::value(name, value, &mut rest)?),
+            ("--cgroup-manager", _) => globals.cgroup_manager = Some(self::value(name, value, &mut rest)?),
             _ if first.len() > 1 && first.starts_with('-') => return Err(refuse(name, first)),
             _ => return Ok((globals, &arguments[arguments.len() - tail.len() - 1..])),
         }

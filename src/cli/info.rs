@@ -42,9 +42,6 @@ impl Action for Args {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How limits are made: not at all yet, on any host.
-const CGROUP_DRIVER: &str = "none";
-
 fn text(info: &Info, layout: &Layout) -> String {
     let cgroups = info.cgroup_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
     let delegated = match info.cgroup_controllers.is_empty() {
@@ -58,13 +55,13 @@ fn text(info: &Info, layout: &Layout) -> String {
         "Server:".to_owned(),
         format!(" Containers: {}", info.running + info.stopped),
         format!("  Running: {}", info.running),
-        "  Paused: 0".to_owned(),
+        format!("  Paused: {}", info.paused),
         format!("  Stopped: {}", info.stopped),
         format!(" Images: {}", info.images),
         format!(" Server Version: {VERSION}"),
         format!(" Storage Driver: {}", info.driver.driver),
         format!("  Reason: {}", printable(&info.driver.reason)),
-        format!(" Cgroup Driver: {CGROUP_DRIVER}"),
+        format!(" Cgroup Driver: {}", info.cgroup_driver),
         format!(" Cgroup Version: {cgroups}"),
         format!("  Delegated: {delegated}"),
         " Security Options:".to_owned(),
@@ -108,12 +105,12 @@ fn document(info: &Info, layout: &Layout) -> Value {
     json!({
         "Containers": info.running + info.stopped,
         "ContainersRunning": info.running,
-        "ContainersPaused": 0,
+        "ContainersPaused": info.paused,
         "ContainersStopped": info.stopped,
         "Images": info.images,
         "Driver": info.driver.driver.as_str(),
         "DriverStatus": [["Reason", info.driver.reason]],
-        "CgroupDriver": CGROUP_DRIVER,
+        "CgroupDriver": info.cgroup_driver,
         "CgroupVersion": info.cgroup_version.map_or_else(String::new, |version| version.to_string()),
         "KernelVersion": info.kernel,
         "OperatingSystem": info.operating_system,

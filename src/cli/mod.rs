@@ -48,6 +48,7 @@ mod network;
 mod network_helper;
 mod options;
 mod out;
+mod pause;
 mod port;
 mod preserve;
 mod progress;
@@ -106,7 +107,8 @@ pub fn main() -> ExitCode {
 /// Finds and runs the verb. `session` is filled on the way, so that an error knows where it came from.
 fn run(arguments: Vec<OsString>, session: &mut Session) -> Result<ExitCode> {
     let arguments = flags::utf8(arguments)?;
-    let (Globals { root, runroot, storage_driver, mut wish }, mut rest) = globals::parse(&arguments)?;
+    let (Globals { root, runroot, storage_driver, cgroup_manager, mut wish }, mut rest) =
+        globals::parse(&arguments)?;
     if let Some((_, tail)) = rest.split_first().filter(|(first, _)| *first == "help") {
         // `help run` is `run --help`.
         (wish, rest) = (Wish::Help, tail);
@@ -114,6 +116,7 @@ fn run(arguments: Vec<OsString>, session: &mut Session) -> Result<ExitCode> {
     session.root = root;
     session.runroot = runroot;
     session.storage_driver = storage_driver;
+    session.cgroup_manager = cgroup_manager;
     match (wish, verbs::find(rest)?) {
         (Wish::Version, _) => out::line(&format!("coracle version {}", env!("CARGO_PKG_VERSION"))),
         (_, verbs::Found::Root) => out::text(&help::root()),

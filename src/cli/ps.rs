@@ -233,11 +233,7 @@ const VIEW: View<Row> = View {
             show: |row| Some(time::ago(row.container.created, row.now)),
         },
         Field { name: "Size", header: "SIZE", show: |row| Some(row.size()) },
-        Field {
-            name: "State",
-            header: "STATE",
-            show: |row| Some(row.container.state.status.as_str().to_owned()),
-        },
+        Field { name: "State", header: "STATE", show: |row| Some(row.container.word().to_owned()) },
         Field { name: "Status", header: "STATUS", show: |row| Some(row.container.status(row.now)) },
     ],
 };

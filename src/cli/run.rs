@@ -84,6 +84,7 @@ impl Action for Args {
         let names_first = !shows && streams.is_some();
         let (name, cidfile) = (self.create.name.clone(), self.create.cidfile.clone());
         let mut options = self.create.into_options(operands)?;
+        options.resources.manager = session.manager(options.resources.manager)?;
         let attached = streams.as_ref();
         options.attached = Attached {
             stdin: attached.is_some_and(|streams| streams.stdin),

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::flags::BAD_FLAG;
 use super::report::{self, UsageError};
 use crate::base::hint::Hinted;
-use crate::engine::info;
+use crate::engine::limits;
 
 /// A flag that is known and refused.
 #[derive(Debug, PartialEq)]
@@ -24,6 +24,8 @@ enum Kind {
     Missing,
     /// A limit on resources: needs control groups, which the host may not offer at all.
     Limit,
+    /// A limit that only control groups of version 1 have.
+    Version1,
     /// Only means something on Windows.
     Windows,
     /// Needs a driver of devices, of which there is none.
@@ -34,30 +36,12 @@ enum Kind {
 
 /// `run` and `create`, as docker 28 and podman 5 have them.
 const CREATE: &[(&str, Option<char>, Kind)] = &[
-    ("--blkio-weight", None, Kind::Limit),
     ("--blkio-weight-device", None, Kind::Limit),
-    ("--cgroup-conf", None, Kind::Limit),
-    ("--cgroup-parent", None, Kind::Limit),
-    ("--cpu-period", None, Kind::Limit),
-    ("--cpu-quota", None, Kind::Limit),
-    ("--cpu-rt-period", None, Kind::Limit),
-    ("--cpu-rt-runtime", None, Kind::Limit),
-    ("--cpu-shares", Some('c'), Kind::Limit),
-    ("--cpus", None, Kind::Limit),
-    ("--cpuset-cpus", None, Kind::Limit),
-    ("--cpuset-mems", None, Kind::Limit),
+    ("--cpu-rt-period", None, Kind::Version1),
+    ("--cpu-rt-runtime", None, Kind::Version1),
     ("--device-cgroup-rule", None, Kind::Limit),
-    ("--device-read-bps", None, Kind::Limit),
-    ("--device-read-iops", None, Kind::Limit),
-    ("--device-write-bps", None, Kind::Limit),
-    ("--device-write-iops", None, Kind::Limit),
-    ("--kernel-memory", None, Kind::Limit),
-    ("--memory", Some('m'), Kind::Limit),
-    ("--memory-reservation", None, Kind::Limit),
-    ("--memory-swap", None, Kind::Limit),
-    ("--memory-swappiness", None, Kind::Limit),
-    ("--oom-kill-disable", None, Kind::Limit),
-    ("--pids-limit", None, Kind::Limit),
+    ("--kernel-memory", None, Kind::Version1),
+    ("--oom-kill-disable", None, Kind::Version1),
     ("--cpu-count", None, Kind::Windows),
     ("--cpu-percent", None, Kind::Windows),
     ("--io-maxbandwidth", None, Kind::Windows),
@@ -237,30 +221,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("rm", &[("--link", Some('l'))]),
     ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None)]),
     ("start", &[("--checkpoint", None), ("--checkpoint-dir", None)]),
-    (
-        "update",
-        &[
-            ("--blkio-weight", None),
-            ("--blkio-weight-device", None),
-            ("--cpu-period", None),
-            ("--cpu-quota", None),
-            ("--cpu-rt-period", None),
-            ("--cpu-rt-runtime", None),
-            ("--cpu-shares", Some('c')),
-            ("--cpus", None),
-            ("--cpuset-cpus", None),
-            ("--cpuset-mems", None),
-            ("--device-read-bps", None),
-            ("--device-read-iops", None),
-            ("--device-write-bps", None),
-            ("--device-write-iops", None),
-            ("--memory", Some('m')),
-            ("--memory-reservation", None),
-            ("--memory-swap", None),
-            ("--memory-swappiness", None),
-            ("--pids-limit", None),
-        ],
-    ),
+    ("update", &[("--blkio-weight-device", None), ("--cpu-rt-period", None), ("--cpu-rt-runtime", None)]),
     ("unmount", &[("--force", Some('f')), ("--latest", Some('l'))]),
     ("unshare", &[("--rootless-netns", None)]),
     (
@@ -285,7 +246,6 @@ const OTHERS: &[(&str, &[Names])] = &[
 
 /// Options before the verb.
 const GLOBAL: &[Names] = &[
-    ("--cgroup-manager", None),
     ("--config", None),
     ("--conmon", None),
     ("--connection", None),
@@ -331,17 +291,14 @@ const COMMANDS: &[&str] = &[
     "container cleanup",
     "container clone",
     "container runlabel",
-    "container pause",
     "container restore",
     "container stats",
-    "container unpause",
     "context",
     "generate",
     "image build",
     "kube",
     "network reload",
     "node",
-    "pause",
     "plugin",
     "pod",
     "service",
@@ -349,7 +306,6 @@ const COMMANDS: &[&str] = &[
     "stats",
     "swarm",
     "trust",
-    "unpause",
     "volume mount",
     "volume reload",
     "volume unmount",
@@ -393,6 +349,9 @@ pub fn refuse(known: &Known, path: &str) -> anyhow::Error {
         Kind::Missing => anyhow!("{long} is not supported yet"),
         Kind::Windows => anyhow!("{long} is for Windows containers only"),
         Kind::Limit => refuse_limit(long),
+        Kind::Version1 => anyhow!(
+            "{long} needs control groups version 1, which an ordinary user cannot be given: version 2 has no such limit"
+        ),
         Kind::Driver => {
             // What docker says on a host without one.
             let error = anyhow!("could not select device driver \"\" with capabilities: [[gpu]]");
@@ -406,14 +365,10 @@ pub fn refuse(known: &Known, path: &str) -> anyhow::Error {
 
 /// A limit is refused for want of the host's control groups first: that is what the user can mend.
 fn refuse_limit(long: &str) -> anyhow::Error {
-    let reason = match info::cgroup_version() {
-        Some(2) => return anyhow!("{long} is not supported yet"),
-        Some(_) => "this host uses control groups version 1, which an ordinary user cannot be given",
-        None => "this host has no control groups mounted at /sys/fs/cgroup",
-    };
-    let error = anyhow!("{long} needs control groups version 2: {reason}");
-    let hint = "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line, then try again";
-    Hinted::new(error, hint).into()
+    match limits::refuse_host(long) {
+        Ok(()) => anyhow!("{long} is not supported yet"),
+        Err(error) => error,
+    }
 }
 
 #[cfg(test)]
@@ -424,10 +379,9 @@ mod tests {
     fn flags_are_found_by_both_names() {
         for (verb, flag, long) in [
             ("run", "--pod", "--pod"),
-            ("create", "-m", "--memory"),
-            ("create", "-c", "--cpu-shares"),
-            ("run", "-m", "--memory"),
+            ("create", "--kernel-memory", "--kernel-memory"),
             ("logs", "--names", "--names"),
+            ("ps", "-p", "--pod"),
         ] {
             assert_eq!(of_verb(verb, flag).unwrap().long, long);
         }
@@ -451,6 +405,7 @@ mod tests {
             let text = refuse(&of_verb("run", flag).unwrap(), "run").to_string();
             assert!(text.starts_with(want), "{text}");
         }
-        assert!(refuse(&of_verb("run", "-m").unwrap(), "run").to_string().starts_with("coracle: --memory "));
+        let text = refuse(&of_verb("run", "--oom-kill-disable").unwrap(), "run").to_string();
+        assert!(text.starts_with("coracle: --oom-kill-disable needs control groups version 1, "), "{text}");
     }
 }

@@ -13,6 +13,7 @@ use crate::config::paths::Roots;
 use crate::engine::Engine;
 use crate::store::driver::Driver;
 use crate::store::layout::Layout;
+use crate::store::resources::ManagerName;
 
 /// The flags of one verb, and what it does with them. One file per verb implements this.
 pub trait Action: clap::Args {
@@ -106,6 +107,8 @@ pub struct Session {
     pub runroot: Option<PathBuf>,
     /// `--storage-driver`, as written.
     pub storage_driver: Option<String>,
+    /// `--cgroup-manager`, as written.
+    pub cgroup_manager: Option<String>,
     /// The command as docker would name it: `run`, `container ls`. Empty until it is known.
     pub path: String,
 }
@@ -126,6 +129,14 @@ impl Session {
             },
         };
         text.parse().map(Some).context(place)
+    }
+
+    /// Who the user wants to make control groups, of what was read before.
+    pub fn manager(&self, usual: Option<ManagerName>) -> Result<Option<ManagerName>> {
+        match &self.cgroup_manager {
+            Some(text) => text.parse().map(Some).map_err(anyhow::Error::msg),
+            None => Ok(usual),
+        }
     }
 
     /// The engine, whose notices become warnings.

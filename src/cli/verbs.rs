@@ -8,9 +8,9 @@ use super::verb::Verb;
 use super::{
     attach, build, commit, completion, container_prune, cp, create, diff, doctor, events, exec, exists,
     export, generate, healthcheck, history, image_prune, image_scp, images, import, info, init, inspect,
-    kill, load, login, logout, logs, manifest, mount, network, network_helper, port, ps, pull, push, rename,
-    restart, restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare, update,
-    version, volume, wait,
+    kill, load, login, logout, logs, manifest, mount, network, network_helper, pause, port, ps, pull, push,
+    rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare,
+    update, version, volume, wait,
 };
 use crate::base::nearest;
 
@@ -70,6 +70,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<network::ls::Args>(&["network ls", "network list"]),
     Verb::of::<network::prune::Args>(&["network prune"]),
     Verb::of::<network::rm::Args>(&["network rm", "network remove"]),
+    Verb::of::<pause::Args>(&["pause", "container pause"]),
     Verb::of::<port::Args>(&["port", "container port"]),
     Verb::of::<ps::Args>(&["ps", "container ls", "container list", "container ps"]),
     Verb::of::<pull::Args>(&["pull", "image pull"]),
@@ -95,6 +96,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<tag::Args>(&["tag", "image tag"]),
     Verb::of::<top::Args>(&["top", "container top"]),
     Verb::of::<mount::UnmountArgs>(&["unmount", "umount", "container unmount", "container umount"]),
+    Verb::of::<pause::UnpauseArgs>(&["unpause", "container unpause"]),
     Verb::of::<unshare::Args>(&["unshare"]),
     Verb::of::<update::Args>(&["update", "container update"]),
     Verb::of::<version::Args>(&["version"]),

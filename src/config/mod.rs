@@ -9,3 +9,4 @@ pub mod policy;
 pub mod registries;
 pub mod settings;
 pub mod subid;
+pub mod systemd;

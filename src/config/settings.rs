@@ -36,7 +36,9 @@ struct Document {
 #[serde(deny_unknown_fields, default)]
 pub struct Containers {
     pub annotations: Vec<String>,
+    pub cgroup_conf: Vec<String>,
     pub cgroupns: Option<String>,
+    pub cgroups: Option<String>,
     pub default_ulimits: Vec<String>,
     pub dns_options: Vec<String>,
     pub dns_searches: Vec<String>,
@@ -48,6 +50,7 @@ pub struct Containers {
     pub netns: Option<String>,
     pub oom_score_adj: Option<i64>,
     pub pidns: Option<String>,
+    pub pids_limit: Option<i64>,
     pub shm_size: Option<String>,
     pub tz: Option<String>,
     pub umask: Option<String>,
@@ -59,6 +62,7 @@ pub struct Containers {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Engine {
+    pub cgroup_manager: Option<String>,
     pub detach_keys: Option<String>,
     pub stop_timeout: Option<i64>,
 }
@@ -80,7 +84,9 @@ const fn key(table: &'static str, name: &'static str, example: &'static str, fla
 /// Every key that there is.
 pub const KEYS: &[Key] = &[
     key("containers", "annotations", r#"["team=web"]"#, "--annotation"),
+    key("containers", "cgroup_conf", r#"["memory.high=1073741824"]"#, "--cgroup-conf"),
     key("containers", "cgroupns", r#""host""#, "--cgroupns"),
+    key("containers", "cgroups", r#""enabled""#, "--cgroups"),
     key("containers", "default_ulimits", r#"["nofile=1024:2048"]"#, "--ulimit"),
     key("containers", "dns_options", r#"["ndots:1"]"#, "--dns-option"),
     key("containers", "dns_searches", r#"["example.org"]"#, "--dns-search"),
@@ -92,11 +98,13 @@ pub const KEYS: &[Key] = &[
     key("containers", "netns", r#""none""#, "--network"),
     key("containers", "oom_score_adj", "100", "--oom-score-adj"),
     key("containers", "pidns", r#""host""#, "--pid"),
+    key("containers", "pids_limit", "2048", "--pids-limit"),
     key("containers", "shm_size", r#""128m""#, "--shm-size"),
     key("containers", "tz", r#""local""#, "--tz"),
     key("containers", "umask", r#""0027""#, "--umask"),
     key("containers", "userns", r#""keep-id""#, "--userns"),
     key("containers", "utsns", r#""host""#, "--uts"),
+    key("engine", "cgroup_manager", r#""cgroupfs""#, "--cgroup-manager"),
     key("engine", "detach_keys", r#""ctrl-a,d""#, "--detach-keys"),
     key("engine", "stop_timeout", "30", "--stop-timeout"),
 ];

@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 use super::changes::{self, Layers};
 use super::{Engine, events, namespace};
 use crate::base::digest::Digest;
-use crate::base::hint::HintExt;
 use crate::build::dockerfile;
 use crate::image::compose;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
@@ -77,17 +76,6 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
         &[("comment", &wishes.message), ("imageID", &id.to_string())],
     );
     Ok(id)
-}
-
-/// Says that a container that runs cannot be paused here. One that does not run needs no pause.
-pub fn refuse_pause(engine: &Engine, container: &str) -> Result<()> {
-    let record = engine.containers().load(&engine.containers().resolve(container)?)?;
-    if record.state.is_running() {
-        return Err(anyhow!("pause container {}: pausing is not supported yet", record.name)).hint(|| {
-            format!("stop it first, or commit it as it runs: coracle commit --pause=false {container}")
-        });
-    }
-    Ok(())
 }
 
 /// Packs the changes into a blob, and unpacks that into a layer.

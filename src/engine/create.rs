@@ -16,8 +16,8 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, driver, events, files, logging, mounts, namespace, networks, remove, requires, secrets,
-    sharing, shift, vfs,
+    Engine, access, driver, events, files, limits, logging, mounts, namespace, networks, remove, requires,
+    secrets, sharing, shift, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -68,6 +68,7 @@ impl Draft {
             bail!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
         }
         logging::check(&options)?;
+        limits::check(&options)?;
         let (source, image) = find_source(engine, &options)?;
         let command = spec::command(&options, &image)?;
         add_exposed(&mut options, &image)?;

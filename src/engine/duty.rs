@@ -11,6 +11,7 @@ use super::health::Checks;
 use super::stay::Stay;
 use super::{Engine, events, stop};
 use crate::base::file::Durability;
+use crate::runtime::cgroup::group::Shortages;
 use crate::runtime::monitor::Chore;
 use crate::store::containers::{Record, StopReason};
 use crate::store::options::OnUnhealthy;
@@ -28,6 +29,8 @@ pub struct Duties<'a> {
     stay: Option<&'a mut Stay>,
     /// Readable once the program that serves the container's files has ended.
     server: Option<OwnedFd>,
+    /// What its control group tells of a want of memory.
+    memory: Option<Shortages>,
 }
 
 impl<'a> Duties<'a> {
@@ -47,15 +50,24 @@ impl<'a> Duties<'a> {
             wants_restart: false,
             stay,
             server,
+            memory: record.state.cgroup.as_deref().and_then(|path| Shortages::watch(path).ok()),
         }
     }
 
     /// Ends with the run; whether the container is to be started again whatever its policy says.
-    pub fn finish(self) -> bool {
+    pub fn finish(mut self) -> bool {
+        self.tell_shortage();
         if let Some(checks) = self.checks {
             checks.finish();
         }
         self.wants_restart
+    }
+
+    /// Writes down that the kernel has killed processes of the container for want of memory.
+    fn tell_shortage(&mut self) {
+        if self.memory.as_mut().is_some_and(Shortages::has_killed) {
+            events::container(self.engine, &self.record, "oom", &[]);
+        }
     }
 
     /// Does what was asked for the case that the container becomes unhealthy.
@@ -84,11 +96,12 @@ impl Chore for Duties<'_> {
         self.limit.into_iter().chain(check).chain(stay).min()
     }
 
-    fn sources(&self) -> [Option<BorrowedFd<'_>>; 3] {
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 4] {
         [
             self.checks.as_ref().and_then(Checks::source),
             self.stay.as_ref().and_then(|stay| stay.source()),
             self.server.as_ref().map(AsFd::as_fd),
+            self.memory.as_ref().map(Shortages::source),
         ]
     }
 
@@ -100,9 +113,12 @@ impl Chore for Duties<'_> {
         if let Some(stay) = &mut self.stay {
             stay.keep(self.engine, &self.record);
         }
-        if self.server.take_if(|server| is_readable(server)).is_some() {
+        if self.server.take_if(|server| is_readable(server.as_fd())).is_some() {
             // Nothing it does with its files can succeed any more, nor come back.
             send(container, libc::SIGKILL);
+        }
+        if self.memory.as_ref().is_some_and(|memory| is_readable(memory.source())) {
+            self.tell_shortage();
         }
         let checked = self.checks.as_mut()?.work(container)?;
         if checked.became_unhealthy {
@@ -137,7 +153,7 @@ fn send(container: BorrowedFd<'_>, number: i32) {
     let _ = process::send_signal(container, number);
 }
 
-fn is_readable(fd: &OwnedFd) -> bool {
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0)
+    poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0)
 }

@@ -8,10 +8,12 @@ use oci_spec::runtime::Spec;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
-use super::{Engine, events, filesystem, namespace, secrets, terminal};
+use super::{Engine, events, filesystem, limits, namespace, pause, secrets, terminal};
 use crate::base::exit::ExitWith;
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
+use crate::runtime::cgroup::entrance::Entrance;
+use crate::runtime::cgroup::place::Manager;
 use crate::runtime::join::Join;
 use crate::runtime::monitor::{self, Monitor, Ties};
 use crate::runtime::plan::{ProcessPlan, namespace_flag};
@@ -59,6 +61,9 @@ pub fn exec(
     if record.state.is_initialized() {
         bail!("container {} is not running", record.id);
     }
+    if pause::is_paused(&record) {
+        bail!("Container {} is paused, unpause the container before exec", record.id);
+    }
     filesystem::await_root(engine, &record)?;
     let spec = start::read_spec(engine, &record.id)?;
     let secrets = secrets::variables(engine, &record.options)?;
@@ -67,6 +72,7 @@ pub fn exec(
     let namespaces = namespaces(&spec, &record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
     let spill = start::open_directory(engine, &record.id)?;
+    let entrance = limits::entrance(&record)?;
     let mut journal = Journal::begin(engine, &record, &options.command)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
@@ -90,6 +96,7 @@ pub fn exec(
                 stdin_open: options.stdin_open,
                 can_set_groups: can_set_groups(&record),
                 preserved,
+                entrance,
                 becomes_root: namespace::becomes_root(&record),
             };
             supervise(join, server, streams, Some(spill), Some(&journal))
@@ -104,6 +111,8 @@ pub struct Probe {
     filter: Option<Filter>,
     can_set_groups: bool,
     becomes_root: bool,
+    /// The container's control group; the supervisor is beside it.
+    group: Option<String>,
 }
 
 impl Probe {
@@ -116,7 +125,8 @@ impl Probe {
         let namespaces = namespaces(&spec, record)?.without(Namespaces::USER);
         let filter = start::filter(&record.options)?;
         let becomes_root = namespace::becomes_root(record);
-        Ok(Self { process, namespaces, filter, can_set_groups: can_set_groups(record), becomes_root })
+        let (can_set_groups, group) = (can_set_groups(record), record.state.cgroup.clone());
+        Ok(Self { process, namespaces, filter, can_set_groups, becomes_root, group })
     }
 
     /// Runs it once, with a supervisor of its own that tells `client` what it says and how it ends.
@@ -127,6 +137,10 @@ impl Probe {
             Forked::Child => {
                 // The container's streams and clients must see their ends when the supervisor closes them.
                 exec::close_all_but([container.as_fd(), server.as_fd()]);
+                // Never outside of the container's limits: one that cannot get in has failed.
+                let Ok(entrance) = Entrance::to(self.group.as_deref(), &Manager::Files) else {
+                    clone::exit_now(i32::from(UNKNOWN))
+                };
                 let join = Join {
                     pidfd: container,
                     namespaces: self.namespaces,
@@ -135,6 +149,7 @@ impl Probe {
                     stdin_open: false,
                     can_set_groups: self.can_set_groups,
                     preserved: Vec::new(),
+                    entrance,
                     becomes_root: self.becomes_root,
                 };
                 let streams = Streams { stdout: true, stderr: true, ..Streams::default() };

@@ -52,7 +52,7 @@ enum Condition {
     },
     /// Something that every container is.
     Always,
-    /// Something that none is: paused, dead, a task of a swarm.
+    /// Something that none is: dead, a task of a swarm.
     Never,
 }
 
@@ -125,10 +125,10 @@ fn read_condition(key: Key, value: &str) -> Result<Condition> {
         Key::Id | Key::Name => Ok(Condition::Pattern { text: value.to_owned(), regex: Regex::new(value)? }),
         Key::Exited => value.parse().map(Condition::Code).map_err(|_| invalid("exited")),
         Key::Status => match value {
-            "created" | "initialized" | "running" | "restarting" | "exited" => {
+            "created" | "initialized" | "running" | "paused" | "restarting" | "exited" => {
                 Ok(Condition::Text(value.to_owned()))
             }
-            "paused" | "removing" | "dead" => Ok(Condition::Never),
+            "removing" | "dead" => Ok(Condition::Never),
             _ => Err(invalid("status")),
         },
         Key::Health => match value {
@@ -216,7 +216,7 @@ fn meets(key: Key, condition: &Condition, container: &Listed) -> bool {
         (Key::Exited, Condition::Code(code)) => {
             container.state.status == Status::Exited && container.state.exit_code == *code
         }
-        (Key::Status, Condition::Text(status)) => container.state.status.as_str() == status,
+        (Key::Status, Condition::Text(status)) => container.word() == status,
         (Key::Health, Condition::Text(health)) => {
             container.health.map_or("none", HealthStatus::as_str) == health
         }
@@ -295,6 +295,7 @@ mod tests {
             state: State { status, exit_code, ..State::default() },
             ports: Vec::new(),
             exposed: Vec::new(),
+            paused: false,
             health: (name == "web2").then_some(HealthStatus::Healthy),
             details: Details {
                 labels: [("a".to_owned(), "1".to_owned()), (name.to_owned(), String::new())].into(),

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Engine, driver, list};
+use super::{Engine, driver, limits, list};
 use crate::config::subid::{self, IdRange};
+use crate::config::systemd;
+use crate::runtime::cgroup::{self, Hierarchy};
 use crate::store::containers::Status;
 use crate::store::driver::Choice;
 use crate::store::layout::Layout;
@@ -21,6 +23,9 @@ pub struct Info {
     pub images: usize,
     /// 1 or 2; nothing where none are mounted.
     pub cgroup_version: Option<u8>,
+    /// Who makes control groups, in docker's words; `none` where nobody can.
+    pub cgroup_driver: &'static str,
+    pub paused: usize,
     /// Control groups that this user may make limits in.
     pub cgroup_controllers: Vec<String>,
     pub kernel: String,
@@ -52,6 +57,8 @@ pub fn gather(engine: &Engine) -> Result<Info> {
         images: image_count(layout),
         cgroup_version: cgroup_version(),
         cgroup_controllers: delegated_controllers(),
+        cgroup_driver: limits::driver(),
+        paused: listing.containers.iter().filter(|c| c.paused).count(),
         kernel: uname.release().to_string_lossy().into_owned(),
         operating_system: operating_system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
         architecture: uname.machine().to_string_lossy().into_owned(),
@@ -68,22 +75,16 @@ pub fn gather(engine: &Engine) -> Result<Info> {
 /// The version of the control groups at `/sys/fs/cgroup`. A hybrid host counts as version 1: its
 /// controllers are there.
 pub fn cgroup_version() -> Option<u8> {
-    let root = Path::new("/sys/fs/cgroup");
-    if root.join("cgroup.controllers").exists() {
-        return Some(2);
+    match Hierarchy::of_host() {
+        Hierarchy::Unified => Some(2),
+        Hierarchy::Hybrid | Hierarchy::Legacy => Some(1),
+        Hierarchy::Missing => None,
     }
-    let mut entries = fs::read_dir(root).ok()?;
-    entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("tasks").exists())).then_some(1)
 }
 
-/// The controllers of the version 2 group that this process is in, if the user may write there.
+/// The controllers that this user may make limits with.
 pub fn delegated_controllers() -> Vec<String> {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Vec::new() };
-    let group = Path::new("/sys/fs/cgroup").join(path);
-    let writable = rustix::fs::access(group.join("cgroup.procs"), rustix::fs::Access::WRITE_OK).is_ok();
-    let controllers = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
-    if writable { controllers.split_whitespace().map(str::to_owned).collect() } else { Vec::new() }
+    cgroup::delegated(systemd::bus().is_some())
 }
 
 /// `PRETTY_NAME` of os-release(5).

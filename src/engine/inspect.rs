@@ -29,6 +29,7 @@ use crate::store::layout::Layout;
 use crate::store::options::{
     ContainerOptions, DeviceOption, HealthOptions, MountKind, NamespaceMode, NetworkMode, PortMapping, Ulimit,
 };
+use crate::store::resources::Throttle;
 use crate::store::volumes::{LOCAL, Volume};
 
 /// Docker's time that never was.
@@ -49,6 +50,8 @@ pub struct Context<'a> {
     pub executions: Vec<String>,
     /// The host name that was written down for it, which may be the host's or another container's.
     pub hostname: Option<&'a str>,
+    /// Whether every process of it is stopped.
+    pub paused: bool,
     /// How much room it takes, if that was asked for.
     pub sizes: Option<Sizes>,
 }
@@ -63,7 +66,7 @@ pub fn container(record: &Record, context: &Context) -> Value {
         "Created": record.created.to_string(),
         "Path": path,
         "Args": arguments,
-        "State": state(&record.state, context.health),
+        "State": state(&record.state, context.paused, context.health),
         "Image": match &record.source { Source::Image { id, .. } => id.to_string(), Source::Rootfs { .. } => String::new() },
         "ResolvConfPath": file("resolv.conf"),
         "HostnamePath": file("hostname"),
@@ -103,12 +106,12 @@ pub fn volume(volume: &Volume, data: &Path) -> Value {
     })
 }
 
-fn state(state: &State, health: Option<&Health>) -> Value {
+fn state(state: &State, paused: bool, health: Option<&Health>) -> Value {
     let time = |time: Option<Timestamp>| time.map_or_else(|| NEVER.to_owned(), |time| time.to_string());
     let mut shown = json!({
-        "Status": state.status.as_str(),
+        "Status": if paused { "paused" } else { state.status.as_str() },
         "Running": matches!(state.status, Status::Running | Status::Restarting),
-        "Paused": false,
+        "Paused": paused,
         "Restarting": state.status == Status::Restarting,
         "OOMKilled": state.oom_killed,
         "Dead": false,
@@ -194,39 +197,46 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
     config
 }
 
-/// Limits that need control groups, all unset; those of setrlimit(2) and devices are real.
+/// What a container may take, of control groups, of setrlimit(2) and of devices.
 fn limits(options: &ContainerOptions) -> Value {
+    let resources = &options.resources;
     json!({
-        "CpuShares": 0,
-        "Memory": 0,
-        "NanoCpus": 0,
-        "CgroupParent": "",
-        "BlkioWeight": 0,
+        "CpuShares": resources.cpu_shares,
+        "Memory": resources.memory,
+        "NanoCpus": resources.nano_cpus,
+        "CgroupParent": resources.parent,
+        "BlkioWeight": resources.blkio_weight,
         "BlkioWeightDevice": [],
-        "BlkioDeviceReadBps": [],
-        "BlkioDeviceWriteBps": [],
-        "BlkioDeviceReadIOps": [],
-        "BlkioDeviceWriteIOps": [],
-        "CpuPeriod": 0,
-        "CpuQuota": 0,
+        "BlkioDeviceReadBps": throttles(&resources.read_bps),
+        "BlkioDeviceWriteBps": throttles(&resources.write_bps),
+        "BlkioDeviceReadIOps": throttles(&resources.read_iops),
+        "BlkioDeviceWriteIOps": throttles(&resources.write_iops),
+        "CpuPeriod": resources.cpu_period,
+        "CpuQuota": resources.cpu_quota,
         "CpuRealtimePeriod": 0,
         "CpuRealtimeRuntime": 0,
-        "CpusetCpus": "",
-        "CpusetMems": "",
+        "CpusetCpus": resources.cpuset_cpus,
+        "CpusetMems": resources.cpuset_mems,
         "Devices": options.devices.iter().map(device).collect::<Vec<_>>(),
         "DeviceCgroupRules": null,
         "DeviceRequests": null,
-        "MemoryReservation": 0,
-        "MemorySwap": 0,
+        "MemoryReservation": resources.memory_reservation,
+        "MemorySwap": resources.memory_swap,
         "MemorySwappiness": null,
         "OomKillDisable": null,
-        "PidsLimit": null,
+        "PidsLimit": resources.pids_limit.filter(|limit| *limit != 0),
         "Ulimits": options.ulimits.iter().map(ulimit).collect::<Vec<_>>(),
         "CpuCount": 0,
         "CpuPercent": 0,
         "IOMaximumIOps": 0,
         "IOMaximumBandwidth": 0,
     })
+}
+
+fn throttles(all: &[Throttle]) -> Vec<Value> {
+    let shown =
+        |throttle: &Throttle| json!({"Path": throttle.device.display().to_string(), "Rate": throttle.rate});
+    all.iter().map(shown).collect()
 }
 
 fn device(device: &DeviceOption) -> Value {
@@ -517,6 +527,7 @@ mod tests {
                 health: None,
                 executions: Vec::new(),
                 hostname: None,
+                paused: false,
                 sizes: None,
             },
         )

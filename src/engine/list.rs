@@ -17,6 +17,7 @@ use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::limits;
 use crate::base::digest::Digest;
 use crate::base::id;
 use crate::base::network::BRIDGE;
@@ -49,6 +50,8 @@ pub struct Listed {
     pub exposed: Vec<String>,
     /// `None` if it does not run, or has no health check.
     pub health: Option<HealthStatus>,
+    /// Whether every process of it is stopped; false unless it runs.
+    pub paused: bool,
     /// What only some columns and filters need; empty unless it was asked for.
     pub details: Details,
 }
@@ -235,6 +238,7 @@ fn parse(content: &[u8], details: bool, boot: &str) -> Result<(Listed, bool)> {
         created: slim.created,
         ports: if has_ports { slim.ports } else { Vec::new() },
         exposed: if has_ports { options.expose.clone() } else { Vec::new() },
+        paused: running && limits::is_paused(state.cgroup.as_deref()),
         state,
         health: None,
         details: options,
@@ -283,6 +287,11 @@ pub fn command_line(command: &[String]) -> String {
 }
 
 impl Listed {
+    /// Docker's word for what it is doing.
+    pub fn word(&self) -> &'static str {
+        if self.paused { "paused" } else { self.state.status.as_str() }
+    }
+
     /// `Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`.
     pub fn status(&self, now: Timestamp) -> String {
         let since = |then: Option<Timestamp>| now.duration_since(then.unwrap_or(now));
@@ -291,7 +300,8 @@ impl Listed {
             Status::Initialized => "Initialized".to_owned(),
             Status::Running => {
                 let health = self.health.map(|health| format!(" ({})", health.shown())).unwrap_or_default();
-                format!("Up {}{health}", time::human(since(self.state.started_at)))
+                let up = time::human(since(self.state.started_at));
+                if self.paused { format!("Up {up} (Paused)") } else { format!("Up {up}{health}") }
             }
             Status::Restarting => format!(
                 "Restarting ({}) {} ago",

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::volumes::InUse;
 use super::{Engine, events, mounting, namespace, stop};
 use crate::base::file::FileLock;
+use crate::runtime::cgroup::place;
 use crate::store::containers::{Containers, LookupError, Record};
 use crate::store::offstage::{self, Withdrawn};
 use crate::store::userns::UsernsMode;
@@ -68,6 +69,8 @@ pub fn take_off_record<'a>(engine: &'a Engine, id: &str, volumes: bool) -> Resul
     let Some(withdrawn) = offstage::withdraw(engine.layout(), id, volumes)? else { return Ok(None) };
     let (record, places) = release(engine, &withdrawn.entry)?;
     if let Some(record) = record {
+        // Left by a supervisor that was killed.
+        record.state.cgroup.as_deref().into_iter().for_each(place::clear);
         events::container(engine, &record, "destroy", &[]);
     }
     Ok(Some(Remains { engine, places, _withdrawn: withdrawn }))

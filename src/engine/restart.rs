@@ -5,7 +5,6 @@ use anyhow::{Result, bail};
 use super::caller::Goal;
 use super::start::{self, Work};
 use super::{Engine, events, stop};
-use crate::base::file::Durability;
 use crate::store::containers::{Record, Status, StopReason};
 use crate::store::options::RestartPolicy;
 use crate::sys::process;
@@ -21,18 +20,11 @@ pub fn restart(engine: &Engine, id: &str, signal: Option<&str>, timeout: Option<
     Ok(())
 }
 
-/// Changes the restart policy of a container, for the end of the run that goes on too.
-pub fn update_policy(engine: &Engine, id: &str, policy: RestartPolicy) -> Result<()> {
-    let record = engine.containers().load(&engine.containers().resolve(id)?)?;
+/// Refuses a policy that a container cannot have.
+pub fn check_policy(record: &Record, policy: RestartPolicy) -> Result<()> {
     if record.options.auto_remove && policy != RestartPolicy::No {
         bail!("Restart policy cannot be updated because AutoRemove is enabled for the container");
     }
-    let change = |record: &mut Record| {
-        record.options.restart = policy;
-        Durability::Synced
-    };
-    let record = engine.containers().change(&record.id, change)?;
-    events::container(engine, &record, "update", &[]);
     Ok(())
 }
 

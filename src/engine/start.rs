@@ -29,8 +29,8 @@ use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
 use super::stay::{self, Network, Stay};
 use super::{
-    Engine, access, damage, events, files, filesystem, logging, mounts, requires, secrets, sharing, shift,
-    spec, terminal, vfs,
+    Engine, access, damage, events, files, filesystem, limits, logging, mounts, requires, secrets, sharing,
+    shift, spec, terminal, vfs,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::base::hint::{self, HintExt};
@@ -38,6 +38,8 @@ use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
 use crate::network::slirp;
 use crate::runtime::caps::CapSet;
+use crate::runtime::cgroup::group::Group;
+use crate::runtime::cgroup::place::Place;
 use crate::runtime::child::Stdio;
 use crate::runtime::fuse::{self, Server};
 use crate::runtime::identity;
@@ -162,7 +164,7 @@ pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Vec<OwnedF
         }
         Forked::Child => {
             drop(client);
-            Supervisor { engine, record: None, before: State::default(), remains: None }
+            Supervisor { engine, record: None, before: State::default(), remains: None, place: None }
                 .run(work, Caller::new(server, &goal, preserved))
         }
     }
@@ -217,6 +219,8 @@ pub struct Supervisor<'a> {
     pub before: State,
     /// The files of the container, once it is off record.
     pub remains: Option<Remains<'a>>,
+    /// Where its control group is, if it has one.
+    pub place: Option<Place>,
 }
 
 /// A container whose program runs, with what ends with it.
@@ -269,6 +273,8 @@ impl Supervisor<'_> {
                 Ok(())
             }
         };
+        // Nothing of this process is dropped otherwise.
+        drop(self.place.take());
         clone::exit_now(i32::from(ended.is_err()))
     }
 
@@ -280,6 +286,8 @@ impl Supervisor<'_> {
         let lock = self.lock_existing(&work)?;
         let (stay, opening) = self.open(&work)?;
         leave_the_terminal().context("leave the terminal")?;
+        // Still by the names and the user id that the host knows.
+        self.place = limits::enter(work.id(), work.options())?;
         let can_set_groups = !opening.maps.is_single();
         let (record, spec, locks) =
             self.prepare(work, lock, &opening.maps, stay::endpoints(stay.as_ref()))?;
@@ -294,6 +302,7 @@ impl Supervisor<'_> {
         // its end.
         let _namespace = Some(namespace).filter(|_| !caller.leaves_when_ready);
         let listener = self.listen(&record)?;
+        let group = self.begin_group(&record)?;
         let launch = Launch {
             plan: &plan,
             secrets: &secrets,
@@ -302,6 +311,7 @@ impl Supervisor<'_> {
             joined: &joined,
             can_set_groups,
             passed: passed.as_ref(),
+            group: group.as_ref().map(AsFd::as_fd),
             preserved: &std::mem::take(&mut caller.preserved),
         };
         let up = self.start_program(record, &launch, stay, Some(caller))?;
@@ -317,6 +327,7 @@ impl Supervisor<'_> {
         let filter = filter(&record.options)?;
         let secrets = secrets::load(self.engine, &record.options)?;
         let joined = sharing::open(self.engine, &record)?.map(|(_, joined)| joined).unwrap_or_default();
+        let group = self.begin_group(&record)?;
         let launch = Launch {
             plan: &plan,
             secrets: &secrets,
@@ -325,9 +336,16 @@ impl Supervisor<'_> {
             joined: &joined,
             can_set_groups: post.can_set_groups,
             passed: post.passed.as_ref(),
+            group: group.as_ref().map(AsFd::as_fd),
             preserved: &[],
         };
         self.start_program(record, &launch, stay, None)
+    }
+
+    /// The control group of the run that begins.
+    fn begin_group(&self, record: &Record) -> Result<Option<Group>> {
+        let begin = |place: &Place| limits::begin(place, &record.options.resources);
+        self.place.as_ref().map(begin).transpose()
     }
 
     fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
@@ -442,6 +460,7 @@ impl Supervisor<'_> {
             supervisor,
             supervisor_start: process::start_time(supervisor).context("read the supervisor's start")?,
             boot_id: process::boot_id().context("read the boot id")?,
+            cgroup: self.place.as_ref().map(Place::container),
             // A start by the user begins to count anew.
             restart_count: if record.state.is_restarting() { record.state.restart_count } else { 0 },
             ..match status {

@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::create::durability;
 use super::start::SOCKET;
-use super::{Engine, events};
+use super::{Engine, events, pause};
 use crate::base::signal;
 use crate::runtime::protocol::{CHUNK, Event};
 use crate::store::containers::{LookupError, Record, Source, State, Status, StopReason};
@@ -76,7 +76,11 @@ pub fn kill(engine: &Engine, id: &str, signal_name: &str) -> Result<()> {
     let record = engine.containers().load(&record.id)?;
     tell_kill(engine, &record, number);
     match Process::of(&record)? {
-        Some(process) => process.send(number),
+        Some(process) => {
+            process.send(number)?;
+            pause::release(&record);
+            Ok(())
+        }
         None if ends_it => wake(&record),
         None => Ok(()),
     }
@@ -150,6 +154,7 @@ fn end(
     for (number, limit) in signals {
         tell_kill(engine, record, *number);
         process.send(*number)?;
+        pause::release(record);
         if process.wait_until_gone(*limit)? {
             break;
         }

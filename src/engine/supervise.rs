@@ -73,6 +73,7 @@ impl Supervisor<'_> {
                 self.erase_remains();
                 // A client that never takes what is for it must not keep the container from being started again.
                 drop(post);
+                drop(self.place.take());
                 farewell.wait();
                 return Ok(());
             };
@@ -93,6 +94,7 @@ impl Supervisor<'_> {
     ) -> Next {
         let Some(mut record) = self.record.take() else { return Next::End };
         (record.state.exit_code, record.state.finished_at) = (ended.code, Some(Timestamp::now()));
+        let oom_killed = self.place.as_ref().is_some_and(|place| place.end() > 0);
         self.engine.containers().refresh_name(&mut record);
         // Before anybody can see the end and write down what comes after it.
         events::died(self.engine, &record);
@@ -104,6 +106,7 @@ impl Supervisor<'_> {
             next = restarts.after(now.options.restart, run);
             now.state.pid = 0;
             now.state.exit_code = ended.code;
+            (now.state.oom_killed, now.state.cgroup) = (oom_killed, None);
             if let Some(failure) = failure {
                 now.state.error = failure;
             }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::cgroup::entrance::Entrance;
 use super::child::{self, Stdio};
 use super::identity::{self, Equipment};
 use super::launch::{self, Starting};
@@ -27,6 +28,8 @@ pub struct Join<'a> {
     pub can_set_groups: bool,
     /// Descriptors of the caller's that the program has under the same numbers.
     pub preserved: Vec<OwnedFd>,
+    /// How it gets into the container's control group.
+    pub entrance: Entrance,
     /// The caller is not root of the container's user namespace, but can become so.
     pub becomes_root: bool,
 }
@@ -36,16 +39,23 @@ impl Join<'_> {
     ///
     /// The calling process has joined the container's namespaces afterwards: it must not look up a path any
     /// more, because names mean what the container wants them to.
-    pub fn start(&self) -> Result<Starting> {
+    pub fn start(&mut self) -> Result<Starting> {
         let starter = guest::program().context("keep the starter in memory")?;
         let (parent, channel) = socket::pair().context("make a socket pair")?;
         let (ours, theirs) = launch::streams(self.process.terminal, self.stdin_open)?;
         identity::set_oom_score(self.process)?;
         identity::hide_from_the_container()?;
         let single_threaded = SingleThreaded::check().context("fork")?;
-        namespace::join_process(self.pidfd, self.namespaces).context("join the container's namespaces")?;
-        match clone::clone_checked(Namespaces::default(), &single_threaded).context("fork")? {
+        // From within the container's cgroup namespace nobody may move in from outside.
+        let namespaces = match self.entrance {
+            Entrance::Nowhere => self.namespaces,
+            _ => self.namespaces.without(Namespaces::CGROUP),
+        };
+        namespace::join_process(self.pidfd, namespaces).context("join the container's namespaces")?;
+        let group = self.entrance.group();
+        match clone::clone_into(Namespaces::default(), group, &single_threaded).context("fork")? {
             Forked::Parent(child) => {
+                self.entrance.admit(child.pid())?;
                 let program = self.process.args[0].clone();
                 Ok(Starting { child, channel: parent, pipes: ours, stragglers: None, program })
             }
@@ -65,7 +75,11 @@ impl Join<'_> {
     }
 
     fn run(&self, stdio: Option<&Stdio>, equipment: &Equipment<'_>) -> ! {
-        let error = match prepare(self, stdio, equipment.report) {
+        let late = match self.entrance {
+            Entrance::Nowhere => Namespaces::default(),
+            _ => self.namespaces.only(Namespaces::CGROUP),
+        };
+        let error = match prepare(self, late, stdio, equipment.report) {
             Ok(()) => identity::become_program(self.process, equipment),
             Err(error) => error,
         };
@@ -73,8 +87,11 @@ impl Join<'_> {
     }
 }
 
-fn prepare(join: &Join<'_>, stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
+fn prepare(join: &Join<'_>, late: Namespaces, stdio: Option<&Stdio>, parent: BorrowedFd<'_>) -> Result<()> {
     rustix::process::setsid().context("start a session")?;
+    if late != Namespaces::default() {
+        namespace::join_process(join.pidfd, late).context("join the container's cgroup namespace")?;
+    }
     if join.becomes_root {
         child::open_to_all(stdio)?;
         identity::become_root()?;

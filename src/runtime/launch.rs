@@ -18,7 +18,7 @@ use super::{guest, userns};
 use crate::base::exit::ExitWith;
 use crate::base::hint::HintExt;
 use crate::sys::clone::{self, Child, Forked, Namespaces};
-use crate::sys::socket;
+use crate::sys::{namespace, socket};
 
 /// What a start needs beside the plan.
 pub struct Launch<'a> {
@@ -33,6 +33,8 @@ pub struct Launch<'a> {
     pub can_set_groups: bool,
     /// Streams that the container takes over instead of having some of its own.
     pub passed: Option<&'a Stdio>,
+    /// The control group that it begins in.
+    pub group: Option<BorrowedFd<'a>>,
     /// Descriptors of the caller's that the program has under the same numbers.
     pub preserved: &'a [OwnedFd],
 }
@@ -92,9 +94,10 @@ impl Launch<'_> {
             Some(_) => (Some(Streams::Passed), None),
             None => streams(self.plan.process.terminal, self.stdin_open)?,
         };
+        let namespaces = self.namespaces_at_first();
         let cloned = match &self.joined.pid {
-            Some(pids) => clone::clone_among(self.plan.namespaces, pids.as_fd()),
-            None => clone::clone(self.plan.namespaces),
+            Some(pids) => clone::clone_among(namespaces, pids.as_fd(), self.group),
+            None => clone::clone_in_group(namespaces, self.group),
         };
         match cloned.context("create the container's namespaces").hint(userns::refusal_hint)? {
             Forked::Parent(child) => {
@@ -106,6 +109,12 @@ impl Launch<'_> {
             }
             Forked::Child => {
                 drop((parent, ours));
+                if namespaces != self.plan.namespaces
+                    && let Err(error) = namespace::separate_groups()
+                {
+                    let error = anyhow::Error::from(error).context("create the cgroup namespace");
+                    child::fail(channel.as_fd(), &error);
+                }
                 let equipment = Equipment {
                     starter: starter.as_fd(),
                     report: channel.as_fd(),
@@ -117,6 +126,15 @@ impl Launch<'_> {
                 let stdio = self.passed.or(made.as_ref());
                 child::run(self.plan, self.secrets, stdio, self.joined, device, &equipment)
             }
+        }
+    }
+
+    /// A cgroup namespace shows the group that its maker was in, and that of a clone's maker is another: the child
+    /// makes its own once it is where it belongs.
+    fn namespaces_at_first(&self) -> Namespaces {
+        match self.group {
+            Some(_) => self.plan.namespaces.without(Namespaces::CGROUP),
+            None => self.plan.namespaces,
         }
     }
 }

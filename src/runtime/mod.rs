@@ -15,6 +15,7 @@
 
 pub mod accounts;
 pub mod caps;
+pub mod cgroup;
 pub mod child;
 pub mod console;
 pub mod copyup;

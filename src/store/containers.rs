@@ -103,6 +103,9 @@ pub struct State {
     pub finished_at: Option<Timestamp>,
     #[serde(default)]
     pub oom_killed: bool,
+    /// The path of its control group, if it has one while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
     /// Restarts by its policy since the user started it.
     #[serde(default)]
     pub restart_count: u32,

@@ -41,6 +41,7 @@ pub mod options;
 pub mod partial;
 pub mod platforms;
 pub mod ranges;
+pub mod resources;
 pub mod salvage;
 pub mod secrets;
 pub mod space;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::accounts::AccountOptions;
 pub use super::mounts::{MountKind, MountOption};
+use super::resources::ResourceOptions;
 use super::userns::UsernsMode;
 pub use super::userns::UsernsOptions;
 pub use crate::base::network::Attachment;
@@ -120,6 +121,9 @@ pub struct ContainerOptions {
     /// `--chrootdirs`: directories in the container whose `etc` has the container's host names too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chroot_dirs: Vec<String>,
+    /// `--memory` and the like.
+    #[serde(skip_serializing_if = "ResourceOptions::is_default")]
+    pub resources: ResourceOptions,
     /// `--requires`: the ids of containers that are started before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,

@@ -4,7 +4,7 @@
 //! thread would stay held for ever in the child.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitIdOptions, WaitIdStatus};
@@ -26,6 +26,11 @@ impl Namespaces {
 
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Those that both have.
+    pub fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     pub fn without(self, other: Self) -> Self {
@@ -111,12 +116,21 @@ pub fn exit_code(status: &WaitIdStatus) -> i32 {
 ///
 /// Falls back on clone(2) where a filter answers `ENOSYS` to clone3(2), as docker's default does.
 pub fn clone(namespaces: Namespaces) -> io::Result<Forked> {
-    clone_checked(namespaces, &SingleThreaded::check()?)
+    clone_into(namespaces, None, &SingleThreaded::check()?)
+}
+
+/// Like [`clone`], with a child that begins in another control group of version 2, by its directory.
+pub fn clone_in_group(namespaces: Namespaces, group: Option<BorrowedFd<'_>>) -> io::Result<Forked> {
+    clone_into(namespaces, group, &SingleThreaded::check()?)
 }
 
 /// Like [`clone`], with a child that lives among the processes of another pid namespace. A process cannot come back
 /// from one that it has turned to, so a second child turns to it and makes the first, as a child of its parent.
-pub fn clone_among(namespaces: Namespaces, pids: BorrowedFd<'_>) -> io::Result<Forked> {
+pub fn clone_among(
+    namespaces: Namespaces,
+    pids: BorrowedFd<'_>,
+    group: Option<BorrowedFd<'_>>,
+) -> io::Result<Forked> {
     let (ours, theirs) = socket::pair()?;
     match clone(Namespaces::default())? {
         Forked::Parent(middle) => {
@@ -134,7 +148,7 @@ pub fn clone_among(namespaces: Namespaces, pids: BorrowedFd<'_>) -> io::Result<F
         Forked::Child => {
             drop(ours);
             let sibling = Namespaces(libc::CLONE_PARENT as u32) | namespaces;
-            let forked = super::namespace::join(pids).and_then(|()| clone(sibling));
+            let forked = super::namespace::join(pids).and_then(|()| clone_in_group(sibling, group));
             let sent = match forked {
                 Ok(Forked::Child) => return Ok(Forked::Child),
                 Ok(Forked::Parent(child)) => {
@@ -169,8 +183,15 @@ impl SingleThreaded {
     }
 }
 
-/// Like [`clone`], for a process that was checked before it joined other namespaces.
-pub fn clone_checked(namespaces: Namespaces, _: &SingleThreaded) -> io::Result<Forked> {
+/// `CLONE_INTO_CGROUP` of linux/sched.h; the C library's overflows its type.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Like [`clone_in_group`], for a process that was checked before it joined other namespaces.
+pub fn clone_into(
+    namespaces: Namespaces,
+    group: Option<BorrowedFd<'_>>,
+    _: &SingleThreaded,
+) -> io::Result<Forked> {
     let mut pidfd: libc::c_int = -1;
     let flags = u64::from(namespaces.0) | libc::CLONE_PIDFD as u64;
     // SAFETY: clone_args is plain data for which all zeros is valid.
@@ -180,10 +201,15 @@ pub fn clone_checked(namespaces: Namespaces, _: &SingleThreaded) -> io::Result<F
     // A sibling takes this process' own; saying it again is refused.
     let is_sibling = namespaces.0 & libc::CLONE_PARENT as u32 != 0;
     args.exit_signal = if is_sibling { 0 } else { libc::SIGCHLD as u64 };
+    if let Some(group) = &group {
+        // Linux 5.7: the child is never anywhere else, not even for its first instruction.
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = group.as_raw_fd() as u64;
+    }
     // SAFETY: without CLONE_VM the child has its own copy of memory and, being the copy of the only
     // thread, may run any code; `pidfd` outlives the call.
     let mut pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
-    if pid < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
+    if pid < 0 && group.is_none() && io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
         let flags = flags | libc::SIGCHLD as u64;
         // SAFETY: as above; a null stack means a copy of the caller's, and the pidfd is stored through
         // the third argument, on every architecture.

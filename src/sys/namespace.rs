@@ -27,6 +27,11 @@ pub fn separate_network() -> io::Result<()> {
     Ok(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?)
 }
 
+/// Shows this process its own control group as the root of all.
+pub fn separate_groups() -> io::Result<()> {
+    Ok(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWCGROUP)?)
+}
+
 /// The user namespace that another one was made in (man ioctl_nsfs(2)). `None` if that is beyond the caller's own.
 pub fn parent(namespace: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     /// `NS_GET_PARENT` of linux/nsfs.h: `_IO(0xb7, 2)`.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{CreateFlags, logging, namespaces, network, oom_score, resources, userns, variables};
+use super::{CreateFlags, limits, logging, namespaces, network, oom_score, resources, userns, variables};
 use crate::config::env;
 use crate::config::settings::{Containers, Settings};
 use crate::store::options::NamespaceMode;
@@ -50,6 +50,12 @@ impl CreateFlags {
             oom_score(score).context("oom_score_adj")?;
             self.oom_score_adj.get_or_insert(score);
         }
+        prepend(&mut self.groups.cgroup_conf, "cgroup_conf", &containers.cgroup_conf, limits::file)?;
+        fill(&mut self.groups.cgroups, "cgroups", containers.cgroups.as_deref(), |text| {
+            limits::groups(text).map(|_| text.to_owned())
+        })?;
+        self.limits.pids_limit = self.limits.pids_limit.or(containers.pids_limit);
+        fill(&mut self.manager, "cgroup_manager", engine.cgroup_manager.as_deref(), str::parse)?;
         self.stop_timeout = self.stop_timeout.or(engine.stop_timeout);
         self.detach_keys = self.detach_keys.take().or(engine.detach_keys);
         Ok(())
@@ -151,7 +157,7 @@ mod tests {
             userns: Some("nomap".to_owned()),
             ..Containers::default()
         };
-        let engine = Engine { stop_timeout: Some(3), detach_keys: Some("a".to_owned()) };
+        let engine = Engine { stop_timeout: Some(3), detach_keys: Some("a".to_owned()), ..Engine::default() };
         Settings { containers, engine, ..Settings::default() }
     }
 

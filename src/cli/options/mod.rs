@@ -6,6 +6,7 @@
 pub mod accounts;
 mod defaults;
 pub mod health;
+pub mod limits;
 pub mod logging;
 pub mod mount;
 pub mod mounts;
@@ -35,6 +36,7 @@ use crate::store::options::{
     Attached, ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy,
     SecretOption, Ulimit, UsernsOptions,
 };
+use crate::store::resources::{ManagerName, ResourceOptions};
 use crate::store::userns::MapFlag;
 
 /// The value of `--group-add` that stands for the caller's own groups.
@@ -243,6 +245,13 @@ pub struct CreateFlags {
     /// The directory that the program starts in
     #[arg(long, short, value_name = "directory")]
     workdir: Option<String>,
+    /// Who makes control groups, as a file of settings says.
+    #[arg(skip)]
+    manager: Option<ManagerName>,
+    #[command(flatten)]
+    limits: limits::LimitFlags,
+    #[command(flatten)]
+    groups: limits::GroupFlags,
     #[command(flatten)]
     pub registry: RegistryFlags,
     #[command(flatten)]
@@ -338,6 +347,10 @@ impl CreateFlags {
             Some(maps) => maps,
             None => (self.uidmap, self.gidmap),
         };
+        let mut resources = ResourceOptions::default();
+        self.limits.apply(&mut resources)?;
+        self.groups.apply(&mut resources)?;
+        resources.manager = self.manager;
         let userns_options = userns::options(userns, maps.0, maps.1).map_err(anyhow::Error::msg)?;
         Ok(ContainerOptions {
             image,
@@ -405,6 +418,7 @@ impl CreateFlags {
             image_volumes: self.podman.image_volume.unwrap_or_default(),
             init_path: self.podman.init_path(self.init)?,
             chroot_dirs: self.podman.chrootdirs,
+            resources,
             requires: self.podman.requires,
         })
     }

@@ -22,9 +22,6 @@ pub struct PodmanFlags {
     /// Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc
     #[arg(long, value_name = "directory", value_delimiter = ',', value_parser = super::mounts::target_path)]
     pub chrootdirs: Vec<String>,
-    /// Control groups for the container: disabled, since none are made
-    #[arg(long, value_name = "mode")]
-    cgroups: Option<String>,
     /// Write the id of the supervisor's process to a file
     #[arg(long, value_name = "file")]
     conmon_pidfile: Option<PathBuf>,
@@ -100,13 +97,7 @@ impl PodmanFlags {
         if self.replace && name.is_none() {
             bail!("cannot replace container without --name being set");
         }
-        match self.cgroups.as_deref() {
-            None | Some("disabled") => Ok(()),
-            Some(mode @ ("enabled" | "no-conmon" | "split")) => {
-                bail!("--cgroups {mode} is not supported yet")
-            }
-            Some(mode) => bail!("invalid cgroup mode \"{mode}\": must be \"disabled\""),
-        }
+        Ok(())
     }
 
     /// `--os`, `--arch` and `--variant` as a platform.

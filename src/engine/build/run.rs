@@ -102,6 +102,7 @@ pub fn run(
         joined: &joined,
         can_set_groups: around.can_set_groups,
         passed: Some(&stdio),
+        group: None,
         preserved: &[],
     };
     let started = launch.start(None)?.go()?;

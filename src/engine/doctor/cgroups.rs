@@ -1,9 +1,8 @@
 //! Control groups: which layout there is, and what of it is the user's.
 
-use std::path::Path;
-
 use super::Finding;
 use crate::engine::info;
+use crate::runtime::cgroup::Hierarchy;
 
 const NAME: &str = "control groups";
 
@@ -23,7 +22,7 @@ pub struct Groups {
 pub fn read() -> Groups {
     Groups {
         version: info::cgroup_version(),
-        hybrid: Path::new("/sys/fs/cgroup/unified/cgroup.controllers").exists(),
+        hybrid: Hierarchy::of_host() == Hierarchy::Hybrid,
         delegated: info::delegated_controllers(),
         is_root: rustix::process::getuid().is_root(),
     }
