@@ -118,11 +118,15 @@ impl Layers {
     pub fn clear_stubs(&self) -> Result<()> {
         let mut candidates: Vec<&PathBuf> = self.candidates.iter().collect();
         candidates.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+        // Told before the first is taken away: a directory that was made on the way to one has nothing else in it.
+        let is_stub = |path: &Path| self.below(path).is_none() && self.is_made_for_a_mount(path);
+        let stubs: HashSet<&PathBuf> =
+            candidates.iter().copied().filter(|path| is_stub(path.as_path())).collect();
         for path in candidates {
             let Ok((parent, name)) = self.upper.parent_of(path) else { continue };
             let Ok(stat) = parent.stat(&name) else { continue };
             let kind = if is_directory(&stat) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-            if self.is_made_for_a_mount(path) || self.was_only_entered(path, &stat) {
+            if stubs.contains(path) || self.was_only_entered(path, &stat) {
                 rustix::fs::unlinkat(&parent, &name, kind)
                     .with_context(|| format!("remove the place of a mount, {}", path.display()))?;
             }

@@ -26,7 +26,7 @@ use crate::runtime::child::Stdio;
 use crate::runtime::identity;
 use crate::runtime::launch::{Joined, Launch};
 use crate::runtime::plan::{MountExtra, MountKind, MountPlan, Plan, Rootfs};
-use crate::runtime::secrets::{SecretFile, Secrets};
+use crate::runtime::secrets::{self, SecretFile, Secrets};
 use crate::store::options::{ContainerOptions, NetworkMode, Seccomp};
 use crate::sys::clone::Namespaces;
 use crate::sys::mount::Attributes;
@@ -34,9 +34,6 @@ use crate::sys::path::{Dir, path_of};
 
 /// A secret of a build beyond this is none (BuildKit's limit).
 const SECRET_LIMIT: u64 = 500 << 10;
-
-/// Where a secret is without a target.
-const SECRETS: &str = "/run/secrets";
 
 /// How the program's host is called: as with docker's builder, so that what tells names apart does not differ.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -86,7 +83,10 @@ pub fn run(
         plan.namespaces = plan.namespaces.without(Namespaces::NET);
     }
     let places = plan.mounts.iter().map(|mount| PathBuf::from(&mount.target));
-    let places = places.chain(secrets.files.iter().map(|file| file.target.clone())).collect();
+    let places = places.chain(secrets.files.iter().map(|file| file.target.clone()));
+    // All of them are made there first, wherever they go.
+    let directory = (!secrets.files.is_empty()).then(|| PathBuf::from(secrets::DIRECTORY));
+    let places = places.chain(directory).collect();
     let filter = start::filter(&options)?;
     let clone = || output.try_clone().context("duplicate a descriptor");
     let stdio = Stdio {
@@ -349,7 +349,7 @@ impl Mounts<'_> {
             self.secrets.variables.push(format!("{variable}={value}"));
         }
         if target.is_some() || variable.is_none() {
-            let target = target.map_or_else(|| format!("{SECRETS}/{id}"), str::to_owned);
+            let target = target.map_or_else(|| format!("{}/{id}", secrets::DIRECTORY), str::to_owned);
             self.secrets.files.push(SecretFile { target: target.into(), uid, gid, mode, data });
         }
         Ok(())

@@ -1,0 +1,111 @@
+//! `build` where it fails, is broken off, or is asked for the same twice at once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+
+use crate::support::{Output, Sandbox, eventually};
+
+fn dockerfile(sandbox: &Sandbox, text: &str) -> PathBuf {
+    sandbox.file("context/Dockerfile", text).with_file_name("")
+}
+
+fn build(sandbox: &Sandbox, flags: &str, directory: &Path) -> Output {
+    sandbox.run(&format!("build --network none {flags} {}", directory.display()))
+}
+
+#[test]
+fn mistakes_are_shown_where_they_are() {
+    let sandbox = Sandbox::with_busybox();
+    for (text, want) in [
+        ("FROM busybox\nRNU x\n", "2:1: unknown instruction: RNU (did you mean RUN?)"),
+        ("FROM busybox\nCOPY --chonw=1 a b\n", "2:6: unknown flag: --chonw (did you mean chown?)"),
+        ("FROM busybox\nCOPY a\n", "2: COPY requires at least two arguments, but only one was provided."),
+        ("FROM busybox\nCOPY nothing /\n", "failed to build: \"/nothing\": not found"),
+        ("FROM busybox\nRUN cat <<EOF\nx\n", "unterminated heredoc"),
+        ("FROM busybox\nENV A=\"x\n", "unexpected end of statement while looking for matching double-quote"),
+        ("RUN x\n", "no build stage in current context"),
+        ("FROM busybox\nCOPY --chown=nobodyknows Dockerfile /\n", "nobodyknows"),
+        ("FROM busybox\nRUN --mount=type=wrong true\n", "wrong"),
+        (
+            "FROM busybox\nRUN mkdir /f\nCOPY Dockerfile /f/\nCOPY . /f/Dockerfile\n",
+            "cannot copy to non-directory: /f/Dockerfile",
+        ),
+        ("", "the Dockerfile cannot be empty"),
+    ] {
+        let directory = dockerfile(&sandbox, text);
+        build(&sandbox, "", &directory).code(1).stderr_has(want).one_error();
+    }
+    let directory = dockerfile(&sandbox, "FROM busybox AS one\n");
+    build(&sandbox, "--target two", &directory).code(1).stderr_has("target stage \"two\" could not be found");
+    build(&sandbox, "-f nowhere", &directory).code(1).stderr_has("open nowhere: no such file or directory");
+    sandbox.run("build /nowhere").code(1).stderr_has("path \"/nowhere\" not found");
+    sandbox.run("system check").success();
+    sandbox.assert_no_traces();
+}
+
+trait OneError {
+    fn one_error(&self);
+}
+
+impl OneError for Output {
+    /// The lines of the file may be shown, and the error is one line.
+    #[track_caller]
+    fn one_error(&self) {
+        let errors =
+            self.stderr.lines().filter(|line| line.starts_with("Error:") || line.contains("panicked"));
+        assert_eq!(errors.count(), 1, "{}", self.stderr);
+    }
+}
+
+/// A program that runs until it is ended, and says when it has begun.
+const ENDLESS: &str =
+    "FROM busybox\nRUN echo kept > /first\nRUN touch /half && echo begun && (sleep 500 & sleep 500)\n";
+
+#[test]
+fn a_build_that_is_broken_off_leaves_nothing() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::KILL, 137)] {
+        let sandbox = Sandbox::with_busybox();
+        let directory = dockerfile(&sandbox, ENDLESS);
+        let line = format!("build --network none --progress plain -t app {}", directory.display());
+        let running = sandbox.command(&line).start();
+        eventually("the program runs", || {
+            let runs = |pid: &i32| {
+                fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == b"sleep\x00500\x00")
+            };
+            (sandbox.processes().iter().filter(|pid| runs(pid)).count() == 2).then_some(())
+        });
+        running.signal(signal);
+        running.finish().code(code);
+        eventually("all of it has ended", || sandbox.processes().is_empty().then_some(()));
+        sandbox.run("image exists app").code(1);
+        // After SIGKILL nobody could clear away: the next command does.
+        sandbox.run("system check").success();
+        fs::write(directory.join("Dockerfile"), ENDLESS.replace("(sleep 500 & sleep 500)", "true"))
+            .expect("a file");
+        build(&sandbox, "-t app", &directory).success().stderr_has("CACHED");
+        sandbox.run("run --rm --network none app cat /first").success().stdout("kept\n");
+        sandbox.run("system check").success();
+        if signal != Signal::KILL {
+            sandbox.assert_no_traces();
+        }
+    }
+}
+
+#[test]
+fn two_builds_of_the_same_at_once_do_it_once() {
+    let sandbox = Sandbox::with_busybox();
+    let text = "FROM busybox\nRUN --mount=type=cache,target=/kept echo done >> /kept/log && sleep 1\n\
+        RUN --mount=type=cache,target=/kept cp /kept/log /log\n";
+    let directory = dockerfile(&sandbox, text);
+    let start = |name: &str| {
+        sandbox.command(&format!("build --network none -q -t {name} {}", directory.display())).start()
+    };
+    let (one, two) = (start("one"), start("two"));
+    let (one, two) = (one.finish(), two.finish());
+    assert_eq!(one.success().line(), two.success().line(), "the same image");
+    sandbox.run("run --rm --network none two cat /log").success().stdout("done\n");
+    sandbox.run("system check").success();
+    sandbox.assert_no_traces();
+}
