@@ -178,9 +178,13 @@ fn secrets_stay_nowhere() {
     let agent =
         unshare(&["grep", "-rl", "/agent", store.join("cache/build").to_str().expect("a plain name")]);
     assert_eq!(String::from_utf8_lossy(&agent.expect("unshare runs").stdout), "");
-    // What is asked for and not given.
-    let again = sandbox.run(&format!("build --no-cache --network none {}", directory.display()));
-    again.code(1).stderr_has("secret one: not found");
+    // What is needed and not given.
+    let needed = "FROM busybox\nRUN --mount=type=secret,id=one,required=true true\n";
+    fs::write(directory.join("Dockerfile"), needed).expect("a file");
+    sandbox
+        .run(&format!("build --network none {}", directory.display()))
+        .code(1)
+        .stderr_has("one: not found");
     sandbox.assert_no_traces();
 }
 

@@ -7,6 +7,8 @@ mod attach;
 mod bad_input;
 mod bridges;
 mod build;
+mod build_copy;
+mod build_errors;
 mod build_like_buildah;
 mod changes;
 mod choice;
