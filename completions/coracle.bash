@@ -947,12 +947,28 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --format --layers --provenance --rewrite-timestamp --sbom --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sbom)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1139,12 +1155,28 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__builder__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --format --layers --provenance --rewrite-timestamp --sbom --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sbom)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1371,12 +1403,28 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__buildx__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --format --layers --provenance --rewrite-timestamp --sbom --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sbom)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -6103,12 +6151,28 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__build)
-            opts="-f -t -v -o -q --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
+            opts="-f -t -v -o -q --format --layers --provenance --rewrite-timestamp --sbom --add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --cap-add --cap-drop --dns --file --force-rm --jobs --label --load --network --no-cache --no-cache-filter --platform --pull --rm --secret --shm-size --timestamp --source-date-epoch --squash --ssh --tag --target --ulimit --volume --authfile --cert-dir --creds --retry --retry-delay --tls-verify --output --push --check --iidfile --metadata-file --quiet --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sbom)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

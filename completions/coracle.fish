@@ -90,6 +90,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand attach" -s l -l latest -
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l no-stdin -d 'Do not attach to standard input'
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l sig-proxy -d 'Pass signals on to the program (default true)'
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l help -d 'Print usage'
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l format -d 'The format of the image: oci, which it is' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l layers -d 'Keep what each step has made for later builds: it is, without --no-cache' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l provenance -d 'Add an attestation of how the image was made: false, there is none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l sbom -d 'Add a list of what is in the image: false, there is none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l add-host -d 'Add a line to /etc/hosts of the steps: host:ip' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l allow -d 'Allow what is not by default: security.insecure, network.host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l annotation -d 'Add an annotation to the image' -r
@@ -130,6 +134,7 @@ plain\t''
 tty\t''
 rawjson\t''
 quiet\t''"
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l rewrite-timestamp -d 'Give files the time of --source-date-epoch too: they have it'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l no-cache -d 'Do every step again'
@@ -644,6 +649,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand wait" -l help -d 'Print 
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "build" -d 'Build an image from a Dockerfile'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "du" -d 'Show how much room the build cache takes'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove the build cache'
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l format -d 'The format of the image: oci, which it is' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l layers -d 'Keep what each step has made for later builds: it is, without --no-cache' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Add an attestation of how the image was made: false, there is none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l sbom -d 'Add a list of what is in the image: false, there is none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts of the steps: host:ip' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what is not by default: security.insecure, network.host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l annotation -d 'Add an annotation to the image' -r
@@ -684,6 +693,7 @@ plain\t''
 tty\t''
 rawjson\t''
 quiet\t''"
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l rewrite-timestamp -d 'Give files the time of --source-date-epoch too: they have it'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do every step again'
@@ -703,6 +713,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "build" -d 'Build an image from a Dockerfile'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "du" -d 'Show how much room the build cache takes'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove the build cache'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l format -d 'The format of the image: oci, which it is' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l layers -d 'Keep what each step has made for later builds: it is, without --no-cache' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Add an attestation of how the image was made: false, there is none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l sbom -d 'Add a list of what is in the image: false, there is none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts of the steps: host:ip' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what is not by default: security.insecure, network.host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l annotation -d 'Add an annotation to the image' -r
@@ -743,6 +757,7 @@ plain\t''
 tty\t''
 rawjson\t''
 quiet\t''"
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l rewrite-timestamp -d 'Give files the time of --source-date-epoch too: they have it'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do every step again'
@@ -1260,6 +1275,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from build exists history prune ls list scp import inspect load pull push rm remove save tag" -f -a "remove" -d 'Remove one or more images'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from build exists history prune ls list scp import inspect load pull push rm remove save tag" -f -a "save" -d 'Save images to a tar archive (streamed to standard output by default)'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from build exists history prune ls list scp import inspect load pull push rm remove save tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l format -d 'The format of the image: oci, which it is' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l layers -d 'Keep what each step has made for later builds: it is, without --no-cache' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Add an attestation of how the image was made: false, there is none' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l sbom -d 'Add a list of what is in the image: false, there is none' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts of the steps: host:ip' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what is not by default: security.insecure, network.host' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l annotation -d 'Add an annotation to the image' -r
@@ -1300,6 +1319,7 @@ plain\t''
 tty\t''
 rawjson\t''
 quiet\t''"
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l rewrite-timestamp -d 'Give files the time of --source-date-epoch too: they have it'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l force-rm -d 'Remove intermediate containers: there are never any'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l load -d 'Keep the result in the local store: it always is, unless --output says otherwise'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do every step again'

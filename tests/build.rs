@@ -218,3 +218,18 @@ fn files_leave_without_an_image() {
     sandbox.run(&line).success().stderr_has("CACHED");
     sandbox.run("run --rm --network none made cat /list").success().stdout("one\n");
 }
+
+#[test]
+fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
+    let sandbox = Sandbox::new();
+    let directory = context(&sandbox, "context", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let build = |flags: &str| sandbox.run(&format!("build -q {flags} {}", directory.display()));
+    let same =
+        "--layers --format oci --provenance=false --sbom=false --rewrite-timestamp --load --rm --force-rm";
+    build(same).success();
+    for refused in
+        ["--layers=false", "--format docker", "--provenance=true", "--sbom=true", "--network bogus"]
+    {
+        build(refused).code(1).stderr_has("not supported yet");
+    }
+}

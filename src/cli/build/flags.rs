@@ -20,6 +20,8 @@ use crate::store::options::Ulimit;
 
 #[derive(clap::Args)]
 pub struct Flags {
+    #[command(flatten)]
+    same: Same,
     /// Add a line to /etc/hosts of the steps: host:ip
     #[arg(long, value_name = "host:ip")]
     add_host: Vec<String>,
@@ -115,9 +117,47 @@ pub struct Flags {
     pub registry: RegistryFlags,
 }
 
+/// What other builders have to be told and is so here; each refuses what is not.
+#[derive(clap::Args)]
+pub struct Same {
+    /// The format of the image: oci, which it is
+    #[arg(long, value_name = "format")]
+    format: Option<String>,
+    /// Keep what each step has made for later builds: it is, without --no-cache
+    #[arg(long, value_name = "bool", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = parse_switch)]
+    layers: Option<bool>,
+    /// Add an attestation of how the image was made: false, there is none
+    #[arg(long, hide = true, value_name = "value")]
+    provenance: Option<String>,
+    /// Give files the time of --source-date-epoch too: they have it
+    #[arg(long, hide = true)]
+    rewrite_timestamp: bool,
+    /// Add a list of what is in the image: false, there is none
+    #[arg(long, hide = true, value_name = "value")]
+    sbom: Option<String>,
+}
+
+impl Same {
+    fn check(&self) -> Result<()> {
+        let _ = self.rewrite_timestamp;
+        let refused = [
+            ("format", self.format.as_deref().filter(|format| *format != "oci")),
+            ("layers", self.layers.filter(|layers| !layers).map(|_| "false")),
+            ("provenance", self.provenance.as_deref().filter(|value| *value != "false")),
+            ("sbom", self.sbom.as_deref().filter(|value| *value != "false")),
+        ];
+        match refused.into_iter().find_map(|(flag, value)| Some((flag, value?))) {
+            Some((flag, value)) => bail!("--{flag}={value} is not supported yet"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Flags {
     /// What they ask for, with a context: the directory of `--file` where none was given, as podman takes it.
     pub fn wishes(self, context: Option<String>) -> Result<Wishes> {
+        self.same.check()?;
         let context = match (context, &self.file) {
             (Some(context), _) => context,
             (None, Some(_)) => ".".to_owned(),

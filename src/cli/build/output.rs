@@ -20,7 +20,9 @@ pub struct Outputs {
 impl Outputs {
     /// Whether the image is sent to registries.
     pub fn pushes(&self) -> bool {
-        self.push
+        let says_so =
+            |text: &String| text.split(',').any(|field| matches!(field, "type=registry" | "push=true"));
+        self.push || self.output.iter().any(says_so)
     }
 
     /// Each output; an image where nothing was said.
@@ -44,13 +46,14 @@ fn output(text: &str) -> Result<Output> {
         match field.split_once('=') {
             Some(("type", value)) => kind = Some(value),
             Some(("dest" | "path", value)) => destination = Some(value),
+            Some(("push", "true" | "false")) => {}
             Some((key, _)) => bail!("--output {text}: {key} is not supported yet"),
             None => bail!("--output {text}: invalid value {field}"),
         }
     }
     let destination = destination.filter(|path| *path != "-").map(PathBuf::from);
     Ok(match (kind, destination) {
-        (Some("image" | "containers-storage"), _) => Output::Image,
+        (Some("image" | "registry" | "containers-storage"), _) => Output::Image,
         (Some("local"), Some(path)) => Output::Local(path),
         (Some("local"), None) => bail!("--output {text}: dest is required for local exporter"),
         (Some("tar"), path) => Output::Tar(path),
@@ -84,7 +87,7 @@ mod tests {
         ] {
             assert_eq!(output(text).unwrap(), want, "{text}");
         }
-        for bad in ["type=local", "type=registry", "dest=a", "type=tar,what=1", "type=tar,x"] {
+        for bad in ["type=local", "type=cloud", "dest=a", "type=tar,what=1", "type=tar,x"] {
             assert!(output(bad).is_err(), "{bad}");
         }
     }

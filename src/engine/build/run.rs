@@ -105,7 +105,17 @@ pub fn run(
         group: None,
         preserved: &[],
     };
-    let started = launch.start(None)?.go()?;
+    let started = launch.start(None)?.go();
+    let is_foreign = |error: &anyhow::Error| error.to_string().contains("exec format error");
+    let started = match started {
+        Err(error) if is_foreign(&error) => Err(error).hint(|| {
+            format!(
+                "programs for {} need a handler: sudo apt install qemu-user-static binfmt-support",
+                around.platform
+            )
+        }),
+        started => started,
+    }?;
     let code = started.child.wait().context("wait for the program")?;
     Ok((code, places))
 }
