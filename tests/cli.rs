@@ -70,7 +70,7 @@ fn unknown_flags_and_commands() {
 #[test]
 fn commands_that_are_not_built_say_so() {
     let sandbox = Sandbox::new();
-    for command in ["build .", "compose up", "network reload"] {
+    for command in ["pod ps", "compose up", "network reload"] {
         let output = sandbox.run(command);
         assert_ne!(output.exit_code(), 0, "{command}");
         output.stdout("").stderr_has("not supported yet");
@@ -114,6 +114,14 @@ fn info_tells_of_the_host() {
     }
     output.stdout_has(&sandbox.store().display().to_string());
     sandbox.run("info --format {{.Driver}}").success().stdout("overlay\n");
+    let template =
+        "{{.Host.OS}} {{.Host.Security.Rootless}} {{.Store.GraphDriverName}} {{.Swarm.LocalNodeState}}";
+    let rootless = !crate::support::is_root();
+    let told = format!("linux {rootless} overlay inactive\n");
+    sandbox.run_words(&["info", "--format", template]).success().stdout(&told);
+    let document = sandbox.run("info --format json").success().json();
+    assert_eq!((&document["host"]["os"], &document["OSType"]), (&"linux".into(), &"linux".into()));
+    assert_eq!(document["store"]["graphRoot"], document["DockerRootDir"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::verb::{Action, Operands, Session};
 use crate::base::size;
 use crate::config::subid::IdRange;
 use crate::engine::info::{self, Info};
+use crate::oci::platform::Platform;
 use crate::store::layout::Layout;
 
 #[derive(clap::Args)]
@@ -33,7 +34,16 @@ impl Action for Args {
         let layout = engine.layout();
         let info = info::gather(&engine)?;
         match self.format.as_deref().filter(|format| !format.is_empty()) {
-            Some(format) => out::line(&show_one(&document(&info, layout), format)?)?,
+            Some(format) => {
+                let mut document = document(&info, layout);
+                let podmans = podmans_document(&info, layout);
+                // Templates name what is in JSON as Go does.
+                let podmans = if format == "json" { podmans } else { with_go_names(podmans) };
+                if let (Value::Object(all), Value::Object(podmans)) = (&mut document, podmans) {
+                    all.extend(podmans);
+                }
+                out::line(&show_one(&document, format)?)?;
+            }
             None => out::text(&text(&info, layout))?,
         }
         Ok(ExitCode::SUCCESS)
@@ -122,13 +132,95 @@ fn document(info: &Info, layout: &Layout) -> Value {
         "Name": info.hostname,
         "ServerVersion": VERSION,
         "SecurityOptions": security,
+        "DefaultRuntime": "coracle",
+        "Swarm": {"LocalNodeState": "inactive"},
         "ClientInfo": {"Version": VERSION},
     })
+}
+
+/// What podman tells beside that, by its names in JSON.
+fn podmans_document(info: &Info, layout: &Layout) -> Value {
+    let map = |own: u32, ranges: &[IdRange]| {
+        let mut inside: u64 = 1;
+        let mut rows = vec![json!({"container_id": 0, "host_id": own, "size": 1})];
+        for range in ranges {
+            rows.push(json!({"container_id": inside, "host_id": range.start, "size": range.count}));
+            inside += u64::from(range.count);
+        }
+        rows
+    };
+    json!({
+        "host": {
+            "arch": Platform::host().architecture,
+            "cgroupControllers": info.cgroup_controllers,
+            "cgroupManager": info.cgroup_driver,
+            "cgroupVersion": info.cgroup_version.map_or_else(String::new, |version| format!("v{version}")),
+            "cpus": info.cpus,
+            "hostname": info.hostname,
+            "idMappings": {
+                "uidmap": map(info.uid, &info.uid_map),
+                "gidmap": map(info.gid, &info.gid_map),
+            },
+            "kernel": info.kernel,
+            "memTotal": info.memory,
+            "os": "linux",
+            "security": {"rootless": info.uid != 0, "seccompEnabled": true},
+        },
+        "store": {
+            "containerStore": {
+                "number": info.running + info.stopped,
+                "paused": 0,
+                "running": info.running,
+                "stopped": info.stopped,
+            },
+            "graphDriverName": info.driver.driver.as_str(),
+            "graphRoot": layout.data().display().to_string(),
+            "imageStore": {"number": info.images},
+            "runRoot": layout.run().display().to_string(),
+            "volumePath": layout.volumes().display().to_string(),
+        },
+        "version": {"Version": VERSION, "OsArch": Platform::host().to_string()},
+    })
+}
+
+/// The same with the names of podman's structures (libpod/define/info.go).
+fn with_go_names(document: Value) -> Value {
+    match document {
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (go_name(&name), with_go_names(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(with_go_names).collect(),
+        other => other,
+    }
+}
+
+fn go_name(name: &str) -> String {
+    match name {
+        "os" => "OS".to_owned(),
+        "cpus" => "CPUs".to_owned(),
+        "idMappings" => "IDMappings".to_owned(),
+        "uidmap" => "UIDMap".to_owned(),
+        "gidmap" => "GIDMap".to_owned(),
+        "container_id" => "ContainerID".to_owned(),
+        "host_id" => "HostID".to_owned(),
+        "seccompEnabled" => "SECCOMPEnabled".to_owned(),
+        _ => {
+            let (first, rest) = name.split_at(1);
+            first.to_uppercase() + rest
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_podmans_structures() {
+        let document = json!({"host": {"os": "linux", "idMappings": {"uidmap": [{"container_id": 0}]}}});
+        let named = json!({"Host": {"OS": "linux", "IDMappings": {"UIDMap": [{"ContainerID": 0}]}}});
+        assert_eq!(with_go_names(document), named);
+    }
 
     #[test]
     fn maps_are_shown_both_ways() {

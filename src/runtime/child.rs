@@ -12,6 +12,7 @@ use super::launch::Joined;
 use super::plan::Plan;
 use super::secrets::{self, Secrets};
 use super::{console, protocol, rootfs};
+use crate::base::hint::HintExt;
 use crate::sys::clone::{self, Namespaces};
 use crate::sys::path::Dir;
 use crate::sys::{exec, mount, namespace, net, socket};
@@ -117,10 +118,15 @@ fn shared_memory(other: BorrowedFd<'_>) -> Result<OwnedFd> {
     memory.context("take the other container's /dev/shm")
 }
 
+/// The container has all rights over its name: only a filter refuses it, as podman's does.
+const NO_NAME: &str = "a seccomp filter around this container refuses it: start the container around with \
+                       --security-opt seccomp=unconfined, or use --uts host";
+
 fn name_host(plan: &Plan) -> Result<()> {
     if let Some(name) = &plan.hostname {
         rustix::system::sethostname(name.as_bytes())
-            .with_context(|| format!("set the hostname to {name}"))?;
+            .with_context(|| format!("set the hostname to {name}"))
+            .hint(|| NO_NAME)?;
     }
     if let Some(name) = &plan.domainname {
         rustix::system::setdomainname(name.as_bytes())

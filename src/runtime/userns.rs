@@ -419,9 +419,21 @@ fn helper_hint(name: &str, message: &str) -> String {
     if message.contains("not allowed") {
         return format!("the ranges in /etc/subuid or /etc/subgid are not yours or overlap; {}", own_hint());
     }
+    // What the program says when the kernel refuses ids that the namespace around does not have.
+    if message.contains("write to") && is_within_a_namespace() {
+        return "the ids in /etc/subuid and /etc/subgid do not exist in the container around this one: list there \
+                only those of /proc/self/uid_map, or none at all to run with one id"
+            .into();
+    }
     format!(
         "{name} needs its privilege: sudo chmod u+s $(command -v {name}), or reinstall the package uidmap"
     )
+}
+
+/// Whether this process does not see all ids that there are.
+fn is_within_a_namespace() -> bool {
+    let all = [IdRange { inside: 0, outside: 0, count: u32::MAX }];
+    read_own_map("/proc/self/uid_map") != all
 }
 
 fn own_hint() -> String {
@@ -442,11 +454,12 @@ pub fn refusal_hint() -> String {
     }
     if sysctl("kernel.apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
         return "AppArmor restricts user namespaces: \
-                sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or load a profile for this binary"
+                sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give this binary the profile \
+                that coracle doctor shows"
             .into();
     }
     "this host refuses user namespaces; in a container, allow them in its seccomp profile \
-     (--security-opt seccomp=unconfined)"
+     (--security-opt seccomp=unconfined); coracle doctor says what else is missing"
         .into()
 }
 
