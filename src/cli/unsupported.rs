@@ -276,9 +276,6 @@ const GLOBAL: &[Names] = &[
 
 /// Commands, also beneath a noun.
 const COMMANDS: &[&str] = &[
-    "build",
-    "builder",
-    "buildx",
     "checkpoint",
     "compose",
     "config",
@@ -290,7 +287,6 @@ const COMMANDS: &[&str] = &[
     "container stats",
     "context",
     "generate",
-    "image build",
     "kube",
     "network reload",
     "node",

@@ -44,7 +44,7 @@ pub enum Root {
 pub struct Node {
     pub stage: usize,
     pub step: Step,
-    /// Which of the stage's instructions it is, from 1, the first being FROM.
+    /// Which of the stage's steps it is, from 1: that of FROM, unless there is nothing to begin with.
     pub position: usize,
     /// Lowest first.
     pub below: Vec<Below>,
@@ -63,7 +63,7 @@ pub struct Stage {
     pub config: ContainerConfig,
     /// What a stage takes over that begins with this one.
     pub inherited: Inherited,
-    /// Its instructions, FROM included.
+    /// Its instructions, FROM included unless that is `scratch`.
     pub length: usize,
     /// What its image's history tells beyond its base's: the step, and the node where files change.
     pub history: Vec<(String, Option<usize>)>,
@@ -89,7 +89,8 @@ impl Graph {
         ignores_cache: bool,
         mut resolve: impl FnMut(&Graph, &Origin) -> anyhow::Result<Root>,
     ) -> anyhow::Result<()> {
-        stage.length = steps.len() + 1;
+        let first = if stage.layers.is_empty() { 1 } else { 2 };
+        stage.length = steps.len() + first - 1;
         for (index, step) in steps.into_iter().enumerate() {
             let created_by = step.created_by.clone();
             if step.action == Action::Configure {
@@ -105,7 +106,14 @@ impl Graph {
             let below = stage.layers.clone();
             stage.layers.push(Below::Node(self.nodes.len()));
             stage.history.push((created_by, Some(self.nodes.len())));
-            self.nodes.push(Node { stage: number, step, position: index + 2, below, roots, ignores_cache });
+            self.nodes.push(Node {
+                stage: number,
+                step,
+                position: index + first,
+                below,
+                roots,
+                ignores_cache,
+            });
         }
         self.stages.insert(number, stage);
         Ok(())
