@@ -53,6 +53,10 @@ fn version_1_is_refused_with_the_reason() {
     for line in ["pause live", "unpause live", "update -m 10m live"] {
         sandbox.run(line).code(1).stderr_has("needs control groups version 2: this host ");
     }
+    // Measured by its processes.
+    let row = sandbox.run("stats --no-stream live").success().lines()[1].clone();
+    assert!(row.contains(" live ") && row.ends_with(" 1"), "{row}");
+    sandbox.run("stats --no-stream --format {{.Name}} live").success().stdout("live\n");
     sandbox.run("run --name past --network none busybox true").success();
     sandbox.run("pause past").code(1).stderr_has("is not running");
     sandbox.run("ps -q --filter status=paused").success().stdout("");

@@ -22,6 +22,7 @@ mod events;
 mod exec;
 mod faults;
 mod fixtures;
+mod guest;
 mod health;
 mod hostile_archives;
 mod image_faults;

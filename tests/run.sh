@@ -140,6 +140,22 @@ make_debian() {
 	fi
 }
 
+# A small machine with systemd and control groups of version 2, for tests/guest.rs; made by root alone, from packages.
+make_guest() {
+	guest=$fixtures/guest
+	[ ! -e "$guest/disk.raw" ] || return 0
+	if ! is_root || ! have apt-get || [ "$(uname -m)" != x86_64 ]; then
+		say "no guest can be made here (it takes root, apt and an x86_64): its tests will be skipped"
+		return 0
+	fi
+	say "making the guest (once, some minutes)"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends patchelf e2fsprogs || true
+	sh tests/vm/build.sh "$guest" || {
+		rm -rf "$guest"
+		say "no guest could be made: its tests will be skipped"
+	}
+}
+
 # The program that looks around inside a container, static so that it runs in any image.
 make_probe() {
 	probe=$fixtures/probe
@@ -169,6 +185,7 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p "$fixtures"
 make_debian debian ""
 make_debian services postgresql,nginx-light
+make_guest
 make_probe
 if is_root; then
 	# cargo builds as root and hands each test program to this runner, which drops to the user.

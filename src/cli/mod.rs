@@ -69,6 +69,7 @@ mod save;
 mod search;
 mod secret;
 mod start;
+mod stats;
 mod stop;
 mod system;
 mod table;

@@ -9,8 +9,8 @@ use super::{
     attach, build, commit, completion, container_prune, cp, create, diff, doctor, events, exec, exists,
     export, generate, healthcheck, history, image_prune, image_scp, images, import, info, init, inspect,
     kill, load, login, logout, logs, manifest, mount, network, network_helper, pause, port, ps, pull, push,
-    rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stop, system, tag, top, unshare,
-    update, version, volume, wait,
+    rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stats, stop, system, tag, top,
+    unshare, update, version, volume, wait,
 };
 use crate::base::nearest;
 
@@ -89,6 +89,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<secret::ls::Args>(&["secret ls", "secret list"]),
     Verb::of::<secret::rm::Args>(&["secret rm", "secret remove"]),
     Verb::of::<start::Args>(&["start", "container start"]),
+    Verb::of::<stats::Args>(&["stats", "container stats"]),
     Verb::of::<stop::Args>(&["stop", "container stop"]),
     Verb::of::<system::check::Args>(&["system check"]),
     Verb::of::<system::df::Args>(&["system df"]),

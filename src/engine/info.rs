@@ -94,7 +94,7 @@ fn operating_system(os_release: &str) -> String {
 }
 
 /// `MemTotal` of proc_meminfo(5), in bytes.
-fn memory_total(meminfo: &str) -> u64 {
+pub fn memory_total(meminfo: &str) -> u64 {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib =
         line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.trim().parse::<u64>().ok());

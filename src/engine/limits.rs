@@ -110,8 +110,9 @@ pub fn update(
     if is_limited {
         check(&options)?;
         if record.state.is_running() {
-            let group = group(&record, options.resources.needs_group().unwrap_or("a limit"))?;
-            group.set(&settings(&options.resources)?)?;
+            group(&record, options.resources.needs_group().unwrap_or("a limit"))?;
+            let path = record.state.cgroup.as_deref().unwrap_or_default();
+            place::set(path, &settings(&options.resources)?)?;
         }
     }
     let record = engine.containers().change(&record.id, |now| {

@@ -63,6 +63,7 @@ pub mod sharing;
 pub mod shift;
 pub mod spec;
 pub mod start;
+pub mod stats;
 mod stay;
 pub mod stop;
 pub mod supervise;

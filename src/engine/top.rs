@@ -63,7 +63,7 @@ fn refuse_renamed(options: &str) -> Result<()> {
 }
 
 /// The container's processes, by their numbers on the host.
-fn processes(record: &Record) -> Result<BTreeSet<i32>> {
+pub fn processes(record: &Record) -> Result<BTreeSet<i32>> {
     let namespace = |pid: i32, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
     let first = record.state.pid;
     let mounts = namespace(first, "mnt");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -18,6 +19,33 @@ pub fn parent(pid: i32) -> io::Result<i32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let parent = fields(&stat).and_then(|mut fields| fields.nth(1)?.parse().ok());
     parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// What a process uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Time of processors, with that of children it has waited for.
+    pub processor: Duration,
+    /// Bytes of memory that are resident.
+    pub memory: u64,
+    pub threads: u64,
+}
+
+/// What a process uses, from `/proc/<pid>/stat`.
+pub fn usage(pid: i32) -> io::Result<Usage> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (ticks, page) = (rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64);
+    parse_usage(&stat, ticks, page).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// Fields 14 to 17, 20 and 24 (man proc_pid_stat(5)).
+fn parse_usage(stat: &str, ticks: u64, page: u64) -> Option<Usage> {
+    let numbers: Vec<i64> = fields(stat)?.skip(1).map_while(|field| field.parse().ok()).collect();
+    // The first of them is field 4.
+    let field = |number: usize| numbers.get(number - 4).map(|value| u64::try_from(*value).unwrap_or(0));
+    let busy = field(14)? + field(15)? + field(16)? + field(17)?;
+    let processor = Duration::from_millis(busy * 1000 / ticks.max(1));
+    Some(Usage { processor, memory: field(24)? * page, threads: field(20)? })
 }
 
 /// Whether `pid` is still the process that started at `start`, and no zombie.
@@ -122,6 +150,15 @@ fn parse_start_time(stat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_process_uses() {
+        let stat =
+            "7 (a) b) S 1 7 7 0 -1 4194304 1 2 3 4 150 50 20 30 20 0 3 0 99 4096 25 18446744073709551615 1";
+        let want = Usage { processor: Duration::from_millis(2500), memory: 25 << 12, threads: 3 };
+        assert_eq!(parse_usage(stat, 100, 4096), Some(want));
+        assert_eq!(parse_usage("7 (a) S 1", 100, 4096), None);
+    }
 
     #[test]
     fn reads_past_a_hostile_command_name() {

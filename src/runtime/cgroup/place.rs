@@ -116,9 +116,8 @@ impl Place {
         let path = self.container();
         remove(&path);
         make(&path)?;
-        let group = Group::open(&path).with_context(|| format!("open the control group {path}"))?;
-        group.set(settings)?;
-        Ok(group)
+        set(&path, settings)?;
+        Group::open(&path).with_context(|| format!("open the control group {path}"))
     }
 
     /// Takes the container's group away once all of it has ended; how many of its processes the kernel has killed
@@ -139,6 +138,18 @@ impl Drop for Place {
             remove(&format!("{}/{SUPERVISOR}", self.path));
             remove(&self.path);
         }
+    }
+}
+
+/// Sets the limits of a container by the path of its group. What is shared among neighbours is set for its whole place
+/// too: in there the container's only neighbour is its supervisor.
+pub fn set(container: &str, settings: &[Setting]) -> Result<()> {
+    let open = |path: &str| Group::open(path).with_context(|| format!("open the control group {path}"));
+    open(container)?.set(settings)?;
+    let shares: Vec<Setting> = settings.iter().filter(|setting| setting.is_share()).cloned().collect();
+    match container.rsplit_once('/') {
+        Some((place, _)) if !shares.is_empty() => open(place)?.set(&shares),
+        _ => Ok(()),
     }
 }
 

@@ -21,6 +21,11 @@ impl Setting {
         Self { file: file.to_owned(), value: value.to_string() }
     }
 
+    /// Whether it says how much of what there is a group has beside its neighbours, not how much at the most.
+    pub fn is_share(&self) -> bool {
+        matches!(self.file.as_str(), "cpu.weight" | "io.weight" | "io.bfq.weight" | "memory.low")
+    }
+
     /// The controller that the file belongs to; `None` for those that every group has.
     pub fn controller(&self) -> Option<&str> {
         self.file.split('.').next().filter(|name| *name != "cgroup")

@@ -1,0 +1,33 @@
+//! What only a desktop has, in a guest: systemd, control groups of version 2, a login. `tests/run.sh` makes the guest.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::skip;
+use crate::support::binary;
+
+/// Runs a script of `tests/vm` in the guest; every line that begins with `FAILED` is one.
+fn run(script: &str) {
+    let guest =
+        std::env::var_os("CORACLE_TEST_FIXTURES").map(|fixtures| PathBuf::from(fixtures).join("guest"));
+    let Some(guest) = guest.filter(|guest| guest.join("disk.raw").exists()) else {
+        skip!("there is no guest: sh tests/vm/build.sh could not make one here");
+    };
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm");
+    let output = Command::new("sh")
+        .arg(scripts.join("run.sh"))
+        .arg(&guest)
+        .arg(scripts.join(script))
+        .arg(binary())
+        .output()
+        .expect("sh");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("FAILED"), "{}\n{said}{why}", output.status);
+    assert!(said.contains("ok: "), "nothing was tried: {said}{why}");
+}
+
+#[test]
+fn limits_of_control_groups() {
+    run("limits.sh");
+}
