@@ -6,6 +6,9 @@ use std::process::Command;
 use crate::skip;
 use crate::support::binary;
 
+/// What `tests/vm/run.sh` exits with where the guest itself has failed, and not the script.
+const GUEST_FAILED: i32 = 125;
+
 /// Runs a script of `tests/vm` in the guest; every line that begins with `FAILED` is one.
 fn run(script: &str) {
     let guest =
@@ -23,6 +26,9 @@ fn run(script: &str) {
         .expect("sh");
     let said = String::from_utf8_lossy(&output.stdout);
     let why = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(GUEST_FAILED) {
+        skip!("the guest does not run here: {why}");
+    }
     assert!(output.status.success() && !said.contains("FAILED"), "{}\n{said}{why}", output.status);
     assert!(said.contains("ok: "), "nothing was tried: {said}{why}");
 }

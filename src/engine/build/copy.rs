@@ -40,7 +40,7 @@ fn added_up(around: &Surroundings<'_>, node: &Node, fetched: &[Fetched]) -> Resu
     match &node.step.action {
         Action::Copy(copy) => {
             let mut none = |origin: &Origin| anyhow::bail!("{origin:?} is no context");
-            add_up(&selected(around, node, copy, fetched, &scratch(around)?, &mut none)?)
+            add_up(around, &selected(around, node, copy, fetched, &scratch(around)?, &mut none)?)
         }
         Action::Run(run) => {
             let mut hasher = Sha256::new();
@@ -53,7 +53,7 @@ fn added_up(around: &Surroundings<'_>, node: &Node, fetched: &[Fetched]) -> Resu
                 if let Some(Root::Context(name)) = root(node, from) {
                     let files = around.files(name.as_deref())?;
                     let items = select::select(&files, source, &Manner::default())?;
-                    hasher.update(add_up(&Selection { items })?.to_string());
+                    hasher.update(add_up(around, &Selection { items })?.to_string());
                 }
             }
             Ok(Digest::from_hasher(hasher))
@@ -86,8 +86,11 @@ pub fn selected(
     gather::gather(copy, &files, fetched, scratch)
 }
 
-pub fn add_up(selection: &Selection) -> Result<Digest> {
-    checksum(selection, std::thread::available_parallelism().map_or(1, usize::from))
+/// Adds up the files that were found. Where layers are copied, a child is forked after this, so there are no threads:
+/// one that has ended may still be seen for a moment.
+pub fn add_up(around: &Surroundings<'_>, selection: &Selection) -> Result<Digest> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    checksum(selection, if around.is_copied { 0 } else { processors })
 }
 
 /// Copies into the files that the steps before have made, or with `--link` into nothing; `names` are the files in which

@@ -94,7 +94,7 @@ pub fn perform(job: &Job<'_>, outlet: &Outlet) -> Result<()> {
             let selection = copy::selected(job.around, job.node, step, &job.fetched, &scratch, &mut open)?;
             if job.node.copies_layers() {
                 // What is copied counts, and not which steps it came from.
-                key = job.content_key(&copy::add_up(&selection)?);
+                key = job.content_key(&copy::add_up(job.around, &selection)?);
                 _content_lock = Some(cache.lock(&key)?);
                 if let Some(made) = find(&key) {
                     cache.put(&job.key, &made)?;
