@@ -83,6 +83,10 @@ fn namespaces_of_another_container() {
     // Its end is its own, and takes what it has started along.
     sandbox.run("exec -d guest sleep 300").success();
     sandbox.run("rm -f guest").success();
+    // Nor does the end of one take the donor along, whenever it was first looked at.
+    for _ in 0..10 {
+        sandbox.run(&format!("run --rm {all} busybox true")).success();
+    }
     let left = sandbox.run("exec donor ps").success().out();
     assert!(
         !left.contains("sleep 200") && !left.contains("sleep 300") && left.contains("sleep 100"),

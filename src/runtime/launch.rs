@@ -102,7 +102,8 @@ impl Launch<'_> {
         match cloned.context("create the container's namespaces").hint(userns::refusal_hint)? {
             Forked::Parent(child) => {
                 let shares_processes = !self.plan.namespaces.contains(Namespaces::PID);
-                let stragglers = shares_processes.then(|| Stragglers::of(child.pid())).transpose();
+                let borrowed = self.joined.memory.as_ref().map(OwnedFd::as_fd);
+                let stragglers = shares_processes.then(|| Stragglers::of(child.pid(), borrowed)).transpose();
                 let stragglers = stragglers.context("find the container's mount namespace")?;
                 let program = self.plan.process.args[0].clone();
                 Ok(Starting { child, channel: parent, pipes: ours, stragglers, program })

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Stragglers(File);
 
 impl Stragglers {
-    /// Takes the container's first process, before it can have ended.
-    pub fn of(pid: i32) -> io::Result<Self> {
-        File::open(format!("/proc/{pid}/ns/mnt")).map(Self)
+    /// Takes the container's first process, before it can have ended. To share another container's memory it is in the
+    /// mount namespace of that, `borrowed`, for a moment: that moment is waited for to pass.
+    pub fn of(pid: i32, borrowed: Option<BorrowedFd<'_>>) -> io::Result<Self> {
+        let id = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
+        let borrowed = borrowed.map(rustix::fs::fstat).transpose()?.map(id);
+        loop {
+            let own = File::open(format!("/proc/{pid}/ns/mnt"))?;
+            if borrowed != Some(id(rustix::fs::fstat(&own)?)) {
+                return Ok(Self(own));
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
     }
 
     /// Kills until none is left, and lets the namespace go with its mounts.
