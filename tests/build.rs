@@ -227,9 +227,30 @@ fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
     let same =
         "--layers --format oci --provenance=false --sbom=false --rewrite-timestamp --load --rm --force-rm";
     build(same).success();
+    build("--allow everything").code(1).stderr_has("--allow everything: unknown entitlement");
     for refused in
         ["--layers=false", "--format docker", "--provenance=true", "--sbom=true", "--network bogus"]
     {
         build(refused).code(1).stderr_has("not supported yet");
     }
+}
+
+#[test]
+fn a_dockerfile_takes_no_more_than_is_allowed() {
+    let sandbox = Sandbox::with_busybox();
+    let build = |run: &str, flags: &str| {
+        let text = format!("FROM busybox\nRUN {run}\n");
+        sandbox.command(&format!("build --network none -q {flags} -")).input(text).finish()
+    };
+    let network = "--network=host readlink /proc/self/ns/net";
+    build(network, "").code(1).stderr_has("network.host is not allowed").stderr_has("--allow network.host");
+    build(network, "--allow network.host").success();
+    build("--security=insecure true", "").code(1).stderr_has("security.insecure is not allowed");
+    build("--mount=type=ssh,uid=5 true", "").code(1).stderr_has("not supported yet");
+    // What comes over a stream is there for every platform.
+    let text = "FROM scratch\nCOPY --link <<one /one\ntext\none\n";
+    let platforms = "build --platform linux/amd64,linux/arm64 -t many -";
+    sandbox.command(platforms).input(text).finish().success();
+    let list = sandbox.run("manifest inspect many").success().json();
+    assert_eq!(list["manifests"].as_array().map(Vec::len), Some(2));
 }

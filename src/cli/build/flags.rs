@@ -13,7 +13,7 @@ use crate::cli::flags::parse_switch;
 use crate::cli::options::{resources, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
-use crate::engine::build::{SecretSource, Volume, Wishes};
+use crate::engine::build::{HOST_NETWORK, INSECURE, SecretSource, Volume, Wishes};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::options::Ulimit;
@@ -169,6 +169,11 @@ impl Flags {
             "host" => RunNetwork::Host,
             other => bail!("--network {other}: not supported yet"),
         };
+        if let Some(other) =
+            self.allow.iter().find(|allowed| ![INSECURE, HOST_NETWORK].contains(&allowed.as_str()))
+        {
+            bail!("--allow {other}: unknown entitlement");
+        }
         let tag = |text: &String| Reference::parse(text).map(|name| name.with_default_tag());
         Ok(Wishes {
             context,

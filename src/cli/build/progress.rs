@@ -1,6 +1,6 @@
 //! How a build goes on, as BuildKit shows it: steps redrawn on a terminal, lines elsewhere, JSON for programs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,6 @@ pub struct Display {
     drawn_at: Option<Instant>,
     /// The step whose lines were printed last.
     last: Option<usize>,
-    hidden: HashMap<usize, usize>,
 }
 
 impl Display {
@@ -68,15 +67,7 @@ impl Display {
             Style::Auto => Style::Plain,
             style => style,
         };
-        Self {
-            style,
-            vertices: Vec::new(),
-            begun: Instant::now(),
-            drawn: 0,
-            drawn_at: None,
-            last: None,
-            hidden: HashMap::new(),
-        }
+        Self { style, vertices: Vec::new(), begun: Instant::now(), drawn: 0, drawn_at: None, last: None }
     }
 
     /// The last that a step has printed, for the message of its failure.
@@ -195,13 +186,12 @@ impl Display {
             self.vertices.len()
         )];
         for vertex in &self.vertices {
-            let (mark, time, state) = match &vertex.state {
-                State::Running => ("=>", vertex.begun.elapsed(), ""),
-                State::Cached(time) => ("=> CACHED", *time, ""),
-                State::Done(time) => ("=>", *time, ""),
-                State::Failed(time, _) => ("=> ERROR", *time, ""),
+            let (mark, time) = match &vertex.state {
+                State::Running => ("=>", vertex.begun.elapsed()),
+                State::Cached(time) => ("=> CACHED", *time),
+                State::Done(time) => ("=>", *time),
+                State::Failed(time, _) => ("=> ERROR", *time),
             };
-            let _ = state;
             let time = format!("{}s", seconds(time, 1));
             let room = columns.saturating_sub(time.len() + 2);
             let title: String = format!(" {mark} {}", printable(&vertex.name)).chars().take(room).collect();
@@ -277,7 +267,6 @@ impl Watch for Display {
             lines.push_back((time, line));
             if lines.len() > TAIL {
                 lines.pop_front();
-                *self.hidden.entry(vertex).or_default() += 1;
             }
         }
         if self.style == Style::Tty {

@@ -93,8 +93,8 @@ pub fn add_up(around: &Surroundings<'_>, selection: &Selection) -> Result<Digest
     checksum(selection, if around.is_copied { 0 } else { processors })
 }
 
-/// Copies into the files that the steps before have made, or with `--link` into nothing; `names` are the files in which
-/// owners are looked up.
+/// Copies into the files that the steps before have made, in which owners are looked up, or with `--link` into
+/// nothing.
 pub fn place(around: &Surroundings<'_>, copy: &Copy, selection: &Selection, root: &Dir) -> Result<()> {
     let placing = Placing::new(copy, root, around.fold_ids)?;
     copy::copy(selection, root, &placing)?;

@@ -57,7 +57,7 @@ pub use exchange::{CacheTo, Carrier};
 pub use export::{Output, metadata};
 use graph::Graph;
 use progress::Watch;
-pub use run::{SecretSource, Volume};
+pub use run::{HOST_NETWORK, INSECURE, SecretSource, Volume};
 use schedule::Schedule;
 
 /// What `build` was asked.
@@ -93,7 +93,7 @@ pub struct Wishes {
     pub ulimits: Vec<Ulimit>,
     pub cap_add: Vec<String>,
     pub cap_drop: Vec<String>,
-    /// Entitlements: `security.insecure`.
+    /// Entitlements: [`INSECURE`], [`HOST_NETWORK`].
     pub allow: Vec<String>,
     /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
     pub epoch: Option<i64>,
@@ -197,19 +197,18 @@ impl Surroundings<'_> {
     fn run_options(&self) -> String {
         let wishes = self.wishes;
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
             wishes.add_hosts,
             wishes.shm_size,
             wishes.ulimits,
             wishes.network,
             wishes.cap_add,
-            wishes.cap_drop,
-            wishes.epoch
+            wishes.cap_drop
         )
     }
 }
 
-/// Builds. The Dockerfile's own mistakes are [`crate::build::dockerfile::Diagnostic`]s, a step's failure is a
+/// Builds. The Dockerfile's own mistakes are [`crate::build::diagnostic::Diagnostic`]s, a step's failure is a
 /// [`StepFailed`].
 pub fn build(
     engine: &Engine,
@@ -236,11 +235,16 @@ fn for_platforms(
     links: &mut Links<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Built> {
+    if wishes.platforms.len() > 1 && wishes.outputs.iter().any(|output| *output != Output::Image) {
+        bail!("build for several platforms into files: not supported yet");
+    }
+    // What is fetched for the build goes with it; if it is killed, a collection finds it unlocked.
+    let ground = Layers::new(engine.layout()).stage()?;
+    let sources = Sources::open(wishes, stdin, &ground, watch)?;
     let mut one = |platform: &Platform| {
-        // What the build needs while it lasts; if it is killed, a collection finds it unlocked.
         let scratch = Layers::new(engine.layout()).stage()?;
         let mut leftovers = Leftovers::default();
-        let prepared = prepare(engine, wishes, platform, stdin, &scratch, links.pull, watch);
+        let prepared = prepare(engine, wishes, platform, &sources, &scratch, links.pull, watch);
         let built = prepared.and_then(|prepared| carry_out(prepared, links.push, watch, &mut leftovers));
         let cleared = leftovers.clear(engine, scratch);
         let built = built?;
@@ -254,13 +258,31 @@ fn for_platforms(
         images.extend(other.image.map(|image| (image, platform.clone())));
         built.warnings.extend(other.warnings);
     }
-    if !others.is_empty() && wishes.outputs.iter().any(|output| *output != Output::Image) {
-        bail!("build for several platforms into files: not supported yet");
-    }
-    if !others.is_empty() && !images.is_empty() {
+    if !others.is_empty() {
         export::join(engine, wishes, &images)?;
     }
     Ok(built)
+}
+
+/// What a build is made of: the same for every platform, and a stream can be read only once.
+struct Sources {
+    context: Files,
+    contexts: BTreeMap<String, Files>,
+    dockerfile: Dockerfile,
+}
+
+impl Sources {
+    fn open(wishes: &Wishes, stdin: BorrowedFd<'_>, ground: &Staging, watch: &mut dyn Watch) -> Result<Self> {
+        let context = open_context(wishes, stdin, ground)?;
+        let size = size::human(context.dockerfile.len() as u64, 4);
+        let title = format!("[internal] load build definition from {}", context.name);
+        progress::note(watch, &title, &[format!("transferring dockerfile: {size} done")]);
+        let dockerfile = dockerfile::parse(&context.dockerfile, &context.name)?;
+        if let Some(frontend) = dockerfile.syntax() {
+            progress::note(watch, &format!("[internal] built in for {frontend}"), &[]);
+        }
+        Ok(Self { context: context.origin, contexts: open_contexts(wishes, ground)?, dockerfile })
+    }
 }
 
 /// What the steps leave: directories with files of users that only exist in the namespace.
@@ -288,7 +310,7 @@ impl Leftovers {
 /// A build that is decided on: nothing is done yet.
 struct Prepared<'a> {
     around: Surroundings<'a>,
-    dockerfile: Dockerfile,
+    dockerfile: &'a Dockerfile,
     graph: Graph,
     target: usize,
     checked: Checked,
@@ -299,19 +321,12 @@ fn prepare<'a>(
     engine: &'a Engine,
     wishes: &'a Wishes,
     platform: &Platform,
-    stdin: BorrowedFd<'_>,
+    sources: &'a Sources,
     scratch: &Staging,
     pull: &mut Pull<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Prepared<'a>> {
-    let context = open_context(wishes, stdin, scratch)?;
-    let size = size::human(context.dockerfile.len() as u64, 4);
-    let title = format!("[internal] load build definition from {}", context.name);
-    progress::note(watch, &title, &[format!("transferring dockerfile: {size} done")]);
-    let dockerfile = dockerfile::parse(&context.dockerfile, &context.name)?;
-    if let Some(frontend) = dockerfile.syntax() {
-        progress::note(watch, &format!("[internal] built in for {frontend}"), &[]);
-    }
+    let dockerfile = &sources.dockerfile;
     let host = Platform::host();
     let settings = Settings {
         build_args: &wishes.build_args,
@@ -328,8 +343,8 @@ fn prepare<'a>(
     let around = Surroundings {
         engine,
         wishes,
-        context: context.origin,
-        contexts: open_contexts(wishes, scratch)?,
+        context: sources.context.clone(),
+        contexts: sources.contexts.clone(),
         platform: platform.clone(),
         max_gid: maps.maps.gids.largest(),
         can_set_groups: !maps.is_single(),
@@ -337,7 +352,7 @@ fn prepare<'a>(
         is_copied: driver::choose(engine)? != Driver::Overlay,
         scratch: scratch.path(),
     };
-    let (graph, warnings) = bases::graph(&around, &dockerfile, &settings, target, pull, watch)?;
+    let (graph, warnings) = bases::graph(&around, dockerfile, &settings, target, pull, watch)?;
     let checked = dockerfile.check(&settings, warnings)?;
     let unused_args = dockerfile.unused_args(&settings);
     Ok(Prepared { around, dockerfile, graph, target, checked, unused_args })
@@ -357,7 +372,7 @@ fn carry_out(
     let mut schedule = Schedule::new(&around, &graph, &layers, around.scratch.clone(), watch);
     let made = schedule.run();
     (leftovers.user, leftovers.staged) = schedule.leave();
-    let made = made.map_err(|error| explain(error, &dockerfile))?;
+    let made = made.map_err(|error| explain(error, dockerfile))?;
     let user = leftovers.user.as_ref();
     let image = export::export(&around, &graph, target, &made, user, watch)?;
     exchange::give(&around, &graph, target, &made, user, push, watch)?;
@@ -378,8 +393,9 @@ pub fn check(
 ) -> Result<Vec<Finding>> {
     engine.layout().create()?;
     let scratch = Layers::new(engine.layout()).stage()?;
+    let sources = Sources::open(wishes, stdin, &scratch, watch)?;
     let platform = wishes.platforms.first().cloned().unwrap_or_else(Platform::host);
-    let prepared = prepare(engine, wishes, &platform, stdin, &scratch, pull, watch)?;
+    let prepared = prepare(engine, wishes, &platform, &sources, &scratch, pull, watch)?;
     let excerpt = |warning: &Warning| prepared.dockerfile.excerpt(warning.lines);
     Ok(prepared.checked.warnings.iter().map(|warning| (warning.clone(), excerpt(warning))).collect())
 }

@@ -1,9 +1,8 @@
 //! `RUN`: a program in the filesystem that the steps before it have made, isolated as any container is.
 
 use std::fs;
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -13,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::Surroundings;
 use super::tree::Tree;
 use crate::base::digest::Digest;
+use crate::base::file::read_bounded;
 use crate::base::hint::HintExt;
 use crate::build::dockerfile::set_variable;
 use crate::build::step::{Origin, Run, RunMount, RunMountKind, RunNetwork, Sharing};
@@ -34,6 +34,10 @@ use crate::sys::path::{Dir, path_of};
 
 /// A secret of a build beyond this is none (BuildKit's limit).
 const SECRET_LIMIT: u64 = 500 << 10;
+
+/// What a Dockerfile gets only if the user has allowed it (BuildKit's entitlements).
+pub const INSECURE: &str = "security.insecure";
+pub const HOST_NETWORK: &str = "network.host";
 
 /// How the program's host is called: as with docker's builder, so that what tells names apart does not differ.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -122,8 +126,14 @@ pub fn run(
 
 fn options(around: &Surroundings<'_>, run: &Run) -> Result<ContainerOptions> {
     let wishes = around.wishes;
-    if run.insecure && !wishes.allow.iter().any(|entitlement| entitlement == "security.insecure") {
-        bail!("security.insecure is not allowed");
+    let is_allowed = |entitlement: &str| wishes.allow.iter().any(|allowed| allowed == entitlement);
+    if run.insecure && !is_allowed(INSECURE) {
+        bail!("{INSECURE} is not allowed");
+    }
+    // Whoever gives the build the host's network does not ask for more.
+    let takes_network = run.network == RunNetwork::Host && wishes.network != RunNetwork::Host;
+    if takes_network && !is_allowed(HOST_NETWORK) {
+        return Err(anyhow!("{HOST_NETWORK} is not allowed")).hint(|| format!("--allow {HOST_NETWORK}"));
     }
     let mut options = ContainerOptions {
         entrypoint: Some(Vec::new()),
@@ -252,6 +262,9 @@ impl Mounts<'_> {
             RunMountKind::Secret { id, required, mode, uid, gid, env } => {
                 self.secret(id, *required, (*mode, *uid, *gid), env.as_deref(), target)?;
                 None
+            }
+            RunMountKind::Ssh { mode, uid, gid, .. } if (*mode, *uid, *gid) != (0o600, 0, 0) => {
+                bail!("mode, uid and gid of an agent's socket are not supported yet: it is your own");
             }
             RunMountKind::Ssh { id, required, .. } => match self.around.wishes.ssh.get(id) {
                 Some(socket) => {
@@ -385,16 +398,7 @@ pub enum SecretSource {
 impl SecretSource {
     fn read(&self) -> Result<Vec<u8>> {
         match self {
-            Self::File(path) => {
-                let mut data = Vec::new();
-                let file = fs::File::options().read(true).custom_flags(libc::O_CLOEXEC).open(path);
-                let file = file.with_context(|| format!("open {}", path.display()))?;
-                file.take(SECRET_LIMIT + 1).read_to_end(&mut data)?;
-                if data.len() as u64 > SECRET_LIMIT {
-                    bail!("it has more than {SECRET_LIMIT} bytes");
-                }
-                Ok(data)
-            }
+            Self::File(path) => read_bounded(path, SECRET_LIMIT),
             Self::Variable(name) => {
                 Ok(env::value(name).with_context(|| format!("{name} is not set"))?.into_bytes())
             }
