@@ -63,6 +63,10 @@ impl Supervisor<'_> {
                 server.end();
             }
             let next = self.record_end(ended, failure, begun.elapsed(), wants_restart, &mut restarts);
+            if matches!(next, Next::End) {
+                // Before the caller hears of the end: with it may go the group that this process came from.
+                drop(self.place.take());
+            }
             let mut farewell = monitor.part(ended.code);
             let again = match next {
                 Next::End => None,

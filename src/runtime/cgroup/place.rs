@@ -19,6 +19,10 @@ const CONTAINER: &str = "container";
 /// What the names of places begin with.
 pub(super) const PREFIX: &str = "coracle-";
 
+/// The group beside places that a supervisor ends in whose own former one is gone. Nobody can take away the group that
+/// they are in: it stays, empty, until the next that needs it.
+const LAST: &str = "coracle-ended";
+
 /// The slice of systemd that scopes are in unless another is asked for.
 const SLICE: &str = "user.slice";
 
@@ -94,6 +98,7 @@ impl Place {
         if !parent.is_empty() {
             enable(parent, wanted.controllers)?;
         }
+        remove(&format!("{parent}/{LAST}"));
         make(&path)?;
         Ok(Self { path, before: Some(before) })
     }
@@ -104,6 +109,15 @@ impl Place {
         make(&supervisor)?;
         move_to(&supervisor)?;
         enable(&self.path, needed)
+    }
+
+    /// Moves this process out of the place, to where those end who have nowhere to go back to.
+    fn move_beside(&self) -> Result<()> {
+        let (parent, _) = self.path.rsplit_once('/').context("leave the control group: it is the root")?;
+        let last = format!("{parent}/{LAST}");
+        let enter = || make(&last).and_then(|()| move_to(&last));
+        // Another container that begins may take it away just before this process is in it.
+        enter().or_else(|_| enter())
     }
 
     /// The path of the container's group.
@@ -134,7 +148,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         remove(&self.container());
         let Some(before) = &self.before else { return };
-        if move_to(before).is_ok() {
+        // systemd takes a scope away once nobody is in it any more, and the caller may have ended.
+        if move_to(before).is_ok() || self.move_beside().is_ok() {
             remove(&format!("{}/{SUPERVISOR}", self.path));
             remove(&self.path);
         }
