@@ -18,6 +18,7 @@ mod copy;
 mod damage;
 mod doctor;
 mod drivers;
+mod emulation;
 mod events;
 mod exec;
 mod faults;

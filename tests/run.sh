@@ -48,6 +48,7 @@ busybox busybox-static
 mmdebstrap mmdebstrap
 openssl openssl
 ip iproute2
+qemu-aarch64-static qemu-user-static
 setpriv util-linux
 TOOLS
 	busybox_is_static || echo busybox-static
@@ -140,6 +141,19 @@ make_debian() {
 	fi
 }
 
+# A program of another machine, for the tests of emulation.
+make_foreign() {
+	[ ! -s "$fixtures/busybox.arm64" ] || return 0
+	have mmdebstrap && have apt-get || return 0
+	extracted=$(mktemp -d)
+	if mmdebstrap --quiet --variant=extract --architectures=arm64 --include=busybox-static "$(suite)" "$extracted/root"; then
+		install -m 0755 "$extracted/root/bin/busybox" "$fixtures/busybox.arm64"
+	else
+		say "no program for arm64 could be had: tests of emulation will be skipped"
+	fi
+	rm -rf "$extracted"
+}
+
 # A small machine with systemd and control groups of version 2, for tests/guest.rs; made by root alone, from packages.
 make_guest() {
 	guest=$fixtures/guest
@@ -185,6 +199,7 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p "$fixtures"
 make_debian debian ""
 make_debian services postgresql,nginx-light
+make_foreign
 make_guest
 make_probe
 if is_root; then

@@ -1,5 +1,6 @@
 //! What the host and the user have set: directories, environment, subordinate ids, registries.
 
+pub mod binfmt;
 pub mod credentials;
 pub mod docker;
 pub mod env;

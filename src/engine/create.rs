@@ -28,6 +28,7 @@ use crate::base::names;
 use crate::base::network::{BRIDGE, Endpoint};
 use crate::config::paths::private_directory;
 use crate::oci::image::ContainerConfig;
+use crate::oci::platform::Platform;
 use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::driver::Driver;
@@ -35,6 +36,7 @@ use crate::store::layers::Staging;
 use crate::store::options::{
     Attachment, ContainerOptions, NamespaceMode, NetworkMode, PortMapping, Protocol,
 };
+use crate::store::platforms::platform_of_config;
 use crate::store::userns::UsernsMode;
 use crate::store::{gc, offstage};
 
@@ -236,11 +238,21 @@ fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, C
     let platform = options.platform.as_deref().map(str::parse).transpose()?;
     let image = engine.images().lookup_for(&options.image, platform.as_ref())?;
     check_layers(engine, &options.image, &image.config.rootfs.diff_ids)?;
+    let offered = platform_of_config(&image.config);
+    let is_foreign = offered.is_foreign();
+    if is_foreign && platform.is_none() {
+        engine.notice(&format!(
+            "The requested image's platform ({offered}) does not match the detected host platform ({}) and no specific \
+             platform was requested",
+            Platform::host()
+        ));
+    }
     let source = Source::Image {
         name: options.image.clone(),
         id: image.id,
         manifest: image.manifest,
         layers: image.config.rootfs.diff_ids,
+        foreign: is_foreign.then(|| offered.to_string()),
     };
     Ok((source, image.config.config))
 }

@@ -19,6 +19,7 @@ pub mod damage;
 pub mod doctor;
 pub mod driver;
 pub mod duty;
+mod emulation;
 pub mod events;
 pub mod exec;
 pub mod export;

@@ -29,8 +29,8 @@ use super::namespace::{self, Opening};
 use super::remove::{self, Remains};
 use super::stay::{self, Network, Stay};
 use super::{
-    Engine, access, damage, events, files, filesystem, limits, logging, mounts, requires, secrets, sharing,
-    shift, spec, terminal, vfs,
+    Engine, access, damage, emulation, events, files, filesystem, limits, logging, mounts, requires, secrets,
+    sharing, shift, spec, terminal, vfs,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::base::hint::{self, HintExt};
@@ -350,7 +350,8 @@ impl Supervisor<'_> {
 
     fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
         let plan = Plan::new(spec, rootfs(self.engine, record))?;
-        Ok(Plan { becomes_root: namespace::becomes_root(record), ..plan })
+        let emulators = emulation::emulators(emulation::foreign_platform(record).as_ref());
+        Ok(Plan { becomes_root: namespace::becomes_root(record), emulators, ..plan })
     }
 
     /// Starts the program, once it is on record and the caller, if there is one, still wants it.
@@ -365,6 +366,7 @@ impl Supervisor<'_> {
         let destination = logging::destination(self.engine.layout(), &record, environment)?;
         let log = LogWriter::open(&destination).context("open the log")?;
         let spill = open_directory(self.engine, &record.id)?;
+        let foreign = emulation::foreign_platform(&record);
         let (server, device) = fuse::start(&launch.plan.rootfs)?.unzip();
         let start = || -> Result<Up> {
             let starting = launch.start(device)?;
@@ -376,7 +378,8 @@ impl Supervisor<'_> {
                     (starting, network)
                 }
             };
-            Ok(Up { started: starting.go()?, log, spill, network, server: None })
+            let started = emulation::explain(starting.go(), foreign.as_ref())?;
+            Ok(Up { started, log, spill, network, server: None })
         };
         match (start(), server) {
             (Ok(up), server) => Ok(Up { server, ..up }),

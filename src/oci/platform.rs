@@ -69,6 +69,26 @@ impl Platform {
         Self { os, architecture: architecture.to_owned(), variant }
     }
 
+    /// What `uname -m` calls the machine, and qemu its emulator.
+    pub fn machine(&self) -> &str {
+        match self.architecture.as_str() {
+            "amd64" => "x86_64",
+            "386" => "i386",
+            "arm64" => "aarch64",
+            "loong64" => "loongarch64",
+            "mipsle" => "mipsel",
+            "mips64le" => "mips64el",
+            other => other,
+        }
+    }
+
+    /// Whether programs for `self` need an emulator on this machine. A processor of 64 bits runs those of 32 bits too.
+    pub fn is_foreign(&self) -> bool {
+        let host = Self::host();
+        let is_smaller = matches!((host.machine(), self.machine()), ("x86_64", "i386") | ("aarch64", "arm"));
+        self.architecture != host.architecture && !is_smaller
+    }
+
     /// What `--platform` asks for; nothing where it is not given or empty.
     pub fn asked(text: Option<&str>) -> Result<Option<Self>, PlatformError> {
         text.filter(|text| !text.is_empty()).map(str::parse).transpose()

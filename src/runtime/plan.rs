@@ -37,6 +37,8 @@ pub struct Plan {
     pub read_only_paths: Vec<String>,
     /// Files under `/proc/sys` and what is written there.
     pub sysctls: Vec<(String, String)>,
+    /// Lines for binfmt_misc: emulators that the container has for itself.
+    pub emulators: Vec<String>,
     pub hostname: Option<String>,
     pub domainname: Option<String>,
     /// Lines for `/etc/passwd` and `/etc/group` of an image.
@@ -153,6 +155,7 @@ impl Plan {
             masked: linux.masked_paths().clone().unwrap_or_default(),
             read_only_paths: linux.readonly_paths().clone().unwrap_or_default(),
             sysctls: sysctls(linux)?,
+            emulators: Vec::new(),
             hostname: spec.hostname().clone(),
             domainname: spec.domainname().clone(),
             passwd: lines(PASSWD_ANNOTATION),

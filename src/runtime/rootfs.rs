@@ -77,6 +77,7 @@ pub fn assemble(plan: &Plan, memory: Option<BorrowedFd<'_>>, device: Option<Devi
         }
     }
     set_sysctls(&root, plan)?;
+    register(&root, &plan.emulators).context("register an emulator")?;
     for path in &plan.read_only_paths {
         lock(&root, path).with_context(|| format!("make {path} read-only"))?;
     }
@@ -333,6 +334,27 @@ fn set_sysctls(root: &Dir, plan: &Plan) -> Result<()> {
             .with_context(|| format!("set sysctl {path} to {value:?}"))?;
     }
     Ok(())
+}
+
+/// Gives the container's user namespace handlers of its own (binfmt_misc.rst; from Linux 6.7 on, before that there is only
+/// the host's). They last as long as it is mounted. The emulators are still found by the host's paths.
+fn register(root: &Dir, emulators: &[String]) -> Result<()> {
+    if emulators.is_empty() {
+        return Ok(());
+    }
+    let Some(place) = locate_if_there(root, "/proc/sys/fs/binfmt_misc")? else { return Ok(()) };
+    let attributes = Attributes::NOSUID | Attributes::NODEV | Attributes::NOEXEC;
+    let Ok(handlers) = new_filesystem("binfmt_misc", &[], attributes) else { return Ok(()) };
+    for line in emulators {
+        let register =
+            rustix::fs::openat(&handlers, "register", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        match rustix::io::write(&register, line.as_bytes()) {
+            // Another container of the same user namespace has it.
+            Ok(_) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error).with_context(|| format!("write {line:?}")),
+        }
+    }
+    mount::attach(handlers.as_fd(), place.as_fd()).context("attach")
 }
 
 /// Lays a read-only copy of a path over it; a path that is not there needs none.

@@ -70,7 +70,15 @@ pub struct Record {
 #[serde(tag = "from", rename_all = "lowercase")]
 pub enum Source {
     /// An image: its name as the user wrote it, its id (the config's digest), its layers, lowest first.
-    Image { name: String, id: Digest, manifest: Digest, layers: Vec<Digest> },
+    Image {
+        name: String,
+        id: Digest,
+        manifest: Digest,
+        layers: Vec<Digest>,
+        /// The image's platform, where its programs need an emulator: `linux/arm64`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        foreign: Option<String>,
+    },
     /// `--rootfs DIR`.
     Rootfs { path: PathBuf },
 }

@@ -56,6 +56,9 @@ pub fn graph(
                     warnings.push(lint::base_platform(&name, &expected, &actual, described.lines));
                 }
                 stage.layers = image.config.rootfs.diff_ids.iter().cloned().map(Below::Image).collect();
+                if !graph.platforms.contains(&actual) {
+                    graph.platforms.push(actual);
+                }
                 stage.base = Some(image.manifest.clone());
                 image.config.config.clone()
             }

@@ -13,6 +13,7 @@ use crate::base::digest::Digest;
 use crate::build::dockerfile::Inherited;
 use crate::build::step::{Action, Origin, RunMountKind, Source, Step};
 use crate::oci::image::ContainerConfig;
+use crate::oci::platform::Platform;
 
 /// A layer as those above it see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct Stage {
 pub struct Graph {
     pub nodes: Vec<Node>,
     pub stages: BTreeMap<usize, Stage>,
+    /// The platforms of the images that its stages begin with.
+    pub platforms: Vec<Platform>,
 }
 
 impl Graph {

@@ -163,6 +163,8 @@ struct Surroundings<'a> {
     context: Files,
     contexts: BTreeMap<String, Files>,
     platform: Platform,
+    /// Whose programs need an emulator.
+    foreign: Vec<Platform>,
     max_gid: u32,
     can_set_groups: bool,
     fold_ids: bool,
@@ -340,12 +342,13 @@ fn prepare<'a>(
         None => dockerfile.stages.len() - 1,
     };
     let maps = namespace::maps(engine);
-    let around = Surroundings {
+    let mut around = Surroundings {
         engine,
         wishes,
         context: sources.context.clone(),
         contexts: sources.contexts.clone(),
         platform: platform.clone(),
+        foreign: Vec::new(),
         max_gid: maps.maps.gids.largest(),
         can_set_groups: !maps.is_single(),
         fold_ids: maps.is_single(),
@@ -353,6 +356,8 @@ fn prepare<'a>(
         scratch: scratch.path(),
     };
     let (graph, warnings) = bases::graph(&around, dockerfile, &settings, target, pull, watch)?;
+    let platforms = graph.platforms.iter().chain([platform]).filter(|platform| platform.is_foreign());
+    around.foreign = platforms.cloned().collect();
     let checked = dockerfile.check(&settings, warnings)?;
     let unused_args = dockerfile.unused_args(&settings);
     Ok(Prepared { around, dockerfile, graph, target, checked, unused_args })

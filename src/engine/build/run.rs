@@ -20,7 +20,7 @@ use crate::config::env;
 use crate::config::paths::private_directory;
 use crate::engine::create::surroundings;
 use crate::engine::spec::{self, Surroundings as Host};
-use crate::engine::{accounts, files, start};
+use crate::engine::{accounts, emulation, files, start};
 use crate::oci::image::ContainerConfig;
 use crate::runtime::child::Stdio;
 use crate::runtime::identity;
@@ -81,6 +81,7 @@ pub fn run(
     let volumes = around.wishes.volumes.iter();
     plan.mounts.extend(volumes.map(|volume| bind(volume.source.clone(), &volume.target, volume.read_only)));
     plan.process.env.extend(ssh_variable(&run.mounts));
+    plan.emulators = emulation::emulators(&around.foreign);
     let Mounts { secrets, locks: _locks, .. } = mounts;
     let joined = Joined { network: place.network, ..Joined::default() };
     if joined.network.is_some() {
@@ -109,17 +110,7 @@ pub fn run(
         group: None,
         preserved: &[],
     };
-    let started = launch.start(None)?.go();
-    let is_foreign = |error: &anyhow::Error| error.to_string().contains("exec format error");
-    let started = match started {
-        Err(error) if is_foreign(&error) => Err(error).hint(|| {
-            format!(
-                "programs for {} need a handler: sudo apt install qemu-user-static binfmt-support",
-                around.platform
-            )
-        }),
-        started => started,
-    }?;
+    let started = emulation::explain(launch.start(None)?.go(), around.foreign.first())?;
     let code = started.child.wait().context("wait for the program")?;
     Ok((code, places))
 }

@@ -1,41 +1,9 @@
 //! Images of other machines: which of their programs the kernel hands to an emulator (binfmt_misc).
 
-use std::fs;
-
 use super::Finding;
+use crate::config::binfmt::Handler;
 
 const NAME: &str = "other platforms";
-const DIRECTORY: &str = "/proc/sys/fs/binfmt_misc";
-
-/// One enabled handler of qemu's.
-#[derive(Clone, Debug)]
-pub struct Handler {
-    /// `aarch64`.
-    machine: String,
-    /// Whether the kernel opened the emulator when it was registered: one that it looks for when a program starts is not
-    /// there in a container.
-    fixed: bool,
-}
-
-pub fn read() -> Vec<Handler> {
-    let entries = fs::read_dir(DIRECTORY).into_iter().flatten().flatten();
-    let mut handlers: Vec<Handler> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            parse(&name, &fs::read_to_string(entry.path()).ok()?)
-        })
-        .collect();
-    handlers.sort_by(|a, b| a.machine.cmp(&b.machine));
-    handlers
-}
-
-/// A file of binfmt_misc: `enabled`, then lines such as `flags: OCF`.
-fn parse(name: &str, text: &str) -> Option<Handler> {
-    let machine = name.strip_prefix("qemu-")?.to_owned();
-    let flags = text.lines().find_map(|line| line.strip_prefix("flags: ")).unwrap_or_default();
-    let is_enabled = text.lines().next() == Some("enabled");
-    is_enabled.then(|| Handler { machine, fixed: flags.contains('F') })
-}
 
 pub fn judge(handlers: &[Handler]) -> Finding {
     let names = |fixed: bool| {
@@ -63,6 +31,7 @@ mod tests {
     use super::super::Level;
     use super::super::tests::assert_found;
     use super::*;
+    use crate::config::binfmt::parse;
 
     #[test]
     fn emulators() {
