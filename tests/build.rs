@@ -198,6 +198,65 @@ fn an_image_is_made_for_each_platform() {
 }
 
 #[test]
+fn what_is_made_for_several_platforms_leaves_together() {
+    let sandbox = Sandbox::new();
+    let text = "FROM scratch\nARG TARGETARCH\nCOPY Dockerfile /$TARGETARCH\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let path = |name: &str| sandbox.path().join(name).display().to_string();
+    let (files, archive, cache) = (path("files"), path("many.tar"), path("cache"));
+    let build = |flags: &str| {
+        let platforms = "--platform linux/amd64,linux/arm/v7";
+        sandbox.run(&format!("build {platforms} {flags} {}", directory.display()))
+    };
+    build(&format!("-o {files}")).success();
+    for place in ["linux_amd64/amd64", "linux_arm_v7/arm"] {
+        assert_eq!(fs::read_to_string(PathBuf::from(&files).join(place)).expect("a file"), text);
+    }
+    build(&format!("-t many -o type=oci,dest={archive} --cache-to type=local,dest={cache}")).success();
+    let other = Sandbox::new();
+    other.run(&format!("load -i {archive}")).success();
+    let list = other.run("manifest inspect many").success().json();
+    assert_eq!(list["manifests"].as_array().map(Vec::len), Some(2), "{list:#}");
+    // The cache has the steps of both.
+    let third = Sandbox::new();
+    let from = format!("build --cache-from type=local,src={cache} --platform linux/amd64,linux/arm/v7");
+    let built = third.run(&format!("{from} {}", directory.display()));
+    assert_eq!(built.success().stderr.matches("CACHED").count(), 2, "{}", built.stderr);
+    build(&format!("-o type=tar,dest={archive}")).code(1).stderr_has("type=local makes a directory for each");
+    build(&format!("-o type=oci,dest={archive}")).code(1).stderr_has("hint: give them one: -t NAME");
+}
+
+#[test]
+fn a_stage_begins_with_a_context() {
+    let sandbox = Sandbox::with_busybox();
+    let root = context(&sandbox, "root", &[("deep/file", "from afar\n"), (".hidden", "")]);
+    fs::create_dir(root.join("bin")).expect("a directory");
+    let busybox = crate::support::program("busybox").expect("busybox-static is installed");
+    fs::copy(busybox, root.join("bin/sh")).expect("a copy");
+    let text = "FROM root AS made\nRUN [ -e /.hidden ] && echo more >>/deep/file\nFROM busybox\nCOPY --from=made /deep /\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let line = format!(
+        "build --network none -t app --build-context root={} {}",
+        root.display(),
+        directory.display()
+    );
+    sandbox.run(&line).success();
+    sandbox.run("run --rm --network none app cat /file").success().stdout("from afar\nmore\n");
+    sandbox.run(&line).success().stderr_has("CACHED");
+    fs::write(root.join("deep/file"), "anew\n").expect("a file");
+    sandbox.run(&line).success();
+    sandbox.run("run --rm --network none app cat /file").success().stdout("anew\nmore\n");
+}
+
+#[test]
+fn a_stage_that_is_misspelt_is_no_image() {
+    let sandbox = Sandbox::with_busybox();
+    let text = "FROM busybox AS builder\nFROM busybox\nCOPY --from=biulder /etc/passwd /\n";
+    let built = sandbox.command("build --network none -").input(text).finish();
+    built.code(1).stderr_has("hint: is the stage \"builder\" meant?");
+}
+
+#[test]
 fn files_leave_without_an_image() {
     let sandbox = Sandbox::with_busybox();
     let text =

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::graph::{Below, Graph, Root, Stage};
 use super::progress::{Watch, note};
 use super::{Pull, Surroundings};
+use crate::base::hint::HintExt;
+use crate::base::nearest::nearest;
 use crate::build::dockerfile::{Base, Dockerfile, Inherited, Settings};
 use crate::build::lint::{self, Warning};
-use crate::build::step::{Action, Origin, Source, Step};
+use crate::build::step::{Action, Copy, Lines, Origin, Source, Step};
 use crate::oci::image::ContainerConfig;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -29,12 +31,14 @@ pub fn graph(
     watch: &mut dyn Watch,
 ) -> Result<(Graph, Vec<Warning>)> {
     let mut warnings = Vec::new();
-    let mut bases = Bases { around, found: BTreeMap::new(), pull, watch };
+    let stages = dockerfile.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+    let mut bases = Bases { around, found: BTreeMap::new(), stages, pull, watch };
     let mut graph = Graph::default();
     for number in needed(dockerfile, settings, target)? {
         let described = &dockerfile.stages[number];
         let mut stage = Stage { name: described.name.clone(), ..Stage::default() };
         let mut inherited = Inherited::default();
+        let mut first = None;
         let config = match dockerfile.base(number, settings)? {
             Base::Scratch => ContainerConfig::default(),
             Base::Stage(base) => {
@@ -45,6 +49,10 @@ pub fn graph(
                 stage.author.clone_from(&base.author);
                 inherited.clone_from(&base.inherited);
                 base.config.clone()
+            }
+            Base::Image { name, .. } if around.contexts.contains_key(&name) => {
+                first = Some(all_of(&name, described.lines));
+                ContainerConfig::default()
             }
             Base::Image { name, platform } => {
                 let image = bases.image(&name, platform.as_ref())?;
@@ -73,10 +81,31 @@ pub fn graph(
             around.wishes.no_cache_filter.iter().any(|filter| filter.eq_ignore_ascii_case(name))
         });
         let ignores_cache = around.wishes.no_cache || is_filtered;
-        graph
-            .add(number, stage, evaluated.steps, ignores_cache, |graph, origin| bases.root(graph, origin))?;
+        let steps = first.into_iter().chain(evaluated.steps).collect();
+        graph.add(number, stage, steps, ignores_cache, |graph, origin| bases.root(graph, origin))?;
     }
     Ok((graph, warnings))
+}
+
+/// What a stage begins with whose base is a context of files.
+fn all_of(context: &str, lines: Lines) -> Step {
+    let all = Copy {
+        is_add: false,
+        from: Origin::Other(context.to_owned()),
+        sources: vec![Source::Path("/".to_owned())],
+        destination: "/".to_owned(),
+        owner: None,
+        mode: None,
+        link: false,
+        parents: false,
+        exclude: Vec::new(),
+        checksum: None,
+        keep_git_dir: false,
+        unpack: None,
+    };
+    let shown = format!("FROM {context}");
+    let created_by = shown.clone();
+    Step { shown, lines, action: Action::Copy(all), config: ContainerConfig::default(), created_by }
 }
 
 /// The stages that the target needs, and it, in their order.
@@ -113,6 +142,8 @@ fn ignored(around: &Surroundings<'_>, step: &Step) -> Vec<Warning> {
 struct Bases<'a> {
     around: &'a Surroundings<'a>,
     found: BTreeMap<(String, String), Image>,
+    /// The names of all stages.
+    stages: Vec<&'a str>,
     pull: &'a mut Pull<'a>,
     watch: &'a mut dyn Watch,
 }
@@ -120,13 +151,9 @@ struct Bases<'a> {
 impl Bases<'_> {
     /// An image, pulled if it is not here or is to be looked for.
     fn image(&mut self, name: &str, platform: Option<&Platform>) -> Result<Image> {
-        let name = match self.around.wishes.contexts.get(name) {
-            Some(context) => match context.strip_prefix(IMAGE_SCHEME) {
-                Some(image) => image.to_owned(),
-                None => bail!("FROM {name}: the context of this name is no image: not supported yet"),
-            },
-            None => name.to_owned(),
-        };
+        let context =
+            self.around.wishes.contexts.get(name).and_then(|place| place.strip_prefix(IMAGE_SCHEME));
+        let name = context.unwrap_or(name).to_owned();
         let is_asked = !self.around.wishes.platforms.is_empty();
         let wanted = platform.or(is_asked.then_some(&self.around.platform));
         let key = (name.clone(), wanted.map(Platform::to_string).unwrap_or_default());
@@ -139,7 +166,12 @@ impl Bases<'_> {
             (false, Ok(image)) => image,
             (false, Err(error)) if !is_missing(&error) => return Err(error),
             _ => {
-                (self.pull)(&name, wanted)?;
+                let stage = nearest(&name, self.stages.iter().copied());
+                let pulled = (self.pull)(&name, wanted);
+                match stage {
+                    Some(stage) => pulled.hint(|| format!("is the stage {stage:?} meant?"))?,
+                    None => pulled?,
+                };
                 look_up()?
             }
         };

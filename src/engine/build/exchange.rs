@@ -93,13 +93,8 @@ fn take_steps(engine: &Engine, config: &ImageConfig) -> Result<usize> {
 }
 
 /// The steps as a configuration carries them, with the layers of its image, lowest first.
-pub fn steps(
-    outcomes: &[Option<Outcome>],
-    nodes: impl Iterator<Item = usize>,
-    layers: &[Digest],
-) -> Vec<CachedStep> {
-    let step = |node: usize| {
-        let Outcome { key, made } = outcomes.get(node)?.as_ref()?;
+pub fn steps<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>, layers: &[Digest]) -> Vec<CachedStep> {
+    let step = |Outcome { key, made }: &Outcome| {
         let place = |layer: &Layer| layers.iter().position(|known| *known == layer.diff_id);
         let layer = match &made.layer {
             Some(layer) => Some(place(layer)?),
@@ -114,30 +109,46 @@ pub fn steps(
             description: made.description.clone(),
         })
     };
-    nodes.filter_map(step).collect()
+    outcomes.into_iter().filter_map(step).collect()
 }
 
-/// Brings the entries of this build to where they are wanted.
+/// What a build has for a cache.
+#[derive(Clone, Debug, Default)]
+pub struct Gained {
+    /// By the steps of all stages.
+    all: Vec<Outcome>,
+    /// By those that the image is made of.
+    image: Vec<Outcome>,
+}
+
+impl Gained {
+    /// Adds what the build for one platform has made.
+    pub fn add(&mut self, graph: &Graph, target: usize, outcomes: &[Option<Outcome>]) {
+        self.all.extend(outcomes.iter().flatten().cloned());
+        self.image.extend(image_nodes(graph, target).filter_map(|node| outcomes.get(node)?.clone()));
+    }
+}
+
+fn image_nodes(graph: &Graph, target: usize) -> impl Iterator<Item = usize> {
+    graph.stages[&target].layers.iter().filter_map(Below::node)
+}
+
+/// Brings the entries of a build to where they are wanted.
 pub fn give(
     around: &Surroundings<'_>,
-    graph: &Graph,
-    target: usize,
-    outcomes: &[Option<Outcome>],
+    gained: &Gained,
     user: Option<&UserNamespace>,
     push: &mut super::Push<'_>,
     watch: &mut dyn Watch,
 ) -> Result<()> {
     for to in &around.wishes.cache_to {
-        let nodes: Vec<usize> = match to.all {
-            true => (0..graph.nodes.len()).collect(),
-            false => graph.stages[&target].layers.iter().filter_map(Below::node).collect(),
-        };
+        let outcomes = if to.all { &gained.all } else { &gained.image };
         match &to.carrier {
             Carrier::Inline => {}
             Carrier::Registry(name) => {
                 let reference = Reference::parse(name)?.with_default_tag();
                 let before = around.engine.images().by_name(&reference)?;
-                compose_image(around, outcomes, &nodes, user, &reference)?;
+                compose_image(around, outcomes, user, &reference)?;
                 let pushed = push(&reference.to_string());
                 match before {
                     Some(image) => around.engine.images().tag(&image, &reference)?,
@@ -148,7 +159,7 @@ pub fn give(
             }
             Carrier::Local(path) => {
                 let reference = Reference::parse(&format!("coracle.invalid/cache:{TAG}"))?;
-                compose_image(around, outcomes, &nodes, user, &reference)?;
+                compose_image(around, outcomes, user, &reference)?;
                 let written = write_layout(around.engine, &reference, path);
                 around.engine.images().untag(&reference)?;
                 written.with_context(|| format!("bring the cache to {}", path.display()))?;
@@ -173,8 +184,7 @@ fn write_layout(engine: &Engine, name: &Reference, path: &Path) -> Result<()> {
 /// An image of nothing but steps.
 fn compose_image(
     around: &Surroundings<'_>,
-    outcomes: &[Option<Outcome>],
-    nodes: &[usize],
+    outcomes: &[Outcome],
     user: Option<&UserNamespace>,
     name: &Reference,
 ) -> Result<()> {
@@ -187,8 +197,7 @@ fn compose_image(
     };
     config.rootfs.kind = "layers".to_owned();
     let mut descriptors = Vec::new();
-    for made in nodes.iter().filter_map(|&node| outcomes.get(node)?.as_ref()) {
-        let Some(layer) = &made.made.layer else { continue };
+    for layer in outcomes.iter().filter_map(|outcome| outcome.made.layer.as_ref()) {
         if !config.rootfs.diff_ids.contains(&layer.diff_id) {
             config.rootfs.diff_ids.push(layer.diff_id.clone());
             let kind = Codec::Plain.media_type().into();
@@ -196,7 +205,7 @@ fn compose_image(
         }
     }
     export::store_blobs(around, &config.rootfs.diff_ids, user)?;
-    config.build_cache = steps(outcomes, nodes.iter().copied(), &config.rootfs.diff_ids);
+    config.build_cache = steps(outcomes, &config.rootfs.diff_ids);
     compose::store(around.engine.layout(), &descriptors, &config, Some(name))?;
     Ok(())
 }

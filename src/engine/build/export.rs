@@ -76,10 +76,18 @@ pub fn export(
             Output::Image | Output::Archive { .. } => {
                 exported = Some(image(around, stage, made, user, watch)?);
             }
+            Output::Local(path) if around.wishes.is_for_several() => {
+                // BuildKit's names: linux_arm_v7.
+                let output = Output::Local(path.join(around.platform.to_string().replace('/', "_")));
+                files(around, stage, made, user, &output, watch)?;
+            }
             Output::Local(_) | Output::Tar(_) => files(around, stage, made, user, output, watch)?,
         }
-        if let (Output::Archive { format, to }, Some(image)) = (output, &exported) {
-            archive(around, image, *format, to.as_deref())?;
+        // Images for several platforms go into one archive together.
+        if let (Output::Archive { format, to }, Some(image), false) =
+            (output, &exported, around.wishes.is_for_several())
+        {
+            archive(around.engine, around.wishes, &image.id, *format, to.as_deref())?;
         }
     }
     Ok(exported)
@@ -152,10 +160,11 @@ fn image(
     store_blobs(around, &config.rootfs.diff_ids[inherited..], user)?;
     if around.wishes.cache_to.iter().any(|to| to.carrier == Carrier::Inline) {
         let nodes = stage.layers.iter().filter_map(Below::node);
-        config.build_cache = exchange::steps(made, nodes, &config.rootfs.diff_ids);
+        let outcomes = nodes.filter_map(|node| made.get(node)?.as_ref());
+        config.build_cache = exchange::steps(outcomes, &config.rootfs.diff_ids);
     }
     watch.say(vertex, "exporting layers done");
-    let tags = if around.wishes.platforms.len() > 1 { &[][..] } else { &around.wishes.tags };
+    let tags = if around.wishes.is_for_several() { &[][..] } else { &around.wishes.tags };
     let names: Vec<Option<&Reference>> = match tags.is_empty() {
         true => vec![None],
         false => tags.iter().map(Some).collect(),
@@ -177,7 +186,13 @@ pub fn join(engine: &Engine, wishes: &Wishes, images: &[(Exported, Platform)]) -
         platforms::with_platform(&compose::describe(MediaType::ImageManifest, &content)?, platform)
     };
     let manifests = images.iter().map(describe).collect::<Result<Vec<_>>>()?;
-    wishes.tags.iter().try_for_each(|name| engine.images().add_index(name, &manifests, None))
+    wishes.tags.iter().try_for_each(|name| engine.images().add_index(name, &manifests, None))?;
+    for output in &wishes.outputs {
+        if let (Output::Archive { format, to }, Some((image, _))) = (output, images.first()) {
+            archive(engine, wishes, &image.id, *format, to.as_deref())?;
+        }
+    }
+    Ok(())
 }
 
 /// What the image begins with: its base's document, and the layers that has.
@@ -228,18 +243,19 @@ fn inside<T: serde::Serialize + serde::de::DeserializeOwned>(
 }
 
 fn archive(
-    around: &Surroundings<'_>,
-    image: &Exported,
+    engine: &Engine,
+    wishes: &Wishes,
+    id: &Digest,
     format: ArchiveFormat,
     to: Option<&Path>,
 ) -> Result<()> {
-    let names = match around.wishes.tags.is_empty() {
-        true => vec![image.id.to_string()],
-        false => around.wishes.tags.iter().map(Reference::to_string).collect(),
+    let names = match wishes.tags.is_empty() {
+        true => vec![id.to_string()],
+        false => wishes.tags.iter().map(Reference::to_string).collect(),
     };
     let out = create(to)?;
     use std::os::fd::AsFd;
-    save::archive(around.engine, &names, None, format, out.as_fd())
+    save::archive(engine, &names, None, format, out.as_fd())
 }
 
 fn create(to: Option<&Path>) -> Result<File> {

@@ -38,6 +38,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, driver, namespace};
+use crate::base::hint::HintExt;
 use crate::base::size;
 use crate::build::context::{self, Context, Place};
 use crate::build::dockerfile::{self, Dockerfile, Settings};
@@ -53,6 +54,7 @@ use crate::store::layers::{Layers, Staging};
 use crate::store::options::Ulimit;
 use crate::sys::path::{Dir, path_of};
 
+use exchange::Gained;
 pub use exchange::{CacheTo, Carrier};
 pub use export::{Output, metadata};
 use graph::Graph;
@@ -174,6 +176,27 @@ struct Surroundings<'a> {
     scratch: PathBuf,
 }
 
+impl Wishes {
+    fn is_for_several(&self) -> bool {
+        self.platforms.len() > 1
+    }
+
+    /// Refuses outputs that images for several platforms cannot have.
+    fn check_outputs(&self) -> Result<()> {
+        let into_one = |output: &Output| matches!(output, Output::Tar(_));
+        if self.is_for_several() && self.outputs.iter().any(into_one) {
+            return Err(anyhow!("write the files of several platforms into one archive: not supported yet"))
+                .hint(|| "type=local makes a directory for each");
+        }
+        let is_archive = |output: &Output| matches!(output, Output::Archive { .. });
+        if self.is_for_several() && self.tags.is_empty() && self.outputs.iter().any(is_archive) {
+            return Err(anyhow!("write images for several platforms into an archive: they have no name"))
+                .hint(|| "give them one: -t NAME");
+        }
+        Ok(())
+    }
+}
+
 impl Surroundings<'_> {
     /// When a step that is done now was done.
     fn created(&self) -> Timestamp {
@@ -237,17 +260,17 @@ fn for_platforms(
     links: &mut Links<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Built> {
-    if wishes.platforms.len() > 1 && wishes.outputs.iter().any(|output| *output != Output::Image) {
-        bail!("build for several platforms into files: not supported yet");
-    }
+    wishes.check_outputs()?;
     // What is fetched for the build goes with it; if it is killed, a collection finds it unlocked.
     let ground = Layers::new(engine.layout()).stage()?;
     let sources = Sources::open(wishes, stdin, &ground, watch)?;
+    let mut gained = Gained::default();
     let mut one = |platform: &Platform| {
         let scratch = Layers::new(engine.layout()).stage()?;
         let mut leftovers = Leftovers::default();
         let prepared = prepare(engine, wishes, platform, &sources, &scratch, links.pull, watch);
-        let built = prepared.and_then(|prepared| carry_out(prepared, links.push, watch, &mut leftovers));
+        let built =
+            prepared.and_then(|prepared| carry_out(prepared, &mut gained, links.push, watch, &mut leftovers));
         let cleared = leftovers.clear(engine, scratch);
         let built = built?;
         cleared.map(|()| built)
@@ -365,6 +388,7 @@ fn prepare<'a>(
 
 fn carry_out(
     prepared: Prepared<'_>,
+    gained: &mut Gained,
     push: &mut Push<'_>,
     watch: &mut dyn Watch,
     leftovers: &mut Leftovers,
@@ -380,7 +404,11 @@ fn carry_out(
     let made = made.map_err(|error| explain(error, dockerfile))?;
     let user = leftovers.user.as_ref();
     let image = export::export(&around, &graph, target, &made, user, watch)?;
-    exchange::give(&around, &graph, target, &made, user, push, watch)?;
+    gained.add(&graph, target, &made);
+    // Once, of all platforms: a cache takes the place of the one before.
+    if around.wishes.platforms.last().is_none_or(|last| *last == around.platform) {
+        exchange::give(&around, gained, user, push, watch)?;
+    }
     Ok(Built { image, warnings: checked.warnings, unused_args })
 }
 
