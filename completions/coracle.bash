@@ -589,6 +589,9 @@ _coracle() {
             coracle__subcmd__help__subcmd__image,build)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__build"
                 ;;
+            coracle__subcmd__help__subcmd__image,diff)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__diff"
+                ;;
             coracle__subcmd__help__subcmd__image,exists)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__exists"
                 ;;
@@ -606,6 +609,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help__subcmd__image,ls)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__ls"
+                ;;
+            coracle__subcmd__help__subcmd__image,mount)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__mount"
                 ;;
             coracle__subcmd__help__subcmd__image,prune)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__prune"
@@ -627,6 +633,9 @@ _coracle() {
                 ;;
             coracle__subcmd__help__subcmd__image,tag)
                 cmd="coracle__subcmd__help__subcmd__image__subcmd__tag"
+                ;;
+            coracle__subcmd__help__subcmd__image,unmount)
+                cmd="coracle__subcmd__help__subcmd__image__subcmd__unmount"
                 ;;
             coracle__subcmd__help__subcmd__manifest,add)
                 cmd="coracle__subcmd__help__subcmd__manifest__subcmd__add"
@@ -736,6 +745,9 @@ _coracle() {
             coracle__subcmd__image,build)
                 cmd="coracle__subcmd__image__subcmd__build"
                 ;;
+            coracle__subcmd__image,diff)
+                cmd="coracle__subcmd__image__subcmd__diff"
+                ;;
             coracle__subcmd__image,exists)
                 cmd="coracle__subcmd__image__subcmd__exists"
                 ;;
@@ -756,6 +768,9 @@ _coracle() {
                 ;;
             coracle__subcmd__image,ls)
                 cmd="coracle__subcmd__image__subcmd__ls"
+                ;;
+            coracle__subcmd__image,mount)
+                cmd="coracle__subcmd__image__subcmd__mount"
                 ;;
             coracle__subcmd__image,prune)
                 cmd="coracle__subcmd__image__subcmd__prune"
@@ -780,6 +795,12 @@ _coracle() {
                 ;;
             coracle__subcmd__image,tag)
                 cmd="coracle__subcmd__image__subcmd__tag"
+                ;;
+            coracle__subcmd__image,umount)
+                cmd="coracle__subcmd__image__subcmd__unmount"
+                ;;
+            coracle__subcmd__image,unmount)
+                cmd="coracle__subcmd__image__subcmd__unmount"
                 ;;
             coracle__subcmd__manifest,add)
                 cmd="coracle__subcmd__manifest__subcmd__add"
@@ -4935,7 +4956,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image)
-            opts="build exists history prune ls scp import inspect load pull push rm save tag"
+            opts="build exists history diff mount unmount prune ls scp import inspect load pull push rm save tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4949,6 +4970,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image__subcmd__build)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__image__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5033,6 +5068,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image__subcmd__ls)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__image__subcmd__mount)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5131,6 +5180,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__help__subcmd__image__subcmd__tag)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__help__subcmd__image__subcmd__unmount)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -6203,7 +6266,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image)
-            opts="build exists history prune ls list scp import inspect load pull push rm remove save tag"
+            opts="build exists history diff mount unmount umount prune ls list scp import inspect load pull push rm remove save tag"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6410,6 +6473,24 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__image__subcmd__diff)
+            opts="--format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__image__subcmd__exists)
             opts="--help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -6533,7 +6614,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__ls)
-            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --help"
+            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --tree --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6549,6 +6630,24 @@ _coracle() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__image__subcmd__mount)
+            opts="-a --all --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -6740,8 +6839,22 @@ _coracle() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        coracle__subcmd__image__subcmd__unmount)
+            opts="-a -f --all --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         coracle__subcmd__images)
-            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --help"
+            opts="-a -f -q --all --digests --filter --format --no-trunc --quiet --tree --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::image::{Kind, busybox_layer};
-use crate::support::{Compression, Entry, Image, Layer, Sandbox};
+use crate::support::{Compression, Entry, Image, Layer, Sandbox, Server};
 
 #[test]
 fn an_empty_store_has_a_header() {
@@ -252,4 +252,136 @@ fn layers_are_shared_on_disk() {
     sandbox.add(&Image::new(vec![base]).set("Cmd", json!(["other"])), "other");
     let entries = std::fs::read_dir(sandbox.store().join("layers")).expect("layers").flatten();
     assert_eq!(entries.filter(|entry| entry.path().is_dir()).count(), 1);
+}
+
+#[test]
+fn a_tree_of_platforms() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("tag busybox other:2").success();
+    sandbox.run("run --name boat --network none busybox true").success();
+    let short = &Image::busybox().id()["sha256:".len()..][..12];
+    let lines = sandbox.run("images --tree").success().lines();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&lines[0]), ["IMAGE", "ID", "DISK", "USAGE", "CONTENT", "SIZE", "EXTRA"]);
+    assert_eq!(lines[1], "busybox:latest");
+    let whole = words(&lines[2]);
+    assert_eq!((&whole[0][..], &whole[1][..], whole.last().unwrap().as_str()), ("other:2", short, "U"));
+    let platform = words(&lines[3]);
+    assert_eq!(platform[..2], ["└─", "linux/amd64"], "{lines:?}");
+    assert_eq!(platform[2..], whole[1..], "the only platform is the whole");
+    sandbox
+        .run("images --tree nothing")
+        .success()
+        .stdout(&format!("{}\n", "IMAGE        ID             DISK USAGE   CONTENT SIZE   EXTRA"));
+    for flag in ["-q", "--digests", "--no-trunc", "--format json"] {
+        sandbox.run(&format!("images --tree {flag}")).code(1).one_clear_line();
+    }
+    sandbox.run("images --tree --quiet").code(1).stderr("Error: --quiet is not yet supported with --tree\n");
+}
+
+#[test]
+fn what_a_layer_or_an_image_changes() {
+    let sandbox = Sandbox::with_busybox();
+    let layer = [
+        Entry::directory("etc"),
+        Entry::file("etc/new", "x"),
+        Entry::file("bin/sh", "not a shell"),
+        Entry::file("bin/.wh.wget", ""),
+    ];
+    sandbox.add(&Image::busybox_and(&layer), "changed:1");
+    sandbox.add(&Image::busybox_and(&[Entry::file("other", "")]), "changed:2");
+    let lines = sandbox.run("image diff changed:1").success().lines();
+    for line in ["A /etc/new", "C /bin/sh", "D /bin/wget"] {
+        assert!(lines.contains(&line.to_owned()), "{lines:?}");
+    }
+    // The same, told by comparing all files.
+    let compared = sandbox.run("image diff changed:1 busybox").success().lines();
+    for line in ["A /etc/new", "C /bin/sh", "D /bin/wget", "C /bin"] {
+        assert!(compared.contains(&line.to_owned()), "{compared:?}");
+    }
+    sandbox
+        .run("image diff busybox changed:1")
+        .success()
+        .stdout_has("A /bin/wget\n")
+        .stdout_has("D /etc/new\n");
+    let between = sandbox.run("image diff changed:2 changed:1").success().lines();
+    assert!(
+        between.contains(&"A /other".to_owned()) && between.contains(&"A /bin/wget".to_owned()),
+        "{between:?}"
+    );
+    sandbox.run("image diff busybox busybox").success().stdout("");
+    let document = sandbox.run("image diff --format json changed:2").success().json();
+    assert_eq!(document["added"], json!(["/other"]));
+    sandbox.run("image diff nothing").code(1).stderr_has("No such image: nothing:latest").one_clear_line();
+    sandbox.run("image diff busybox nothing").code(1).stderr_has("No such image").one_clear_line();
+}
+
+#[test]
+fn names_that_a_container_needs() {
+    let sandbox = Sandbox::with_busybox();
+    let (id, image) =
+        (sandbox.run("create --name boat busybox true").success().line(), Image::busybox().id());
+    let (container, short) = (&id[..12], &image["sha256:".len()..][..12]);
+    let referenced = format!(
+        "Error: conflict: unable to remove repository reference \"busybox\" (must force) - container {container} \
+         is using its referenced image {short}\n"
+    );
+    sandbox.run("rmi busybox").code(1).stdout("").stderr(&referenced);
+    let stopped = format!(
+        "Error: conflict: unable to delete {short} (must be forced) - image is being used by stopped container \
+         {container}\n"
+    );
+    sandbox.run(&format!("rmi {short}")).code(1).stderr(&stopped);
+    sandbox.run("tag busybox second/place").success();
+    let several = format!(
+        "Error: conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories\n"
+    );
+    sandbox.run(&format!("rmi {short}")).code(1).stderr(&several);
+    sandbox.run("rmi second/place").success().stdout("Untagged: second/place:latest\n");
+    sandbox.run("rm boat").success();
+    let id = sandbox.run("run -d --name boat --network none busybox sleep 1000").success().line();
+    let running = format!(
+        "Error: conflict: unable to delete {short} (cannot be forced) - image is being used by running container {}\n",
+        &id[..12]
+    );
+    sandbox.run(&format!("rmi -f {short}")).code(1).stderr(&running);
+    // By force the name goes, and the image stays without one.
+    sandbox.run("rmi -f busybox").success().stdout("Untagged: busybox:latest\n");
+    sandbox.run("images --format '{{.Repository}} {{.ID}}'").success().stdout(&format!("<none> {short}\n"));
+    sandbox.run("rm -f boat").success();
+    sandbox.run(&format!("rmi {short}")).success().stdout(&format!("Deleted: {image}\n"));
+    sandbox.run("images -a -q").success().stdout("");
+}
+
+#[test]
+fn an_image_that_is_mounted_in_a_container_is_in_use() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.add(&Image::busybox_and(&[Entry::file("data", "x")]), "data");
+    sandbox.run("create --name boat --mount type=image,src=data,dst=/mnt busybox true").success();
+    sandbox.run("rmi data").code(1).stderr_has("is using its referenced image").one_clear_line();
+    sandbox.run("rm boat").success();
+    sandbox.run("rmi data").success().stdout_has("Deleted: ");
+}
+
+#[test]
+fn a_last_tag_takes_the_digests_of_its_repository() {
+    let sandbox = Sandbox::with_busybox();
+    let server = Server::of_image(&Image::busybox(), |_| None);
+    let (name, host) = (format!("{}/x:y", server.host()), server.host());
+    sandbox.run(&format!("pull -q {name}")).success();
+    let digest =
+        sandbox.run("images --digests --format {{.Digest}} --filter dangling=false").success().lines();
+    let digest = digest.iter().find(|digest| digest.starts_with("sha256:")).expect("a digest").clone();
+    sandbox
+        .run(&format!("rmi {name}"))
+        .success()
+        .stdout(&format!("Untagged: {name}\nUntagged: {host}/x@{digest}\n"));
+    sandbox.run(&format!("pull -q {name}")).success();
+    // A digest alone leaves the tag; the tag then goes alone.
+    sandbox
+        .run(&format!("rmi {host}/x@{digest}"))
+        .success()
+        .stdout(&format!("Untagged: {host}/x@{digest}\n"));
+    sandbox.run(&format!("rmi {name}")).success().stdout(&format!("Untagged: {name}\n"));
+    sandbox.run("images --format {{.Repository}}").success().stdout("busybox\n");
 }

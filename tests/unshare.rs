@@ -1,7 +1,7 @@
 //! `unshare`, `mount` and `unmount`: the files of containers from outside, with their owners.
 
 use crate::skip;
-use crate::support::{Output, Sandbox, has_subordinate_ids, is_root};
+use crate::support::{Entry, Image, Output, Sandbox, has_subordinate_ids, is_root};
 
 /// A shell script within `unshare`, where `c` is coracle.
 fn within(sandbox: &Sandbox, script: &str) -> Output {
@@ -84,4 +84,39 @@ fn one_that_is_mounted_elsewhere_can_be_removed() {
     shell.close_input();
     shell.finish().success();
     sandbox.assert_no_traces();
+}
+
+#[test]
+fn files_of_an_image_at_a_path() {
+    if is_root() {
+        skip!("root has no use for it");
+    }
+    if std::env::var("CORACLE_STORAGE_DRIVER").is_ok_and(|driver| driver == "vfs") {
+        skip!("vfs has nothing that can be mounted");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let more = [Entry::file("new", "content\n"), Entry::file("bin/.wh.wget", "")];
+    sandbox.add(&Image::busybox_and(&more), "more");
+    for verb in ["image mount more", "image mount", "image unmount more"] {
+        sandbox.run(verb).code(1).stderr_has("must execute `coracle unshare` first").one_clear_line();
+    }
+    let id = sandbox.inspect("more", "Id").as_str().unwrap()["sha256:".len()..].to_owned();
+    let place = sandbox.path().join("run/coracle/images").join(&id);
+    let place = place.display();
+    let look = "m=$(c image mount more); c image mount more; cat $m/new; test ! -e $m/bin/wget; test -e $m/bin/sh; \
+                c image mount; touch $m/x 2>/dev/null || echo read-only; c image umount more; ls $m; c image mount; \
+                c image unmount more";
+    let looked = within(&sandbox, look);
+    let width = "more:latest".len() + 3;
+    looked.code(1).stdout(&format!("{place}\ncontent\n{:width$}{place}\nread-only\n{id}\n", "more:latest"));
+    looked.stderr("Error: image more is not mounted\n");
+    // Of a single layer too.
+    within(&sandbox, "ls $(c image mount busybox)/bin/sh").success().stdout_has("/bin/sh\n");
+    within(&sandbox, "c image mount -a | wc -l; c image unmount -a | wc -l; c image mount")
+        .success()
+        .stdout("2\n2\n");
+    let told = within(&sandbox, "c image mount --format json more").success().json();
+    assert_eq!((&told[0]["id"], &told[0]["Repositories"][0]), (&id.as_str().into(), &"more:latest".into()));
+    // What is mounted goes with the image.
+    within(&sandbox, "m=$(c image mount more) && c rmi more >/dev/null && ls $m").success().stdout("");
 }

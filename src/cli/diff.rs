@@ -1,4 +1,4 @@
-//! `diff`: what a container has changed in its filesystem.
+//! `diff` and `image diff`: what a container, or an image, has changed in its filesystem.
 
 use std::process::ExitCode;
 
@@ -32,18 +32,39 @@ impl Action for Args {
         let engine = session.engine()?;
         let operands = self.latest.before(engine.containers(), operands)?;
         let name = operands.first().map(String::as_str).unwrap_or_default();
-        let changes = changes::diff(&engine, name)?;
-        if self.format.is_some() {
-            out::text(&json(&changes)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let mut text = String::new();
-        for change in changes {
-            text.push_str(&format!("{} {}\n", change.kind.letter(), printable(&change.path)));
-        }
-        out::text(&text)?;
-        Ok(ExitCode::SUCCESS)
+        print(&changes::diff(&engine, name)?, self.format.is_some())
     }
+}
+
+#[derive(clap::Args)]
+pub struct ImageArgs {
+    /// Print in another form: json
+    #[arg(long, value_name = "format", value_parser = ["json"])]
+    format: Option<String>,
+}
+
+impl Action for ImageArgs {
+    const SUMMARY: &'static str =
+        "Inspect changes that an image's topmost layer, or the image, makes to another";
+    const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE]";
+    const OPERANDS: Operands = Operands::Between(1, 2);
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("What the topmost layer changes", "coracle image diff app"),
+        ("What one image has and another has not", "coracle image diff app:2 app:1"),
+    ];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        let (name, other) = (operands.first(), operands.get(1));
+        let name = name.map(String::as_str).unwrap_or_default();
+        print(&changes::diff_image(&engine, name, other.map(String::as_str))?, self.format.is_some())
+    }
+}
+
+fn print(changes: &[Change], as_json: bool) -> Result<ExitCode> {
+    let line = |change: &Change| format!("{} {}\n", change.kind.letter(), printable(&change.path));
+    out::text(&if as_json { json(changes)? } else { changes.iter().map(line).collect() })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Podman's document: the paths of each kind of change.

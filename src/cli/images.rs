@@ -12,6 +12,7 @@ use super::out;
 use super::verb::{Action, Operands, Session};
 use crate::base::{size, time};
 use crate::config::docker::Settings;
+use crate::engine::image_tree;
 use crate::engine::images_view::{self, Condition, ImageRow, NONE, Selection};
 use crate::store::images::Images;
 use crate::store::layers::Layers;
@@ -36,6 +37,9 @@ pub struct Args {
     /// Print ids only
     #[arg(long, short)]
     quiet: bool,
+    /// Show the platforms of each image
+    #[arg(long)]
+    tree: bool,
 }
 
 /// An image under one name, and what its row depends on.
@@ -55,6 +59,9 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        if self.tree {
+            return self.draw(operands, session);
+        }
         let settings =
             if self.format.is_none() && !self.quiet { Settings::read()? } else { Settings::default() };
         let format = self.format.as_deref().or(Some(settings.images_format.as_str()));
@@ -82,6 +89,29 @@ impl Action for Args {
             rows.dedup_by(|a, b| a.image.id == b.image.id);
         }
         listing::print(&VIEW, &rows, &format, columns)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Args {
+    fn draw(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        let others = [
+            (self.quiet, "--quiet"),
+            (self.no_trunc, "--no-trunc"),
+            (self.digests, "--digests"),
+            (self.format.is_some(), "--format"),
+        ];
+        if let Some((_, other)) = others.into_iter().find(|(is_given, _)| *is_given) {
+            bail!("{other} is not yet supported with --tree");
+        }
+        let mut filters = conditions(&self.filter, &engine.images())?;
+        filters.extend(operands.into_iter().map(Condition::Reference));
+        let (trees, broken) = image_tree::trees(&engine, &Selection { digests: false, filters })?;
+        for error in broken {
+            out::error_line(&format!("WARNING: {error:#}"));
+        }
+        super::image_tree::print(&trees)?;
         Ok(ExitCode::SUCCESS)
     }
 }

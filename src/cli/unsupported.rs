@@ -142,7 +142,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("commit", &[("--format", Some('f')), ("--squash", Some('s'))]),
     ("container exists", &[("--external", None)]),
     ("events", &[("--no-trunc", None)]),
-    ("images", &[("--tree", None), ("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
+    ("images", &[("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
     ("login", &[("--secret", None)]),
     ("logs", &[("--color", None), ("--names", None)]),
     ("mount", &[("--format", None), ("--latest", Some('l'))]),

@@ -7,10 +7,10 @@ use super::unsupported;
 use super::verb::Verb;
 use super::{
     attach, build, commit, completion, container_prune, cp, create, diff, doctor, events, exec, exists,
-    export, generate, healthcheck, history, image_prune, image_scp, images, import, info, init, inspect,
-    kill, load, login, logout, logs, manifest, mount, network, network_helper, pause, port, ps, pull, push,
-    rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stats, stop, system, tag, top,
-    unshare, update, version, volume, wait,
+    export, generate, healthcheck, history, image_mount, image_prune, image_scp, images, import, info, init,
+    inspect, kill, load, login, logout, logs, manifest, mount, network, network_helper, pause, port, ps,
+    pull, push, rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stats, stop, system,
+    tag, top, unshare, update, version, volume, wait,
 };
 use crate::base::nearest;
 
@@ -39,6 +39,9 @@ pub static VERBS: &[Verb] = &[
     Verb::hidden::<generate::Args>(&["generate"]),
     Verb::of::<healthcheck::Args>(&["healthcheck run"]),
     Verb::of::<history::Args>(&["history", "image history"]),
+    Verb::of::<diff::ImageArgs>(&["image diff"]),
+    Verb::of::<image_mount::Args>(&["image mount"]),
+    Verb::of::<image_mount::UnmountArgs>(&["image unmount", "image umount"]),
     Verb::of::<image_prune::Args>(&["image prune"]),
     Verb::of::<images::Args>(&["images", "image ls", "image list"]),
     Verb::of::<image_scp::Args>(&["image scp"]),

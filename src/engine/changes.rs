@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::start::read_spec;
 use super::{Engine, measure, namespace, vfs};
+use crate::base::digest::Digest;
 use crate::base::idmap::IdMaps;
 use crate::base::walk::{self, Step, Walk};
 use crate::layer::pack::{self, Form, Packed};
@@ -64,6 +65,31 @@ pub fn diff(engine: &Engine, name: &str) -> Result<Vec<Change>> {
     let record = engine.containers().load(&engine.containers().resolve(name)?)?;
     let opened = namespace::open(engine)?.finish()?;
     namespace::run_inside(&opened, || Layers::open(engine, &record)?.changes())
+}
+
+/// What the topmost layer of an image has changed, or all layers together of what another image shows.
+pub fn diff_image(engine: &Engine, name: &str, other: Option<&str>) -> Result<Vec<Change>> {
+    let layers = |name: &str| anyhow::Ok(engine.images().lookup(name)?.config.rootfs.diff_ids);
+    let (own, other) = (layers(name)?, other.map(layers).transpose()?);
+    let opened = namespace::open(engine)?.finish()?;
+    namespace::run_inside(&opened, || {
+        vfs::open_many_files();
+        let store = layers::Layers::new(engine.layout());
+        let open = |ids: &[Digest]| -> Result<Vec<Dir>> {
+            layers::shown_once(ids).into_iter().rev().map(|layer| store.open(layer)).collect()
+        };
+        let mut own = open(&own)?;
+        let Some(other) = other else {
+            if own.is_empty() {
+                return Ok(Vec::new());
+            }
+            let top = own.remove(0);
+            return Layers::between(top, own, HashSet::new()).changes();
+        };
+        let mut found = whole::Changes::new();
+        whole::between(&Stack::new(open(&other)?), &Stack::new(own), Path::new(""), &mut found)?;
+        Ok(found.iter().map(|(path, kind)| change(*kind, path)).collect())
+    })
 }
 
 /// The files of a container and the layers below them.

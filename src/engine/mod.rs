@@ -28,6 +28,8 @@ pub mod filesystem;
 pub mod filter;
 pub mod health;
 pub mod helper;
+pub mod image_mount;
+pub mod image_tree;
 pub mod images;
 pub mod images_view;
 pub mod import;

@@ -36,7 +36,7 @@ pub fn mount(engine: &Engine, name: &str) -> Result<PathBuf> {
             layers.push(format!("../containers/{}/upper", record.id));
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let target = rustix::fs::open(&place, flags, Mode::empty()).context("open the place")?;
-            let made = lay_over(engine, &record, &layers)?;
+            let made = lay_over(engine, record.driver, &layers)?;
             mount::attach(made.as_fd(), target.as_fd()).context("attach the layers")
         };
         attach().with_context(|| format!("mount container {}", record.name))?;
@@ -72,7 +72,7 @@ pub fn forget(engine: &Engine, id: &str) -> Result<()> {
 }
 
 /// Programs that look at the files go on doing so.
-fn detach(place: &Path) -> Result<()> {
+pub(super) fn detach(place: &Path) -> Result<()> {
     if !is_mounted(place)? {
         return Ok(());
     }
@@ -81,7 +81,7 @@ fn detach(place: &Path) -> Result<()> {
 }
 
 /// An ordinary user may mount nothing but in a namespace, which ends with its last process.
-fn refuse_outside(command: &str) -> Result<()> {
+pub(super) fn refuse_outside(command: &str) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!(
             "cannot run command \"coracle {command}\" in rootless mode, must execute `coracle unshare` first"
@@ -91,8 +91,8 @@ fn refuse_outside(command: &str) -> Result<()> {
 }
 
 /// Mounts directories over each other, lowest first, relative to that of the layers.
-fn lay_over(engine: &Engine, record: &Record, layers: &[String]) -> Result<OwnedFd> {
-    if record.driver == Driver::FuseOverlayfs {
+pub(super) fn lay_over(engine: &Engine, driver: Driver, layers: &[String]) -> Result<OwnedFd> {
+    if driver == Driver::FuseOverlayfs {
         let (server, device) = fuse::serve(&engine.layout().layers(), layers, None)?;
         // It ends when the files are unmounted.
         server.release();
@@ -117,7 +117,7 @@ fn place(engine: &Engine, record: &Record) -> PathBuf {
 }
 
 /// Whether something is mounted on a directory of a container: it is of another filesystem than its parent.
-fn is_mounted(place: &Path) -> Result<bool> {
+pub(super) fn is_mounted(place: &Path) -> Result<bool> {
     let device = |path: &Path| match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         found => found.map(|found| Some(found.dev())).with_context(|| format!("inspect {}", path.display())),

@@ -2,14 +2,18 @@
 //!
 //! The rules for what may be removed are docker's (moby `daemon/images/image_delete.go`).
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 
-use super::{Engine, events, namespace};
+use super::{Engine, events, image_mount, namespace};
+use crate::config::registries::shortnames;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::containers::{Record, Source};
 use crate::store::gc;
 use crate::store::images::Image;
+use crate::store::mounts::MountKind;
 
 /// What a removal did, in order; each is a line of `rmi`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +41,8 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
     let users = Users::of(engine, &image)?;
     let mut done = Vec::new();
     if is_id_of(&image, text) {
-        if !is_only_name(&image) && !force {
+        users.refuse_running(&image)?;
+        if has_several_places(&image) && !force {
             bail!(
                 "conflict: unable to delete {} (must be forced) - image is referenced in multiple repositories",
                 image.id.short()
@@ -45,30 +50,57 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
         }
         users.refuse(&image, force)?;
         untag_all(&image, &mut done);
-    } else {
-        let name = Reference::parse(text)?;
-        if !force
-            && is_only_name(&image)
-            && let Some(user) = users.any()
-        {
-            bail!(
-                "conflict: unable to remove repository reference \"{text}\" (must force) - container {} is using \
-                 its referenced image {}",
-                &user.id[..12],
-                image.id.short()
-            );
-        }
-        let name = if name.digest().is_some() { name } else { name.with_default_tag() };
-        if !is_only_name(&image) || users.is_running() {
-            // What runs keeps its image: only the name goes.
-            engine.images().untag(&name)?;
-            done.push(Removal::Untagged(name.familiar()));
+        return delete(engine, &image, done);
+    }
+    if !force
+        && !has_several_places(&image)
+        && let Some(user) = users.any()
+    {
+        bail!(
+            "conflict: unable to remove repository reference \"{text}\" (must force) - container {} is using \
+             its referenced image {}",
+            &user.id[..12],
+            image.id.short()
+        );
+    }
+    let going = names_going_with(&image, meant(&image, text)?);
+    done.extend(going.iter().map(|name| Removal::Untagged(name.familiar())));
+    if going.len() < count_of_names(&image) || users.is_running() {
+        // What runs keeps its image: only the names go.
+        engine.images().take_names(&image, &going)?;
+        for _ in &going {
             events::image(engine, &image, None, "untag");
-            return Ok(done);
         }
-        untag_all(&image, &mut done);
+        return Ok(done);
     }
     delete(engine, &image, done)
+}
+
+/// The name of an image that a text means: as it is written, or what a short name stands for.
+fn meant(image: &Image, text: &str) -> Result<Reference> {
+    let name = Reference::parse(text)?;
+    let Some(digest) = name.digest() else {
+        let name = name.with_default_tag();
+        let others = shortnames::candidates(text)?;
+        let others = others.iter().filter_map(|other| Reference::parse(other).ok());
+        let found = others.map(Reference::with_default_tag).find(|other| image.names.contains(other));
+        return Ok(found.filter(|_| !image.names.contains(&name)).unwrap_or(name));
+    };
+    Ok(name.at(digest.clone()))
+}
+
+/// A name, and where it is a repository's last tag, the digests that the image is known by there. The digest of its
+/// manifest, which is no name, means all of the repository's.
+fn names_going_with(image: &Image, name: Reference) -> Vec<Reference> {
+    let of_repository = |other: &&Reference| other.name() == name.name();
+    let digests: Vec<_> =
+        image.repo_digests.iter().map(|(repository, digest)| repository.at(digest.clone())).collect();
+    let is_known = digests.contains(&name);
+    let has_other_tag = image.names.iter().filter(of_repository).any(|other| *other != name);
+    if is_known || name.digest().is_none() && has_other_tag {
+        return vec![name];
+    }
+    image.names.iter().chain(&digests).filter(of_repository).cloned().collect()
 }
 
 /// Takes an image that no container is made from; nothing of any other.
@@ -84,6 +116,7 @@ pub fn remove_unused(engine: &Engine, image: &Image) -> Result<Vec<Removal>> {
 /// Takes an image off record, whose names are told of already.
 fn delete(engine: &Engine, image: &Image, mut done: Vec<Removal>) -> Result<Vec<Removal>> {
     engine.images().remove(image)?;
+    image_mount::forget(engine, &image.id)?;
     for _ in &done {
         events::image(engine, image, None, "untag");
     }
@@ -134,8 +167,15 @@ fn is_id_of(image: &Image, text: &str) -> bool {
     !named && image.id.hex().starts_with(hex)
 }
 
-fn is_only_name(image: &Image) -> bool {
-    image.names.len() <= 1
+fn count_of_names(image: &Image) -> usize {
+    image.names.len() + image.repo_digests.len()
+}
+
+/// Whether an image has several tags, or is of several repositories: then a name can go without the image.
+fn has_several_places(image: &Image) -> bool {
+    let digests = image.repo_digests.iter().map(|(repository, _)| repository);
+    let repositories: BTreeSet<String> = image.names.iter().chain(digests).map(Reference::name).collect();
+    image.names.len() > 1 || repositories.len() > 1
 }
 
 /// The containers of an image.
@@ -146,9 +186,11 @@ struct Users {
 impl Users {
     fn of(engine: &Engine, image: &Image) -> Result<Self> {
         let (mut records, _) = engine.containers().list()?;
-        records.retain(
-            |record| matches!(&record.source, Source::Image { id, .. } if image.siblings.contains(id)),
-        );
+        records.retain(|record| {
+            let is_made_from =
+                matches!(&record.source, Source::Image { id, .. } if image.siblings.contains(id));
+            is_made_from || record.options.mounts.iter().any(|mount| has_mounted(&mount.kind, image))
+        });
         Ok(Self { records })
     }
 
@@ -160,21 +202,33 @@ impl Users {
         self.records.iter().any(|record| record.state.is_running())
     }
 
-    /// Refuses to delete an image that is in use: by what runs always, by what has ended unless forced.
-    fn refuse(&self, image: &Image, force: bool) -> Result<()> {
-        let short = image.id.short();
-        if let Some(user) = self.records.iter().find(|record| record.state.is_running()) {
-            bail!(
-                "conflict: unable to delete {short} (cannot be forced) - image is being used by running container {}",
-                &user.id[..12]
-            );
-        }
-        match self.any().filter(|_| !force) {
+    /// Refuses to delete an image that something runs from.
+    fn refuse_running(&self, image: &Image) -> Result<()> {
+        match self.records.iter().find(|record| record.state.is_running()) {
             Some(user) => bail!(
-                "conflict: unable to delete {short} (must be forced) - image is being used by stopped container {}",
+                "conflict: unable to delete {} (cannot be forced) - image is being used by running container {}",
+                image.id.short(),
                 &user.id[..12]
             ),
             None => Ok(()),
         }
     }
+
+    /// Refuses to delete an image that is in use: by what runs always, by what has ended unless forced.
+    fn refuse(&self, image: &Image, force: bool) -> Result<()> {
+        self.refuse_running(image)?;
+        match self.any().filter(|_| !force) {
+            Some(user) => bail!(
+                "conflict: unable to delete {} (must be forced) - image is being used by stopped container {}",
+                image.id.short(),
+                &user.id[..12]
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a mount shows what this image holds.
+fn has_mounted(mount: &MountKind, image: &Image) -> bool {
+    matches!(mount, MountKind::Image { layers, .. } if *layers == image.config.rootfs.diff_ids)
 }

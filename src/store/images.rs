@@ -192,6 +192,30 @@ impl<'a> Images<'a> {
         })
     }
 
+    /// Takes some of an image's names away. It stays, with the others or without a name.
+    pub fn take_names(&self, image: &Image, names: &[Reference]) -> Result<()> {
+        index::change(self.layout, |index| {
+            let is_going = |name: &Reference| names.contains(name);
+            let mut last = None;
+            index.manifests.retain_mut(|entry| {
+                let Some(name) = entry.name().filter(|_| entry.digest == image.target) else { return true };
+                let digest = entry.repo_digest();
+                if is_going(&name) {
+                    last = Some(entry.named(None, None));
+                    return false;
+                }
+                if digest.is_some_and(|digest| is_going(&name.at(digest))) {
+                    *entry = entry.named(Some(&name), None);
+                }
+                true
+            });
+            if let Some(last) = last {
+                put(index, last);
+            }
+            Ok(())
+        })
+    }
+
     /// Takes an image away with all its names.
     pub fn remove(&self, image: &Image) -> Result<()> {
         index::change(self.layout, |index| {

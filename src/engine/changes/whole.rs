@@ -101,7 +101,7 @@ impl Whole {
         match &before {
             None => add(changes, path, Kind::Added),
             Some((index, old)) => {
-                let is_other = self.differs(old, &stat)
+                let is_other = differs(old, &stat, self.maps.as_ref())
                     || self.may_differ(&stat)
                         && !is_same_content((layers.layer(*index).as_fd(), walk.here()), name, &stat)?;
                 if is_other {
@@ -121,24 +121,55 @@ impl Whole {
         Ok(Some(inner))
     }
 
-    fn differs(&self, old: &Stat, new: &Stat) -> bool {
-        let owner = |map: fn(&IdMaps) -> &IdMap, id: u32| match &self.maps {
-            // One that the map does not have was kept.
-            Some(maps) => map(maps).outside(id).unwrap_or(id),
-            None => id,
-        };
-        let other_data = !is_directory(new)
-            && (old.st_size, old.st_mtime, old.st_mtime_nsec)
-                != (new.st_size, new.st_mtime, new.st_mtime_nsec);
-        old.st_mode != new.st_mode
-            || owner(|maps| &maps.uids, old.st_uid) != new.st_uid
-            || owner(|maps| &maps.gids, old.st_gid) != new.st_gid
-            || other_data
-    }
-
     fn may_differ(&self, new: &Stat) -> bool {
         (new.st_ctime, i64::try_from(new.st_ctime_nsec).unwrap_or_default()) >= self.since
     }
+}
+
+/// Whether something is another thing than before, by its numbers alone; `maps` lead from the owners before to those now.
+fn differs(old: &Stat, new: &Stat, maps: Option<&IdMaps>) -> bool {
+    let owner = |map: fn(&IdMaps) -> &IdMap, id: u32| match maps {
+        // One that the map does not have was kept.
+        Some(maps) => map(maps).outside(id).unwrap_or(id),
+        None => id,
+    };
+    let other_data = !is_directory(new)
+        && (old.st_size, old.st_mtime, old.st_mtime_nsec) != (new.st_size, new.st_mtime, new.st_mtime_nsec);
+    old.st_mode != new.st_mode
+        || owner(|maps| &maps.uids, old.st_uid) != new.st_uid
+        || owner(|maps| &maps.gids, old.st_gid) != new.st_gid
+        || other_data
+}
+
+/// Compares what two stacks of layers show, by numbers alone: `new` with the `old` one.
+pub fn between(old: &Stack, new: &Stack, path: &Path, changes: &mut Changes) -> Result<()> {
+    let in_path = |name: &CStr| path.join(OsStr::from_bytes(name.to_bytes()));
+    let mut shown = HashSet::new();
+    for (name, _) in new.names()? {
+        let Some((index, stat)) = new.find(&name)? else { continue };
+        let here = in_path(&name);
+        let before = old.find(&name)?;
+        match &before {
+            None => add(changes, &here, Kind::Added),
+            Some((_, before)) if differs(before, &stat, None) => add(changes, &here, Kind::Changed),
+            Some(_) => {}
+        }
+        if is_directory(&stat) {
+            let inner = match before {
+                Some((index, before)) if is_directory(&before) => old.below(index).enter(&name)?,
+                _ => Stack::default(),
+            };
+            between(&inner, &new.below(index).enter(&name)?, &here, changes)
+                .with_context(|| format!("read {}", here.display()))?;
+        }
+        shown.insert(name);
+    }
+    for (name, _) in old.names()? {
+        if !shown.contains(&name) && old.find(&name)?.is_some() {
+            add(changes, &in_path(&name), Kind::Deleted);
+        }
+    }
+    Ok(())
 }
 
 fn no_layers(record: &Record) -> anyhow::Error {
