@@ -77,11 +77,11 @@ impl Action for Args {
         for error in broken {
             out::error_line(&format!("WARNING: {error:#}"));
         }
-        let layers = Layers::new(&layout);
+        let mut sizes = images_view::Sizes::new(Layers::new(&layout));
         let (whole, now) = (self.no_trunc, Timestamp::now());
         let mut rows: Vec<Row> = Vec::new();
         for image in &found {
-            let shown = images_view::rows(image, images_view::unpacked_size(image, &layers), &selection);
+            let shown = images_view::rows(image, sizes.of(image), &selection);
             rows.extend(shown.into_iter().map(|image| Row { image, whole, now }));
         }
         if matches!(format, Format::Only(_)) {

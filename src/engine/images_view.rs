@@ -1,5 +1,7 @@
 //! What `images` and `history` show of images: pure, but for the sizes of unpacked layers.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use crate::base::digest::Digest;
@@ -127,12 +129,37 @@ pub fn created(image: &Image) -> Option<Timestamp> {
 
 /// Bytes in the files of an image's layers; a layer that is not unpacked counts compressed.
 pub fn unpacked_size(image: &Image, layers: &Layers) -> u64 {
-    layer_sizes(image, layers).iter().sum()
+    Sizes::new(*layers).of(image)
 }
 
-fn layer_sizes(image: &Image, layers: &Layers) -> Vec<u64> {
-    let unpacked = image.config.rootfs.diff_ids.iter().map(|diff_id| layers.info(diff_id).ok());
-    unpacked.zip(&image.layers).map(|(info, blob)| info.map_or(blob.size(), |info| info.size)).collect()
+/// The sizes of images, of which many share layers: each is looked up once.
+pub struct Sizes<'a> {
+    layers: Layers<'a>,
+    known: HashMap<Digest, Option<u64>>,
+}
+
+impl<'a> Sizes<'a> {
+    pub fn new(layers: Layers<'a>) -> Self {
+        Self { layers, known: HashMap::new() }
+    }
+
+    /// What [`unpacked_size`] says.
+    pub fn of(&mut self, image: &Image) -> u64 {
+        self.of_layers(image).iter().sum()
+    }
+
+    fn of_layers(&mut self, image: &Image) -> Vec<u64> {
+        let mut unpacked = |diff_id: &Digest| match self.known.get(diff_id) {
+            Some(known) => *known,
+            None => {
+                let size = self.layers.info(diff_id).ok().map(|info| info.size);
+                self.known.insert(diff_id.clone(), size);
+                size
+            }
+        };
+        let layers = image.config.rootfs.diff_ids.iter().zip(&image.layers);
+        layers.map(|(diff_id, blob)| unpacked(diff_id).unwrap_or(blob.size())).collect()
+    }
 }
 
 /// One line of `history`: a step of an image's making.
@@ -148,7 +175,7 @@ pub struct HistoryRow {
 
 /// The steps of an image's making, newest first.
 pub fn history(image: &Image, layers: &Layers) -> Vec<HistoryRow> {
-    let mut sizes = layer_sizes(image, layers).into_iter();
+    let mut sizes = Sizes::new(*layers).of_layers(image).into_iter();
     let steps = image.config.history.iter().map(|step| HistoryRow {
         id: None,
         created: step.created.as_deref().and_then(|created| created.parse().ok()),

@@ -20,6 +20,9 @@ use crate::base::id;
 use crate::base::verify::VerifyError;
 use crate::config::paths::private_directory;
 
+/// What most manifests and configurations have room in.
+const DOCUMENT: usize = 8 << 10;
+
 /// The blobs of one store.
 #[derive(Clone, Copy)]
 pub struct Blobs<'a> {
@@ -43,7 +46,8 @@ impl<'a> Blobs<'a> {
 
     /// Reads a blob of at most `limit` bytes and checks it against its digest.
     pub fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
-        let mut content = Vec::new();
+        // Most documents are read at once.
+        let mut content = Vec::with_capacity(DOCUMENT);
         let read = self.open(digest)?.take(limit + 1).read_to_end(&mut content);
         read.with_context(|| format!("read blob {digest}"))?;
         if content.len() as u64 > limit {

@@ -4,6 +4,8 @@
 //! one and reading it costs three small files and no scan of a directory; a fourth where a name stands for several
 //! platforms ([`super::platforms`]).
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result};
 use oci_spec::image::{Descriptor, ImageManifest};
 
@@ -108,8 +110,8 @@ impl<'a> Images<'a> {
     pub fn list(&self) -> Result<(Vec<Image>, Vec<anyhow::Error>)> {
         let index = index::read(self.layout)?;
         let (mut images, mut broken) = (Vec::new(), Vec::new());
-        for entry in distinct(&index) {
-            match self.load(&index, entry, &Choice::default()) {
+        for entries in by_target(&index).values() {
+            match self.load_of(entries, entries[0], &Choice::default()) {
                 Ok(image) => images.push(image),
                 // A list of manifests that are elsewhere.
                 Err(error) if is_elsewhere(&error) => {}
@@ -117,7 +119,8 @@ impl<'a> Images<'a> {
             }
         }
         // Text of RFC 3339 in UTC, as builders write it, sorts as time does.
-        images.sort_by(|a, b| b.config.created.cmp(&a.config.created));
+        images
+            .sort_by(|a, b| (&b.config.created, &a.names, &a.id).cmp(&(&a.config.created, &b.names, &b.id)));
         Ok((images, broken))
     }
 
@@ -241,6 +244,12 @@ impl<'a> Images<'a> {
 
     /// Reads the image of an entry, with the names that all entries together give it.
     fn load(&self, index: &Index, entry: &Entry, choice: &Choice<'_>) -> Result<Image> {
+        let same: Vec<&Entry> = index.manifests.iter().filter(|other| other.digest == entry.digest).collect();
+        self.load_of(&same, entry, choice)
+    }
+
+    /// The same where all entries of that target are known.
+    fn load_of(&self, same: &[&Entry], entry: &Entry, choice: &Choice<'_>) -> Result<Image> {
         let shown = || entry.name().map_or_else(|| entry.digest.short(), |name| name.familiar());
         let other = || {
             let wanted = choice.platform.cloned().unwrap_or_else(Platform::host);
@@ -267,7 +276,7 @@ impl<'a> Images<'a> {
         if choice.platform.is_some_and(|wanted| wanted.rank(&platform_of_config(&config)).is_none()) {
             return Err(other().into());
         }
-        let (names, repo_digests) = names_of(index, &entry.digest);
+        let (names, repo_digests) = names_of(same);
         Ok(Image {
             id,
             manifest: digest,
@@ -370,16 +379,19 @@ fn is_elsewhere(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(ImageLookup::OtherPlatform(..)))
 }
 
-/// One entry per manifest.
-fn distinct(index: &Index) -> impl Iterator<Item = &Entry> {
-    let mut seen = std::collections::HashSet::new();
-    index.manifests.iter().filter(move |entry| seen.insert(&entry.digest))
+/// The entries of each manifest or index.
+fn by_target(index: &Index) -> HashMap<&Digest, Vec<&Entry>> {
+    let mut found: HashMap<&Digest, Vec<&Entry>> = HashMap::new();
+    for entry in &index.manifests {
+        found.entry(&entry.digest).or_default().push(entry);
+    }
+    found
 }
 
 /// The tags and the repository digests of a manifest, each once and in order.
-fn names_of(index: &Index, manifest: &Digest) -> (Vec<Reference>, Vec<(Reference, Digest)>) {
+fn names_of(entries: &[&Entry]) -> (Vec<Reference>, Vec<(Reference, Digest)>) {
     let (mut names, mut digests) = (Vec::new(), Vec::new());
-    for entry in index.manifests.iter().filter(|entry| entry.digest == *manifest) {
+    for entry in entries {
         let Some(name) = entry.name() else { continue };
         if let Some(digest) = entry.repo_digest().or_else(|| name.digest().cloned()) {
             digests.push((name.at(digest.clone()), digest));
