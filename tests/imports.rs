@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::image::busybox_layer;
+use crate::support::image::{busybox_layer, digest};
 use crate::support::{Compression, Entry, Image, Layer, Response, Sandbox, Server};
 
 #[test]
@@ -57,6 +58,50 @@ fn archives_become_images() {
     sandbox.command("import - again").input(files).finish().success();
     sandbox.run("run --rm again cat /note").success().stdout("kept\n");
     sandbox.run("rm box").success();
+}
+
+/// What a program makes of a file, as `xz --stdout`.
+fn packed_by(program: &str, file: &Path) -> Vec<u8> {
+    let output =
+        Command::new(program).arg("--stdout").arg(file).output().expect("the program of tests/run.sh");
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn archives_of_xz_and_bzip2() {
+    let sandbox = Sandbox::with_busybox();
+    let tar = sandbox.file("rootfs.tar", &busybox_layer(Compression::None).tar);
+    let saved = sandbox.file("saved.tar", &sandbox.run("save busybox").success().bytes);
+    let diff_id = digest(&fs::read(&tar).expect("the archive"));
+    for program in ["xz", "bzip2"] {
+        let packed = sandbox.file("packed", packed_by(program, &tar));
+        sandbox.run(&format!("import {} {program}:1", packed.display())).success();
+        sandbox.run(&format!("run --rm --network none {program}:1 echo aye")).success().stdout("aye\n");
+        // No registry takes such a layer: it is kept as what it holds.
+        assert_eq!(sandbox.inspect(&format!("{program}:1"), "RootFS.Layers"), json!([diff_id]));
+        let pushed = sandbox.run(&format!("save {program}:1")).success().bytes.clone();
+        assert!(
+            pushed.windows(19).any(|text| text == b"image.layer.v1.tar\"".as_slice()),
+            "its type is plain"
+        );
+        sandbox.run("rmi busybox").success();
+        let loaded = sandbox.command("load").input(packed_by(program, &saved)).finish();
+        loaded.success().stdout("Loaded image: busybox:latest\n");
+        let context = sandbox.directory(program);
+        fs::copy(&packed, context.join("files.tar.packed")).expect("a copy");
+        fs::write(context.join("Dockerfile"), "FROM busybox\nADD files.tar.packed /new/\n").expect("a file");
+        sandbox.run(&format!("build -q -t built {}", context.display())).success();
+        sandbox
+            .run("run --rm --network none built /new/bin/busybox echo unpacked")
+            .success()
+            .stdout("unpacked\n");
+        // Cut off, it is no archive.
+        let whole = fs::read(&packed).expect("the archive");
+        let cut = sandbox.command("import - cut").input(&whole[..whole.len() / 2]).finish();
+        cut.code(1).one_clear_line();
+        sandbox.run("image exists cut").code(1);
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ fuse-overlayfs fuse-overlayfs
 busybox busybox-static
 mmdebstrap mmdebstrap
 openssl openssl
+xz xz-utils
+bzip2 bzip2
 ip iproute2
 qemu-aarch64-static qemu-user-static
 setpriv util-linux

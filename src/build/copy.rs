@@ -186,23 +186,13 @@ fn archive(item: &Item) -> Result<Option<File>> {
         return Ok(None);
     }
     let mut start = Vec::new();
-    let decoder = match compress::decoder(&file) {
-        Ok(decoder) => decoder,
-        // Whether there is an archive in it cannot be seen; its name says what is meant.
-        Err(error) if is_named_archive(&name) => return Err(error),
-        Err(_) => return Ok(None),
-    };
+    let decoder = compress::decoder(&file)?;
     // What cannot be decoded is a file that begins like a compressed one by chance.
     if decoder.take(BLOCK as u64).read_to_end(&mut start).is_err() || !begins_archive(&start) {
         return Ok(None);
     }
     file.rewind()?;
     Ok(Some(file))
-}
-
-fn is_named_archive(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    [".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz"].iter().any(|end| name.ends_with(end))
 }
 
 fn look(root: &Dir, path: &Path) -> io::Result<There> {

@@ -18,7 +18,7 @@ use crate::build::dockerfile;
 use crate::image::compose;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
-use crate::layer::compress::{self, Codec};
+use crate::layer::compress;
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
 use crate::oci::reference::Reference;
 use crate::store::blobs::Blobs;
@@ -63,7 +63,7 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
         let layer = store_layer(engine, &record, fold_ids)?;
         let image = document(&record, &base, config, &layer.diff_id, wishes);
         let mut layers = base_manifest.layers().clone();
-        layers.push(compose::describe_layer(Codec::Gzip.media_type(), &layer)?);
+        layers.push(compose::describe_layer(compress::GZIP_LAYER, &layer)?);
         let id = compose::store(engine.layout(), &layers, &image, name)?;
         Ok(id.to_string())
     });

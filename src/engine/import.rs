@@ -16,7 +16,7 @@ use crate::image::decode::decode;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
 use crate::image::{archive, compose};
-use crate::layer::compress::{self, Codec};
+use crate::layer::compress;
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -83,9 +83,9 @@ pub fn import(
     let id: String = images::storing(engine, |fold_ids| {
         let layout = engine.layout();
         let hold = gc::hold(layout)?;
-        let stored = store(layout, source, fold_ids).and_then(|(layer, codec)| {
+        let stored = store(layout, source, fold_ids).and_then(|(layer, media_type)| {
             let image = document(&layer.diff_id, config, source, wishes);
-            let layer = compose::describe_layer(codec.media_type(), &layer)?;
+            let layer = compose::describe_layer(media_type, &layer)?;
             compose::store(layout, &[layer], &image, name)
         });
         gc::release(layout, hold)?;
@@ -97,13 +97,26 @@ pub fn import(
     Ok(id.parse()?)
 }
 
-/// Keeps the archive as it is, as a blob, and unpacks that into a layer.
-fn store(layout: &Layout, source: &Source<'_>, fold_ids: bool) -> Result<(LayerWanted, Codec)> {
+/// Keeps the archive as it is, as a blob, and unpacks that into a layer; also says what type the blob has. What no
+/// registry takes is kept decompressed.
+fn store(layout: &Layout, source: &Source<'_>, fold_ids: bool) -> Result<(LayerWanted, &'static str)> {
     let file = source.open(layout)?;
     let mut start = Vec::new();
     (&file).take(compress::MAGIC as u64).read_to_end(&mut start).context("read it")?;
-    let codec = compress::codec(&start);
-    let mut tee = Tee { source: (&start[..]).chain(file), blob: Blobs::new(layout).writer()? };
+    let source = (&start[..]).chain(file);
+    let media_type = compress::codec(&start).media_type();
+    let layer = match media_type {
+        Some(_) => keep(layout, source)?,
+        None => keep_decoded(layout, source)?,
+    };
+    let batch = Batch::new(layout, IngestOptions::new(fold_ids), &Silent)?;
+    batch.unpack_stored(&layer)?;
+    batch.store()?;
+    Ok((layer, media_type.unwrap_or(compress::PLAIN_LAYER)))
+}
+
+fn keep(layout: &Layout, source: impl Read) -> Result<LayerWanted> {
+    let mut tee = Tee { source, blob: Blobs::new(layout).writer()? };
     let mut hasher = Sha256::new();
     decode(&mut tee, |piece| {
         hasher.update(piece);
@@ -112,11 +125,14 @@ fn store(layout: &Layout, source: &Source<'_>, fold_ids: bool) -> Result<(LayerW
     // What is behind the end of the compressed stream.
     io::copy(&mut tee, &mut io::sink())?;
     let (digest, size) = tee.blob.keep()?;
-    let layer = LayerWanted { digest, size, diff_id: Digest::from_hasher(hasher) };
-    let batch = Batch::new(layout, IngestOptions::new(fold_ids), &Silent)?;
-    batch.unpack_stored(&layer)?;
-    batch.store()?;
-    Ok((layer, codec))
+    Ok(LayerWanted { digest, size, diff_id: Digest::from_hasher(hasher) })
+}
+
+fn keep_decoded(layout: &Layout, source: impl Read) -> Result<LayerWanted> {
+    let mut blob = Blobs::new(layout).writer()?;
+    decode(source, |piece| blob.write_all(piece).context("write to the store"))?;
+    let (digest, size) = blob.keep()?;
+    Ok(LayerWanted { diff_id: digest.clone(), digest, size })
 }
 
 /// Keeps what it passes on.

@@ -522,14 +522,16 @@ impl Loader<'_> {
         let mut start = Vec::new();
         file.by_ref().take(compress::MAGIC as u64).read_to_end(&mut start)?;
         let codec = compress::codec(&start);
+        let media_type = codec.media_type();
+        let media_type =
+            media_type.with_context(|| format!("layer {name} is compressed as no registry takes it"))?;
         let digest = match (codec, blob_digest(name)) {
             (Codec::Plain, _) => diff_id.clone(),
             // It is checked when the layer is read.
             (_, Some(claimed)) => claimed,
             _ => self.digest_of(name)?,
         };
-        let descriptor =
-            json!({ "mediaType": codec.media_type(), "digest": digest.to_string(), "size": size });
+        let descriptor = json!({ "mediaType": media_type, "digest": digest.to_string(), "size": size });
         Ok((descriptor, LayerWanted { digest, size, diff_id: diff_id.clone() }))
     }
 

@@ -4,31 +4,45 @@ use std::io::{self, BufReader, Cursor, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use bzip2::bufread::MultiBzDecoder;
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use lzma_rust2::XzReader;
 
 /// What a decoder reads from its source at once.
 const INPUT: usize = 128 << 10;
 /// The longest magic number looked for.
-pub const MAGIC: usize = 4;
+pub const MAGIC: usize = 6;
 
-/// What compresses a layer.
+/// What decoding a stream of xz may take: `xz -9` needs 64 MiB, and a header can ask for 4 GiB.
+const XZ_MEMORY_KIB: u32 = 160 << 10;
+
+/// The OCI's type of a layer that is not compressed.
+pub const PLAIN_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// The OCI's type of a layer that is compressed with gzip.
+pub const GZIP_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const ZSTD_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+
+/// What compresses a layer, or an archive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Codec {
     Plain,
     Gzip,
     Zstd,
+    Xz,
+    Bzip2,
 }
 
 impl Codec {
-    /// The OCI's type of a layer that is compressed so.
-    pub fn media_type(self) -> &'static str {
+    /// The OCI's type of a layer that is compressed so; only archives are compressed with the others.
+    pub fn media_type(self) -> Option<&'static str> {
         match self {
-            Self::Plain => "application/vnd.oci.image.layer.v1.tar",
-            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
-            Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+            Self::Plain => Some(PLAIN_LAYER),
+            Self::Gzip => Some(GZIP_LAYER),
+            Self::Zstd => Some(ZSTD_LAYER),
+            Self::Xz | Self::Bzip2 => None,
         }
     }
 }
@@ -39,26 +53,25 @@ pub fn codec(start: &[u8]) -> Codec {
         [0x1f, 0x8b, ..] => Codec::Gzip,
         // A frame, or a skippable frame (RFC 8878 section 3.1).
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Codec::Zstd,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Codec::Xz,
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Codec::Bzip2,
         _ => Codec::Plain,
     }
 }
 
 /// Decodes a layer by its first bytes, whatever its media type says: gzip of any number of members, zstd of any
-/// number of frames (skippable ones too, so zstd:chunked and eStargz are the plain streams they are), or a plain
-/// tar. A stream that ends in the middle is an error of kind `UnexpectedEof`.
+/// number of frames (skippable ones too, so zstd:chunked and eStargz are the plain streams they are), xz and bzip2 of
+/// any number of streams, or a plain tar. A stream that ends in the middle is an error of kind `UnexpectedEof`.
 pub fn decoder<'a>(mut source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
     let mut start = Vec::with_capacity(MAGIC);
     source.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
     let codec = codec(&start);
-    match start[..] {
-        [0xfd, b'7', b'z', b'X'] => bail!("unsupported compression: xz"),
-        [b'B', b'Z', b'h', ..] => bail!("unsupported compression: bzip2"),
-        _ => {}
-    }
     let source = BufReader::with_capacity(INPUT, Cursor::new(start).chain(source));
     Ok(match codec {
         Codec::Gzip => Box::new(MultiGzDecoder::new(source)),
         Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+        Codec::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
+        Codec::Bzip2 => Box::new(MultiBzDecoder::new(source)),
         Codec::Plain => Box::new(source),
     })
 }
@@ -147,6 +160,19 @@ mod tests {
         zstd::stream::encode_all(content, 1).unwrap()
     }
 
+    fn bzip2(content: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn xz(content: &[u8]) -> Vec<u8> {
+        let options = lzma_rust2::XzOptions::with_preset(1);
+        let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        writer.write_all(content).unwrap();
+        writer.finish().unwrap()
+    }
+
     fn decode(source: &[u8]) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         decoder(source)?.read_to_end(&mut content)?;
@@ -167,6 +193,10 @@ mod tests {
             ("two zstd frames", [zstd(b"hel"), zstd(b"lo")].concat(), "hello"),
             ("a skippable frame first", [skippable.clone(), zstd(b"hello")].concat(), "hello"),
             ("a skippable frame last", [zstd(b"hello"), skippable].concat(), "hello"),
+            ("xz", xz(b"hello"), "hello"),
+            ("two xz streams", [xz(b"hel"), xz(b"lo")].concat(), "hello"),
+            ("bzip2", bzip2(b"hello"), "hello"),
+            ("two bzip2 streams", [bzip2(b"hel"), bzip2(b"lo")].concat(), "hello"),
         ] {
             assert_eq!(decode(&source).unwrap(), content.as_bytes(), "{name}");
         }
@@ -185,8 +215,8 @@ mod tests {
     #[test]
     fn an_early_end_is_an_error() {
         let content: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        for source in [gzip(&content), zstd(&content)] {
-            for length in [5, source.len() / 2, source.len() - 1] {
+        for source in [gzip(&content), zstd(&content), xz(&content), bzip2(&content)] {
+            for length in [7, source.len() / 2, source.len() - 1] {
                 let error = decode(&source[..length]).unwrap_err();
                 let error = error.downcast_ref::<std::io::Error>().unwrap();
                 assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{length} of {}: {error}", source.len());
@@ -201,8 +231,27 @@ mod tests {
         damaged[end] ^= 1;
         assert!(decode(&damaged).is_err());
         assert!(decode(&[&gzip(b"hello")[..], b"garbage"].concat()).is_err());
-        for (magic, name) in [(&b"\xfd7zXZ\0"[..], "xz"), (b"BZh9", "bzip2")] {
-            assert_eq!(decode(magic).unwrap_err().to_string(), format!("unsupported compression: {name}"));
+        for codec in [xz, bzip2] {
+            let whole = codec(b"hello, hello, hello");
+            assert!(decode(&[&whole[..], b"garbage"].concat()).is_err());
+            for (place, bit) in (0..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1 << bit;
+                // The checks of both are of what they decode to; nothing may make a decoder panic.
+                if let Ok(content) = decode(&damaged) {
+                    assert!(content == b"hello, hello, hello" || content == damaged, "{place} {bit}");
+                }
+            }
         }
+    }
+
+    #[test]
+    fn a_dictionary_is_bounded() {
+        let mut options = lzma_rust2::XzOptions::with_preset(0);
+        options.lzma_options.dict_size = 512 << 20;
+        let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        writer.write_all(b"hello").unwrap();
+        let error = decode(&writer.finish().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("memory"), "{error}");
     }
 }

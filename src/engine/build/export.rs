@@ -20,7 +20,7 @@ use crate::base::digest::Digest;
 use crate::engine::{Engine, namespace, save};
 use crate::image::compose;
 use crate::image::save::ArchiveFormat;
-use crate::layer::compress::Codec;
+use crate::layer::compress;
 use crate::layer::pack::{self, Form};
 use crate::oci::image::{History, ImageConfig};
 use crate::oci::platform::Platform;
@@ -129,11 +129,7 @@ fn image(
         }
         if let Some(layer) = layer {
             config.rootfs.diff_ids.push(layer.diff_id.clone());
-            layers.push(compose::descriptor(
-                Codec::Plain.media_type().into(),
-                &layer.diff_id,
-                layer.archive,
-            )?);
+            layers.push(compose::descriptor(compress::PLAIN_LAYER.into(), &layer.diff_id, layer.archive)?);
         }
         config.history.push(History {
             created: last.clone(),
@@ -150,7 +146,7 @@ fn image(
         config.rootfs.diff_ids.truncate(inherited);
         config.rootfs.diff_ids.push(layer.diff_id.clone());
         layers.truncate(inherited);
-        layers.push(compose::descriptor(Codec::Plain.media_type().into(), &layer.diff_id, layer.archive)?);
+        layers.push(compose::descriptor(compress::PLAIN_LAYER.into(), &layer.diff_id, layer.archive)?);
         let told = config.history.len() - stage.history.len();
         config.history[told..].iter_mut().for_each(|step| step.empty_layer = true);
         let comment = "all layers of the build in one".to_owned();
