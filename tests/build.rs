@@ -227,6 +227,19 @@ fn what_is_made_for_several_platforms_leaves_together() {
 }
 
 #[test]
+fn stages_are_made_at_the_same_time() {
+    let sandbox = Sandbox::with_busybox();
+    // Each goes on once the others are there.
+    let meet = "RUN --mount=type=cache,target=/meet touch /meet/$NAME /done && for i in $(seq 300); do \
+                [ $(ls /meet | wc -l) = 3 ] && exit 0; sleep 0.1; done; exit 1";
+    let stage = |name: &str| format!("FROM busybox AS {name}\nARG NAME={name}\n{meet}\n");
+    let copies = "FROM busybox\nCOPY --from=a /done /a\nCOPY --from=b /done /b\nCOPY --from=c /done /c\n";
+    let text = ["a", "b", "c"].map(stage).concat() + copies;
+    sandbox.command("build --network none -t met -").input(text).finish().success();
+    sandbox.run("run --rm --network none met ls /a /b /c").success();
+}
+
+#[test]
 fn a_stage_begins_with_a_context() {
     let sandbox = Sandbox::with_busybox();
     let root = context(&sandbox, "root", &[("deep/file", "from afar\n"), (".hidden", "")]);

@@ -6,7 +6,7 @@ set -eu
 user=${CORACLE_TEST_USER:-coracle-test}
 cache=/var/tmp/coracle-bench
 rounds=5
-all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load build build-copy"
+all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load build build-cold build-copy"
 
 usage() {
 	cat <<'USAGE'
@@ -31,6 +31,7 @@ Rows:
   load    a docker archive of the same image, its layers not compressed, against podman
   build   a Dockerfile of 20 steps that are all cached, and 20 times RUN true without a cache, against podman;
           four stages that do not depend on each other against one of them
+  build-cold  a Debian root, a compiler from packages at hand, a program in C, its copy to a second stage; against podman
   build-copy  COPY of 1 GB in 20,000 files, against cp -a and a checksum of the same
 
 Without a row all of them are measured. CORACLE names the binary; otherwise a release build of this tree is
@@ -58,7 +59,7 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load | build | build-copy)
+	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load | build | build-cold | build-copy)
 		rows="$rows $1"
 		;;
 	*) die "unknown row: $1 (see --help)" ;;
@@ -116,6 +117,8 @@ if is_root; then
 	# The user may not be able to look into this tree.
 	install -m 0755 "$binary" "$cache/coracle"
 	install -m 0755 "$0" "$cache/run.sh"
+	debian=$tree/target/fixtures/debian.tar
+	[ ! -s "$debian" ] || install -m 0644 "$debian" "$cache/debian.tar"
 	# shellcheck disable=SC2086 # a list of rows
 	exec setpriv --reuid "$user" --regid "$user" --init-groups env -i PATH="$PATH" \
 		HOME="$(getent passwd "$user" | cut -d: -f6)" CORACLE="$cache/coracle" LANG=C.UTF-8 TZ=UTC \
@@ -243,8 +246,8 @@ finish_layout() {
 	*) architecture=$(uname -m) ;;
 	esac
 	jq -n -c --arg architecture "$architecture" --argjson ids "$2" \
-		'{created: "2024-01-01T00:00:00Z", architecture: $architecture, os: "linux",
-		  config: {Cmd: ["true"], Env: ["PATH=/bin"]}, rootfs: {type: "layers", diff_ids: $ids}}' >"$1/config"
+		'($ids | map({created: "2024-01-01T00:00:00Z", created_by: "bench"})) as $history | {created: "2024-01-01T00:00:00Z", architecture: $architecture, os: "linux",
+		  config: {Cmd: ["true"], Env: ["PATH=/bin"]}, rootfs: {type: "layers", diff_ids: $ids}, history: $history}' >"$1/config"
 	size=$(wc -c <"$1/config")
 	config=$(add_blob "$1" "$1/config")
 	jq -n -c --arg config "sha256:$config" --argjson size "$size" --argjson layers "$3" \
@@ -552,13 +555,59 @@ RUN echo $number"; done
 	[ "$podman_works" = no ] || set -- "$@" podman "$podman --no-cache $work/steps" ""
 	alternate build-steps 1 "$@"
 	compare "20 times RUN echo, no cache" build-steps "<= 400 ms" podman
-	burn="RUN i=0; while [ \$i -lt 300000 ]; do i=\$((i + 1)); done"
+	loop="i=0; while [ \$i -lt 300000 ]; do i=\$((i + 1)); done"
+	burn="RUN $loop"
+	# What the processors give: two may be threads of one core.
+	printf '#!/bin/sh\nfor _ in 1 2 3 4; do busybox sh -c '\''%s'\'' & done\nwait\n' "$loop" >"$work/four-programs"
+	chmod +x "$work/four-programs"
 	dockerfile one 'FROM localhost/bench' "$burn"
 	dockerfile four 'FROM localhost/bench AS a' "$burn; : a" 'FROM localhost/bench AS b' "$burn; : b" \
 		'FROM localhost/bench AS c' "$burn; : c" 'FROM localhost/bench AS d' "$burn; : d" 'FROM localhost/bench' \
 		'COPY --from=a /bin/sh /a' 'COPY --from=b /bin/sh /b' 'COPY --from=c /bin/sh /c' 'COPY --from=d /bin/sh /d'
-	alternate build-stages 1 coracle "$coracle --no-cache $work/four" "" one "$coracle --no-cache $work/one" ""
+	alternate build-stages 1 coracle "$coracle --no-cache $work/four" "" one "$coracle --no-cache $work/one" "" \
+		programs "$work/four-programs" ""
 	compare "four independent stages, on $(nproc) processors" build-stages "4 / processors" one
+	compare "the same beside four programs at once" build-stages "near 1" programs
+}
+
+# The packages of a compiler that a minimal Debian lacks, by apt's own reckoning; fetched once.
+need_compiler() {
+	[ ! -e "$work/cold/debs/done" ] || return 0
+	debian=$cache/debian.tar
+	[ -s "$debian" ] || { say "build-cold: no Debian root, sh tests/run.sh makes one"; return 1; }
+	mkdir -p "$work/cold/debs/partial" "$work/apt"
+	tar -xOf "$debian" ./var/lib/dpkg/status >"$work/apt/status"
+	apt-get -qq -o Dir::State::status="$work/apt/status" -o Dir::Cache="$work/apt" -o Debug::NoLocking=1 \
+		-o Dir::Cache::archives="$work/cold/debs" -o APT::Install-Recommends=0 -y --download-only install gcc libc6-dev ||
+		{ say "build-cold: no packages"; return 1; }
+	rm -rf "$work/cold/debs/partial"
+	"$binary" import "$debian" localhost/debian >/dev/null
+	[ "$podman_works" = no ] || podman_ import -q "$debian" localhost/debian >/dev/null
+	touch "$work/cold/debs/done"
+}
+
+row_build_cold() {
+	need_small_image
+	need_compiler || return 0
+	printf '#include <stdio.h>\nint main(void) { return puts("ahoy") < 0; }\n' >"$work/cold/ahoy.c"
+	dockerfile cold 'FROM localhost/debian AS build' 'COPY debs /debs' \
+		'RUN dpkg --force-unsafe-io -i /debs/*.deb >/dev/null 2>&1' 'COPY ahoy.c /src/' 'WORKDIR /src' \
+		'RUN gcc -O2 -o ahoy ahoy.c' 'FROM localhost/debian' 'COPY --from=build /src/ahoy /usr/local/bin/' 'RUN ahoy'
+	# What the commands take alone: in one container, with the same files.
+	printf '%s\n' 'dpkg --force-unsafe-io -i /cold/debs/*.deb >/dev/null 2>&1' 'gcc -O2 -o ahoy /cold/ahoy.c' './ahoy' \
+		>"$work/cold/commands"
+	set -- coracle "$binary build -q --network none --no-cache $work/cold" "" \
+		commands "$binary run --rm --network none -v $work/cold:/cold:ro localhost/debian sh -e /cold/commands" ""
+	[ "$podman_works" = no ] ||
+		set -- "$@" podman "podman $podman_flags build -q --layers --network none --no-cache $work/cold" ""
+	kept=$rounds
+	[ "$rounds" -le 3 ] || rounds=3
+	alternate build-cold 1 "$@"
+	rounds=$kept
+	compare "cold build with a compiler" build-cold "" commands podman
+	own=$(median build-cold coracle) alone=$(median build-cold commands) other=$(median build-cold podman)
+	[ -z "$own" ] || [ -z "$other" ] || [ -z "$alone" ] || row "the same, but for its commands' time" \
+		"$(echo "$own $alone" | awk '{ print $1 - $2 }')" podman "$(echo "$other $alone" | awk '{ print $1 - $2 }')" "<= 0.5 x"
 }
 
 row_build_copy() {

@@ -158,8 +158,10 @@ impl<'a> Schedule<'a> {
             }
             let has_key = state.key.is_some();
             for need in self.graph.nodes[node].needs() {
-                // Without the files that these have copied it is not known what to look for in the cache.
-                if has_key || self.graph.nodes[need].copies_layers() {
+                // Without the files that these have copied it is not known what to look for in the cache. What depends
+                // on a step that is not there is hardly there itself: stages are not to wait for each other's copies.
+                let is_missing = self.states[need].key.is_some() && self.states[need].made.is_none();
+                if has_key || is_missing || self.graph.nodes[need].copies_layers() {
                     self.states[need].is_needed = true;
                 }
             }
