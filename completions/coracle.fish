@@ -224,6 +224,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l blkio-weight -d 'The container\'s share of the disks\' time, 10 to 1000' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l blkio-weight-device -d 'The container\'s share of one disk\'s time: device:weight' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-period -d 'The period that --cpu-quota is a part of, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-quota -d 'How long the container may run in each period, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s c -l cpu-shares -d 'The container\'s share of the processors while others want them too; 1024 is usual' -r
@@ -241,7 +242,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swappi
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l pids-limit -d 'How many processes the container may have; -1 for no limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroup-conf -d 'Write to a file of the container\'s control group: memory.high=1073741824' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroup-parent -d 'Make the container\'s control group beneath another: a slice of systemd, or with cgroupfs a path' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroups -d 'Make a control group for the container: enabled, or disabled; usually one is made where a limit needs it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroups -d 'Make a control group for the container: enabled, disabled, no-conmon (the supervisor stays where it is started) or split (beneath the unit that it is started in); usually one is made where a limit needs it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l creds -d 'Use these credentials' -r
@@ -261,6 +262,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l init-path -d 
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l requires -d 'Start another container before this one whenever it is started' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l sdnotify -d 'Who tells systemd, which has started this command, that the container is ready: container (its program, by NOTIFY_SOCKET), conmon (once the program runs), healthy (once a health check succeeds) or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l systemd -d 'Give systemd, as the first process, what it needs: true (if the program is called so, or init), always or false' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv -d 'Take a variable of the image away' -r
@@ -507,6 +510,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l blkio-weight -d 'The container\'s share of the disks\' time, 10 to 1000' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l blkio-weight-device -d 'The container\'s share of one disk\'s time: device:weight' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-period -d 'The period that --cpu-quota is a part of, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-quota -d 'How long the container may run in each period, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s c -l cpu-shares -d 'The container\'s share of the processors while others want them too; 1024 is usual' -r
@@ -524,7 +528,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swappines
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l pids-limit -d 'How many processes the container may have; -1 for no limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroup-conf -d 'Write to a file of the container\'s control group: memory.high=1073741824' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroup-parent -d 'Make the container\'s control group beneath another: a slice of systemd, or with cgroupfs a path' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroups -d 'Make a control group for the container: enabled, or disabled; usually one is made where a limit needs it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroups -d 'Make a control group for the container: enabled, disabled, no-conmon (the supervisor stays where it is started) or split (beneath the unit that it is started in); usually one is made where a limit needs it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l creds -d 'Use these credentials' -r
@@ -544,6 +548,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l init-path -d 'Wi
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l requires -d 'Start another container before this one whenever it is started' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l sdnotify -d 'Who tells systemd, which has started this command, that the container is ready: container (its program, by NOTIFY_SOCKET), conmon (once the program runs), healthy (once a health check succeeds) or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l systemd -d 'Give systemd, as the first process, what it needs: true (if the program is called so, or init), always or false' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv -d 'Take a variable of the image away' -r
@@ -633,6 +639,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand unpause" -l help -d 'Pri
 complete -c coracle -n "__fish_coracle_using_subcommand unshare" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l restart -d 'What follows when the container ends: no, on-failure[:retries], always or unless-stopped' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l blkio-weight -d 'The container\'s share of the disks\' time, 10 to 1000' -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l blkio-weight-device -d 'The container\'s share of one disk\'s time: device:weight' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-period -d 'The period that --cpu-quota is a part of, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-quota -d 'How long the container may run in each period, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -s c -l cpu-shares -d 'The container\'s share of the processors while others want them too; 1024 is usual' -r
@@ -904,6 +911,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l blkio-weight -d 'The container\'s share of the disks\' time, 10 to 1000' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l blkio-weight-device -d 'The container\'s share of one disk\'s time: device:weight' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-period -d 'The period that --cpu-quota is a part of, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-quota -d 'How long the container may run in each period, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s c -l cpu-shares -d 'The container\'s share of the processors while others want them too; 1024 is usual' -r
@@ -921,7 +929,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pids-limit -d 'How many processes the container may have; -1 for no limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-conf -d 'Write to a file of the container\'s control group: memory.high=1073741824' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-parent -d 'Make the container\'s control group beneath another: a slice of systemd, or with cgroupfs a path' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroups -d 'Make a control group for the container: enabled, or disabled; usually one is made where a limit needs it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroups -d 'Make a control group for the container: enabled, disabled, no-conmon (the supervisor stays where it is started) or split (beneath the unit that it is started in); usually one is made where a limit needs it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l creds -d 'Use these credentials' -r
@@ -941,6 +949,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l requires -d 'Start another container before this one whenever it is started' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sdnotify -d 'Who tells systemd, which has started this command, that the container is ready: container (its program, by NOTIFY_SOCKET), conmon (once the program runs), healthy (once a health check succeeds) or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l systemd -d 'Give systemd, as the first process, what it needs: true (if the program is called so, or init), always or false' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv -d 'Take a variable of the image away' -r
@@ -1148,6 +1158,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volumes-from -d 'Mount what another container mounts: container[:ro]' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'The directory that the program starts in' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l blkio-weight -d 'The container\'s share of the disks\' time, 10 to 1000' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l blkio-weight-device -d 'The container\'s share of one disk\'s time: device:weight' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-period -d 'The period that --cpu-quota is a part of, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-quota -d 'How long the container may run in each period, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s c -l cpu-shares -d 'The container\'s share of the processors while others want them too; 1024 is usual' -r
@@ -1165,7 +1176,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pids-limit -d 'How many processes the container may have; -1 for no limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-conf -d 'Write to a file of the container\'s control group: memory.high=1073741824' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-parent -d 'Make the container\'s control group beneath another: a slice of systemd, or with cgroupfs a path' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroups -d 'Make a control group for the container: enabled, or disabled; usually one is made where a limit needs it' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroups -d 'Make a control group for the container: enabled, disabled, no-conmon (the supervisor stays where it is started) or split (beneath the unit that it is started in); usually one is made where a limit needs it' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l authfile -d 'Look for credentials in this file alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cert-dir -d 'Look for the registry\'s certificates in this directory alone' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l creds -d 'Use these credentials' -r
@@ -1185,6 +1196,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l os -d 'The operating system of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pidfile -d 'Write the id of the container\'s first process to a file' -r -F
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l requires -d 'Start another container before this one whenever it is started' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sdnotify -d 'Who tells systemd, which has started this command, that the container is ready: container (its program, by NOTIFY_SOCKET), conmon (once the program runs), healthy (once a health check succeeds) or ignore' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l systemd -d 'Give systemd, as the first process, what it needs: true (if the program is called so, or init), always or false' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tz -d 'The time zone: a name such as Europe/Vienna, or \'local\' for the host\'s' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l umask -d 'The file mode creation mask of the container\'s processes, in octal' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv -d 'Take a variable of the image away' -r
@@ -1255,6 +1268,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unpause" -l help -d 'Print usage'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l restart -d 'What follows when the container ends: no, on-failure[:retries], always or unless-stopped' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l blkio-weight -d 'The container\'s share of the disks\' time, 10 to 1000' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l blkio-weight-device -d 'The container\'s share of one disk\'s time: device:weight' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-period -d 'The period that --cpu-quota is a part of, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-quota -d 'How long the container may run in each period, in microseconds' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -s c -l cpu-shares -d 'The container\'s share of the processors while others want them too; 1024 is usual' -r

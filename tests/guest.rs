@@ -22,6 +22,7 @@ fn run(script: &str) {
         .arg(&guest)
         .arg(scripts.join(script))
         .arg(binary())
+        .arg(scripts.join("base.sh"))
         .output()
         .expect("sh");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -36,4 +37,14 @@ fn run(script: &str) {
 #[test]
 fn limits_of_control_groups() {
     run("limits.sh");
+}
+
+#[test]
+fn units_of_systemd() {
+    run("units.sh");
+}
+
+#[test]
+fn systemd_in_a_container() {
+    run("systemd.sh");
 }

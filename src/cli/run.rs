@@ -96,7 +96,7 @@ impl Action for Args {
         let image = options.image.clone();
         let engine = session.engine()?;
         let mut id = String::new();
-        let mut preserved = self.preserve.take()?;
+        let mut preserved = self.preserve.take_with_activation()?;
         let outcome = acquire.with_image(&engine, &options, |options| {
             run::run(&engine, options, name.as_deref(), streams.clone(), &mut preserved, &mut |made| {
                 write_cidfile(cidfile.as_deref(), made)?;

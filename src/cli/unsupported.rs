@@ -36,7 +36,6 @@ enum Kind {
 
 /// `run` and `create`, as docker 28 and podman 5 have them.
 const CREATE: &[(&str, Option<char>, Kind)] = &[
-    ("--blkio-weight-device", None, Kind::Limit),
     ("--cpu-rt-period", None, Kind::Version1),
     ("--cpu-rt-runtime", None, Kind::Version1),
     ("--device-cgroup-rule", None, Kind::Limit),
@@ -60,10 +59,8 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--pod", None, Kind::Missing),
     ("--pod-id-file", None, Kind::Missing),
     ("--rdt-class", None, Kind::Missing),
-    ("--sdnotify", None, Kind::Missing),
     ("--seccomp-policy", None, Kind::Missing),
     ("--shm-size-systemd", None, Kind::Missing),
-    ("--systemd", None, Kind::Missing),
     ("--use-api-socket", None, Kind::Daemon),
 ];
 

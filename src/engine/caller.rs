@@ -18,19 +18,46 @@ pub enum Goal {
     Ready,
 }
 
+/// Open files of the caller's for the program, under the same numbers.
+#[derive(Debug, Default)]
+pub struct Preserved {
+    pub fds: Vec<OwnedFd>,
+    /// Of these so many are sockets that systemd has made, with their names: sd_listen_fds(3).
+    pub activation: Option<Activation>,
+}
+
+/// What systemd says of the sockets it has made: `LISTEN_FDS` and `LISTEN_FDNAMES`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activation {
+    pub count: i32,
+    pub names: Option<String>,
+}
+
+impl Preserved {
+    /// The variables by which the program knows its sockets, if it has any. It is the first process of the container,
+    /// or the child of a small init.
+    pub fn variables(&self, has_init: bool) -> Vec<String> {
+        let Some(activation) = &self.activation else { return Vec::new() };
+        let pid = if has_init { 2 } else { 1 };
+        let mut all = vec![format!("LISTEN_PID={pid}"), format!("LISTEN_FDS={}", activation.count)];
+        all.extend(activation.names.iter().map(|names| format!("LISTEN_FDNAMES={names}")));
+        all
+    }
+}
+
 /// Who asked for a start and hears how it went.
 pub struct Caller {
     pub socket: OwnedFd,
     /// The streams taken part in; `None`: not attached.
     pub taking: Option<Taking>,
     /// Descriptors for the program; they are closed here once it has them.
-    pub preserved: Vec<OwnedFd>,
+    pub preserved: Preserved,
     /// Only wants the container made ready, and goes then.
     pub leaves_when_ready: bool,
 }
 
 impl Caller {
-    pub fn new(socket: OwnedFd, goal: &Goal, preserved: Vec<OwnedFd>) -> Self {
+    pub fn new(socket: OwnedFd, goal: &Goal, preserved: Preserved) -> Self {
         let taking = match goal {
             Goal::Run(streams) => streams.as_ref().map(Streams::taking),
             Goal::Ready => None,

@@ -16,8 +16,8 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, driver, events, files, limits, logging, mounts, namespace, networks, remove, requires,
-    secrets, sharing, shift, vfs,
+    Engine, access, driver, events, files, first, limits, logging, mounts, namespace, networks, remove,
+    requires, secrets, sharing, shift, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -34,7 +34,7 @@ use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::driver::Driver;
 use crate::store::layers::Staging;
 use crate::store::options::{
-    Attachment, ContainerOptions, NamespaceMode, NetworkMode, PortMapping, Protocol,
+    Attachment, ContainerOptions, NamespaceMode, NetworkMode, Notify, PortMapping, Protocol,
 };
 use crate::store::platforms::platform_of_config;
 use crate::store::userns::UsernsMode;
@@ -73,6 +73,8 @@ impl Draft {
         limits::check(&options)?;
         let (source, image) = find_source(engine, &options)?;
         let command = spec::command(&options, &image)?;
+        let id = id::container_id();
+        first::settle(&mut options, &image, &command, &id)?;
         add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
         sharing::settle(engine, &mut options)?;
@@ -80,13 +82,17 @@ impl Draft {
         mounts::settle(engine, &mut options, &image)?;
         secrets::settle(engine, &mut options)?;
         settle_health(&mut options, &image);
+        if options.notify == Notify::Healthy && options.health.as_ref().is_none_or(|h| h.command().is_none())
+        {
+            bail!("sdnotify policy \"healthy\" requires a healthcheck to be set");
+        }
         add_image_labels(&mut options, &image);
         let driver = match &source {
             Source::Image { .. } => driver::choose(engine)?,
             Source::Rootfs { .. } => Driver::default(),
         };
         let name = name.map(str::to_owned);
-        Ok(Self { id: id::container_id(), name, options, source, driver, copy: None, image, command })
+        Ok(Self { id, name, options, source, driver, copy: None, image, command })
     }
 
     /// Does what takes long, where it can be shown how far it has come: makes the image's layers for the ids that the

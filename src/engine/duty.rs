@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::health::Checks;
+use super::notify::Unit;
 use super::stay::Stay;
 use super::{Engine, events, stop};
 use crate::base::file::Durability;
@@ -31,6 +32,8 @@ pub struct Duties<'a> {
     server: Option<OwnedFd>,
     /// What its control group tells of a want of memory.
     memory: Option<Shortages>,
+    /// Who waits for the container, if that is systemd.
+    unit: Option<&'a Unit>,
 }
 
 impl<'a> Duties<'a> {
@@ -40,6 +43,7 @@ impl<'a> Duties<'a> {
         record: &Record,
         stay: Option<&'a mut Stay>,
         server: Option<OwnedFd>,
+        unit: Option<&'a Unit>,
     ) -> Self {
         let timeout = Some(record.options.timeout).filter(|seconds| *seconds > 0);
         Self {
@@ -51,6 +55,7 @@ impl<'a> Duties<'a> {
             stay,
             server,
             memory: record.state.cgroup.as_deref().and_then(|path| Shortages::watch(path).ok()),
+            unit,
         }
     }
 
@@ -96,12 +101,13 @@ impl Chore for Duties<'_> {
         self.limit.into_iter().chain(check).chain(stay).min()
     }
 
-    fn sources(&self) -> [Option<BorrowedFd<'_>>; 4] {
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 5] {
         [
             self.checks.as_ref().and_then(Checks::source),
             self.stay.as_ref().and_then(|stay| stay.source()),
             self.server.as_ref().map(AsFd::as_fd),
             self.memory.as_ref().map(Shortages::source),
+            self.unit.and_then(Unit::source),
         ]
     }
 
@@ -120,7 +126,15 @@ impl Chore for Duties<'_> {
         if self.memory.as_ref().is_some_and(|memory| is_readable(memory.source())) {
             self.tell_shortage();
         }
+        if let Some(unit) = self.unit
+            && unit.source().is_some_and(is_readable)
+        {
+            unit.pass_on();
+        }
         let checked = self.checks.as_mut()?.work(container)?;
+        if checked.succeeded {
+            self.unit.iter().for_each(|unit| unit.healthy());
+        }
         if checked.became_unhealthy {
             self.answer_sickness(container);
         }

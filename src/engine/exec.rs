@@ -111,8 +111,8 @@ pub struct Probe {
     filter: Option<Filter>,
     can_set_groups: bool,
     becomes_root: bool,
-    /// The container's control group; the supervisor is beside it.
-    group: Option<String>,
+    /// The container; the supervisor is beside its control group.
+    record: Record,
 }
 
 impl Probe {
@@ -125,8 +125,8 @@ impl Probe {
         let namespaces = namespaces(&spec, record)?.without(Namespaces::USER);
         let filter = start::filter(&record.options)?;
         let becomes_root = namespace::becomes_root(record);
-        let (can_set_groups, group) = (can_set_groups(record), record.state.cgroup.clone());
-        Ok(Self { process, namespaces, filter, can_set_groups, becomes_root, group })
+        let (can_set_groups, record) = (can_set_groups(record), record.clone());
+        Ok(Self { process, namespaces, filter, can_set_groups, becomes_root, record })
     }
 
     /// Runs it once, with a supervisor of its own that tells `client` what it says and how it ends.
@@ -138,7 +138,8 @@ impl Probe {
                 // The container's streams and clients must see their ends when the supervisor closes them.
                 exec::close_all_but([container.as_fd(), server.as_fd()]);
                 // Never outside of the container's limits: one that cannot get in has failed.
-                let Ok(entrance) = Entrance::to(self.group.as_deref(), &Manager::Files) else {
+                let group = limits::own_group(&self.record);
+                let Ok(entrance) = Entrance::to(group.as_deref(), &Manager::Files) else {
                     clone::exit_now(i32::from(UNKNOWN))
                 };
                 let join = Join {

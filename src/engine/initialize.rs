@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::attach::{self, Outcome, Streams};
-use super::caller::{Caller, Goal};
+use super::caller::{Caller, Goal, Preserved};
 use super::start::{self, Supervisor, Work};
 use super::stay::{Network, Stay};
 use super::{Engine, events, filesystem};
@@ -47,7 +47,7 @@ pub fn initialize(engine: &Engine, id: &str) -> Result<()> {
     if record.state.is_up() {
         return Err(AlreadyReady(record.id).into());
     }
-    start::launch(engine, Work::Existing(record.clone()), Goal::Ready, Vec::new())?;
+    start::launch(engine, Work::Existing(record.clone()), Goal::Ready, Preserved::default())?;
     events::container(engine, &record, "init", &[]);
     Ok(())
 }
@@ -87,7 +87,7 @@ impl Supervisor<'_> {
         }
         caller.tell(&Event::Started);
         let (socket, taking) = gate.wait(starting.pidfd())?;
-        *caller = Caller { socket, taking, preserved: Vec::new(), leaves_when_ready: false };
+        *caller = Caller { socket, taking, preserved: Preserved::default(), leaves_when_ready: false };
         self.record = Some(self.engine.containers().change(&record.id, |record| {
             (record.state.status, record.state.exit_code) = (Status::Running, 0);
             record.state.error.clear();

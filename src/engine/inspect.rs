@@ -27,9 +27,10 @@ use crate::store::driver::Driver;
 use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, HealthOptions, MountKind, NamespaceMode, NetworkMode, PortMapping, Ulimit,
+    ContainerOptions, DeviceOption, HealthOptions, MountKind, NamespaceMode, NetworkMode, Notify,
+    PortMapping, Systemd, Ulimit,
 };
-use crate::store::resources::Throttle;
+use crate::store::resources::{Groups, Throttle};
 use crate::store::volumes::{LOCAL, Volume};
 
 /// Docker's time that never was.
@@ -193,7 +194,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
         }),
     );
     // What docker leaves out when it is empty.
-    leave_out_empty(&mut config, &["Annotations", "Tmpfs", "Sysctls", "Mounts", "Init"]);
+    leave_out_empty(&mut config, &["Annotations", "Cgroups", "Tmpfs", "Sysctls", "Mounts", "Init"]);
     config
 }
 
@@ -205,8 +206,9 @@ fn limits(options: &ContainerOptions) -> Value {
         "Memory": resources.memory,
         "NanoCpus": resources.nano_cpus,
         "CgroupParent": resources.parent,
+        "Cgroups": (resources.groups != Groups::Needed).then(|| resources.groups.as_str()),
         "BlkioWeight": resources.blkio_weight,
-        "BlkioWeightDevice": [],
+        "BlkioWeightDevice": resources.device_weights.iter().map(weight).collect::<Vec<_>>(),
         "BlkioDeviceReadBps": throttles(&resources.read_bps),
         "BlkioDeviceWriteBps": throttles(&resources.write_bps),
         "BlkioDeviceReadIOps": throttles(&resources.read_iops),
@@ -237,6 +239,10 @@ fn throttles(all: &[Throttle]) -> Vec<Value> {
     let shown =
         |throttle: &Throttle| json!({"Path": throttle.device.display().to_string(), "Rate": throttle.rate});
     all.iter().map(shown).collect()
+}
+
+fn weight(of: &Throttle) -> Value {
+    json!({"Path": of.device.display().to_string(), "Weight": of.rate})
 }
 
 fn device(device: &DeviceOption) -> Value {
@@ -359,9 +365,14 @@ fn config(record: &Record, context: &Context) -> Value {
         "Labels": labels,
         "StopSignal": options.stop_signal.as_deref().unwrap_or(&image.stop_signal),
         "StopTimeout": options.stop_timeout,
+        "SystemdMode": (options.systemd == Systemd::Always).then_some(true),
+        "sdNotifyMode": (options.notify != Notify::default()).then(|| options.notify.as_str()),
         "Shell": list_or_null(image.shell.clone()),
     });
-    leave_out_empty(&mut config, &["Healthcheck", "ExposedPorts", "StopSignal", "StopTimeout", "Shell"]);
+    leave_out_empty(
+        &mut config,
+        &["Healthcheck", "ExposedPorts", "StopSignal", "StopTimeout", "SystemdMode", "sdNotifyMode", "Shell"],
+    );
     config
 }
 

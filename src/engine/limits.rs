@@ -2,25 +2,25 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use oci_spec::runtime::{
     LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxPids, LinuxResources, LinuxThrottleDevice,
-    LinuxThrottleDeviceBuilder,
+    LinuxThrottleDeviceBuilder, LinuxWeightDevice, LinuxWeightDeviceBuilder,
 };
 
 use super::{Engine, events, restart};
 use crate::base::file::Durability;
 use crate::base::hint::HintExt;
 use crate::config::systemd;
-use crate::runtime::cgroup::Hierarchy;
 use crate::runtime::cgroup::entrance::Entrance;
 use crate::runtime::cgroup::group::Group;
-use crate::runtime::cgroup::place::{self, Manager, Place, Wanted};
+use crate::runtime::cgroup::place::{self, Manager, Place, Position, Wanted};
 use crate::runtime::cgroup::values;
+use crate::runtime::cgroup::{self, Hierarchy};
 use crate::store::containers::Record;
-use crate::store::options::{ContainerOptions, RestartPolicy};
+use crate::store::options::{ContainerOptions, RestartPolicy, Systemd};
 use crate::store::resources::{Groups, ManagerName, ResourceOptions, Throttle};
 
 /// The period that `--cpus` is a share of, in microseconds.
@@ -29,11 +29,17 @@ const PERIOD: i64 = 100_000;
 /// Refuses limits that this host cannot set, before anything is made.
 pub fn check(options: &ContainerOptions) -> Result<()> {
     let wanted = &options.resources;
-    let Some(flag) = wanted.needs_group() else { return Ok(()) };
+    let Some(flag) = needs_group(options) else { return Ok(()) };
     if wanted.groups == Groups::Disabled {
         bail!("conflicting options: --cgroups=disabled and {flag}");
     }
     refuse_host(flag)
+}
+
+/// The flag for which a container needs a control group, if there is one.
+fn needs_group(options: &ContainerOptions) -> Option<&'static str> {
+    let manages = (options.systemd == Systemd::Always).then_some("--systemd=always");
+    options.resources.needs_group().or(manages)
 }
 
 /// Refuses what needs control groups where there are none of version 2.
@@ -48,15 +54,30 @@ pub fn refuse_host(what: &str) -> Result<()> {
     }
 }
 
-/// Moves this process, a supervisor, to where its container's group will be, if it is to have one.
-pub fn enter(id: &str, options: &ContainerOptions) -> Result<Option<Place>> {
+/// Whether a container can be left to manage groups itself, as far as that can be seen before one is made.
+pub fn can_delegate(resources: &ResourceOptions) -> bool {
+    resources.groups != Groups::Disabled
+        && Hierarchy::of_host().objection().is_none()
+        && (resources.manager.is_some() || systemd::bus().is_some())
+}
+
+/// Moves this process, a supervisor, to where its container's group will be, if it is to have one. With `stays` it
+/// belongs to a unit of systemd's, which it must not leave.
+pub fn enter(id: &str, options: &ContainerOptions, stays: bool) -> Result<Option<Place>> {
     let resources = &options.resources;
-    if resources.needs_group().is_none() || resources.groups == Groups::Disabled {
+    if needs_group(options).is_none() || resources.groups == Groups::Disabled {
         return Ok(None);
     }
     check(options)?;
     let controllers = resources.controllers();
-    let wanted = Wanted { id, parent: &resources.parent, controllers: &controllers };
+    let position = match resources.groups {
+        Groups::Split => Position::Beneath,
+        Groups::NoConmon => Position::Outside,
+        _ if stays => Position::Outside,
+        _ => Position::Inside,
+    };
+    let delegated = options.systemd == Systemd::Always;
+    let wanted = Wanted { id, parent: &resources.parent, controllers: &controllers, position, delegated };
     Place::take(&manager(resources)?, &wanted).map(Some)
 }
 
@@ -74,8 +95,19 @@ fn settings(resources: &ResourceOptions) -> Result<Vec<values::Setting>> {
 pub fn entrance(record: &Record) -> Result<Entrance> {
     match &record.state.cgroup {
         None => Ok(Entrance::Nowhere),
-        Some(path) => Entrance::to(Some(path), &manager(&record.options.resources)?),
+        Some(_) => Entrance::to(own_group(record).as_deref(), &manager(&record.options.resources)?),
     }
+}
+
+/// The group that a further process of a container begins in. Where the container manages groups itself, that is its
+/// first process': the one above that must have no processes.
+pub fn own_group(record: &Record) -> Option<String> {
+    let whole = record.state.cgroup.clone()?;
+    if record.options.systemd != Systemd::Always {
+        return Some(whole);
+    }
+    let first = u32::try_from(record.state.pid).ok().and_then(cgroup::of);
+    Some(first.filter(|path| path.starts_with(&whole)).unwrap_or(whole))
 }
 
 /// The group of a container that runs, for what cannot be done without one.
@@ -188,6 +220,8 @@ fn block_io(resources: &ResourceOptions) -> Result<LinuxBlockIo> {
     };
     let mut io = LinuxBlockIo::default();
     io.set_weight(Some(resources.blkio_weight).filter(|weight| *weight > 0));
+    let weights: Result<Vec<_>> = resources.device_weights.iter().map(weighted).collect();
+    io.set_weight_device(Some(weights?).filter(|devices| !devices.is_empty()));
     io.set_throttle_read_bps_device(devices(&resources.read_bps)?);
     io.set_throttle_write_bps_device(devices(&resources.write_bps)?);
     io.set_throttle_read_iops_device(devices(&resources.read_iops)?);
@@ -195,19 +229,25 @@ fn block_io(resources: &ResourceOptions) -> Result<LinuxBlockIo> {
     Ok(io)
 }
 
-/// The numbers of a device, by its path.
 fn throttled(throttle: &Throttle) -> Result<LinuxThrottleDevice> {
-    let path: &PathBuf = &throttle.device;
+    let (major, minor) = numbers(&throttle.device)?;
+    Ok(LinuxThrottleDeviceBuilder::default().major(major).minor(minor).rate(throttle.rate).build()?)
+}
+
+fn weighted(throttle: &Throttle) -> Result<LinuxWeightDevice> {
+    let (major, minor) = numbers(&throttle.device)?;
+    let weight = u16::try_from(throttle.rate).context("a weight is at most 1000")?;
+    Ok(LinuxWeightDeviceBuilder::default().major(major).minor(minor).weight(weight).build()?)
+}
+
+/// The numbers of a device, by its path.
+fn numbers(path: &Path) -> Result<(i64, i64)> {
     let metadata = fs::metadata(path).with_context(|| format!("find the device {}", path.display()))?;
     if !metadata.file_type().is_block_device() {
         bail!("limit the device {}: it is no block device", path.display());
     }
     let number = metadata.rdev();
-    let device = LinuxThrottleDeviceBuilder::default()
-        .major(i64::from(rustix::fs::major(number)))
-        .minor(i64::from(rustix::fs::minor(number)))
-        .rate(throttle.rate);
-    Ok(device.build()?)
+    Ok((i64::from(rustix::fs::major(number)), i64::from(rustix::fs::minor(number))))
 }
 
 /// The processors and the nodes of memory of this host, as lists such as `0-3`.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::caller::Goal;
+use super::caller::{Goal, Preserved};
 use super::start::{self, Work};
 use super::{Engine, events, stop};
 use crate::store::containers::{Record, Status, StopReason};
@@ -15,7 +15,7 @@ pub fn restart(engine: &Engine, id: &str, signal: Option<&str>, timeout: Option<
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
     stop::stop_because(engine, &record, StopReason::Restart, signal, timeout)?;
     let record = engine.containers().load(&record.id)?;
-    start::launch(engine, Work::Existing(record.clone()), Goal::Run(None), Vec::new())?;
+    start::launch(engine, Work::Existing(record.clone()), Goal::Run(None), Preserved::default())?;
     events::container(engine, &record, "restart", &[]);
     Ok(())
 }
@@ -36,7 +36,7 @@ pub fn restart_all(engine: &Engine) -> Result<Vec<(String, Result<()>)>> {
     records.reverse();
     let start = |record: Record| {
         let name = record.name.clone();
-        (name, start::launch(engine, Work::Existing(record), Goal::Run(None), Vec::new()).map(drop))
+        (name, start::launch(engine, Work::Existing(record), Goal::Run(None), Preserved::default()).map(drop))
     };
     Ok(records.into_iter().map(start).collect())
 }

@@ -3,13 +3,11 @@
 //! The supervisor itself makes the container: whatever becomes of the command, there is always a process that
 //! will take away or keep what is on disk.
 
-use std::os::fd::OwnedFd;
-
 use anyhow::Result;
 
 use super::Engine;
 use super::attach::{Outcome, Streams};
-use super::caller::Goal;
+use super::caller::{Goal, Preserved};
 use super::create::Draft;
 use super::start::{self, Work};
 use crate::store::options::ContainerOptions;
@@ -22,7 +20,7 @@ pub fn run(
     options: ContainerOptions,
     name: Option<&str>,
     streams: Option<Streams>,
-    preserved: &mut Vec<OwnedFd>,
+    preserved: &mut Preserved,
     decided: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Outcome> {
     let draft = Draft::new(engine, options, name)?;

@@ -23,7 +23,7 @@ use crate::runtime::plan::{
     MountExtra, PASSWD_ANNOTATION, USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
-use crate::store::options::{ContainerOptions, NamespaceMode, NetworkMode, Seccomp};
+use crate::store::options::{ContainerOptions, NamespaceMode, NetworkMode, Seccomp, Systemd};
 
 /// What the specification depends on beside options and image.
 #[derive(Clone, Debug)]
@@ -342,7 +342,10 @@ fn all_mounts(
     } else {
         mount("bind", "/sys", "/sys", &["rbind", "nosuid", "noexec", "nodev", read_only_beneath, "rprivate"])?
     });
-    if around.has_cgroup2 && own_network {
+    // Its groups are all that a container with systemd needs to write to.
+    let manages = options.systemd == Systemd::Always && options.namespaces.cgroup.is_own();
+    if around.has_cgroup2 && (own_network || manages) {
+        let read_only = if manages { "rw" } else { read_only };
         all.push(if options.namespaces.cgroup.is_own() {
             mount("cgroup", "cgroup", "/sys/fs/cgroup", &["nosuid", "noexec", "nodev", read_only])?
         } else {

@@ -22,10 +22,11 @@ use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
-use super::caller::{Caller, Goal};
+use super::caller::{Caller, Goal, Preserved};
 use super::create::{self, Draft, Purpose, durability, surroundings};
 use super::initialize::{self, NeverStarted};
 use super::namespace::{self, Opening};
+use super::notify::Unit;
 use super::remove::{self, Remains};
 use super::stay::{self, Network, Stay};
 use super::{
@@ -119,7 +120,7 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
     let started = if record.state.is_initialized() {
         initialize::release(engine, &record, streams.clone())
     } else {
-        launch(engine, Work::Existing(record), Goal::Run(streams.clone()), Vec::new())
+        launch(engine, Work::Existing(record), Goal::Run(streams.clone()), Preserved::default())
     };
     match started {
         // Another command has started it meanwhile.
@@ -134,14 +135,18 @@ fn is_started(state: &State) -> bool {
 
 /// Forks the supervisor and, with streams in `goal`, stays attached until the container ends. The program has the
 /// `preserved` descriptors.
-pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Vec<OwnedFd>) -> Result<Outcome> {
+pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Preserved) -> Result<Outcome> {
     let id = work.id().to_owned();
     requires::start(engine, work.options())?;
     work.prepare(engine)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
+    let unit = Unit::of(work.options())?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
             drop((server, preserved));
+            if let Some(unit) = unit {
+                unit.name(supervisor.pid());
+            }
             let streams = if let Goal::Run(streams) = goal { streams } else { None };
             let outcome = attach::follow_start(client, streams);
             match outcome {
@@ -164,7 +169,7 @@ pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Vec<OwnedF
         }
         Forked::Child => {
             drop(client);
-            Supervisor { engine, record: None, before: State::default(), remains: None, place: None }
+            Supervisor { engine, record: None, before: State::default(), remains: None, place: None, unit }
                 .run(work, Caller::new(server, &goal, preserved))
         }
     }
@@ -221,6 +226,8 @@ pub struct Supervisor<'a> {
     pub remains: Option<Remains<'a>>,
     /// Where its control group is, if it has one.
     pub place: Option<Place>,
+    /// Who waits for the container, if that is systemd.
+    pub unit: Option<Unit>,
 }
 
 /// A container whose program runs, with what ends with it.
@@ -253,6 +260,7 @@ struct Locks {
 impl Supervisor<'_> {
     /// The supervisor's whole life.
     fn run(mut self, work: Work, mut caller: Caller) -> ! {
+        self.unit.iter_mut().for_each(Unit::await_name);
         let ended = match self.bring_up(work, &mut caller) {
             Ok((up, listener, post)) => {
                 let taking = caller.taking.unwrap_or_default();
@@ -270,12 +278,14 @@ impl Supervisor<'_> {
                     caller.tell(&Event::Failed(failure));
                 }
                 self.erase_remains();
-                Ok(())
+                Ok(0)
             }
         };
         // Nothing of this process is dropped otherwise.
         drop(self.place.take());
-        clone::exit_now(i32::from(ended.is_err()))
+        // The main process of a unit ends as what it stands for.
+        let as_program = |code| if self.unit.is_some() { code } else { 0 };
+        clone::exit_now(ended.map_or(1, as_program))
     }
 
     fn bring_up(&mut self, work: Work, caller: &mut Caller) -> Result<(Up, OwnedFd, Post)> {
@@ -287,12 +297,16 @@ impl Supervisor<'_> {
         let (stay, opening) = self.open(&work)?;
         leave_the_terminal().context("leave the terminal")?;
         // Still by the names and the user id that the host knows.
-        self.place = limits::enter(work.id(), work.options())?;
+        self.place = limits::enter(work.id(), work.options(), self.unit.is_some())?;
         let can_set_groups = !opening.maps.is_single();
         let (record, spec, locks) =
             self.prepare(work, lock, &opening.maps, stay::endpoints(stay.as_ref()))?;
         let max_gid = record.maps.as_ref().unwrap_or(&opening.maps.maps).gids.largest();
+        if let Some(unit) = &mut self.unit {
+            unit.listen(&self.engine.layout().container_run(&record.id))?;
+        }
         let mut plan = self.plan(&record, &spec)?;
+        plan.process.set_variables(&caller.preserved.variables(plan.process.init));
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
         let secrets = secrets::load(self.engine, &record.options)?;
@@ -312,7 +326,7 @@ impl Supervisor<'_> {
             can_set_groups,
             passed: passed.as_ref(),
             group: group.as_ref().map(AsFd::as_fd),
-            preserved: &std::mem::take(&mut caller.preserved),
+            preserved: &std::mem::take(&mut caller.preserved).fds,
         };
         let up = self.start_program(record, &launch, stay, Some(caller))?;
         Ok((up, listener, Post { max_gid, can_set_groups, passed, _locks: locks }))
@@ -349,9 +363,11 @@ impl Supervisor<'_> {
     }
 
     fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
-        let plan = Plan::new(spec, rootfs(self.engine, record))?;
-        let emulators = emulation::emulators(emulation::foreign_platform(record).as_ref());
-        Ok(Plan { becomes_root: namespace::becomes_root(record), emulators, ..plan })
+        let mut plan = Plan::new(spec, rootfs(self.engine, record))?;
+        plan.becomes_root = namespace::becomes_root(record);
+        plan.emulators = emulation::emulators(emulation::foreign_platform(record).as_ref());
+        self.unit.iter().for_each(|unit| unit.equip(&mut plan));
+        Ok(plan)
     }
 
     /// Starts the program, once it is on record and the caller, if there is one, still wants it.

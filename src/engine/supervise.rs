@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 use super::create::durability;
 use super::duty::Duties;
+use super::notify::Unit;
 use super::policy::{Next, Restarts, Run};
 use super::start::{Post, Supervisor, Up};
 use super::stay::Network;
@@ -34,14 +35,15 @@ use crate::store::options::RestartPolicy;
 use crate::sys::signal::Signals;
 
 impl Supervisor<'_> {
-    /// Keeps the container until it has ended for good; the first client is the command that started it.
+    /// Keeps the container until it has ended for good, with this exit code; the first client is the command that
+    /// started it.
     pub fn keep(
         &mut self,
         up: Up,
         listener: OwnedFd,
         post: Post,
         (client, taking, ties): (OwnedFd, Taking, Ties),
-    ) -> Result<()> {
+    ) -> Result<i32> {
         let signals = monitor::catch_signals()?;
         let mut restarts = Restarts::default();
         let Up { started, log, spill, mut network, mut server } = up;
@@ -53,8 +55,9 @@ impl Supervisor<'_> {
             events::started(self.engine, record);
             let watched = server.as_ref().map(Server::watch).transpose().context("watch the file server")?;
             let stay = network.as_mut().and_then(Network::stay);
-            let mut duties = Duties::begin(self.engine, record, stay, watched);
+            let mut duties = Duties::begin(self.engine, record, stay, watched, self.unit.as_ref());
             monitor.tell_all(&Event::Started);
+            self.unit.iter().for_each(Unit::started);
             let ended = monitor.run(&signals, &mut duties)?;
             let wants_restart = duties.finish();
             let resting = network.take().and_then(Network::rest);
@@ -79,7 +82,7 @@ impl Supervisor<'_> {
                 drop(post);
                 drop(self.place.take());
                 farewell.wait();
-                return Ok(());
+                return Ok(ended.code);
             };
             (network, server) = (up.network, up.server);
             monitor = Monitor::new(up.started)?.after(farewell, up.log).spilling_into(up.spill);

@@ -60,7 +60,7 @@ pub trait Chore {
     /// When it must be done at the latest; never without one.
     fn deadline(&self) -> Option<Instant>;
     /// What wakes it before that.
-    fn sources(&self) -> [Option<BorrowedFd<'_>>; 4];
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 5];
     /// Does what is due, without waiting. Whether a check of the container's health that was asked for is over, and
     /// has succeeded.
     fn work(&mut self, container: BorrowedFd<'_>) -> Option<bool>;
@@ -78,8 +78,8 @@ impl Chore for () {
         None
     }
 
-    fn sources(&self) -> [Option<BorrowedFd<'_>>; 4] {
-        [None, None, None, None]
+    fn sources(&self) -> [Option<BorrowedFd<'_>>; 5] {
+        [None; 5]
     }
 
     fn work(&mut self, _: BorrowedFd<'_>) -> Option<bool> {

@@ -127,6 +127,12 @@ pub struct ContainerOptions {
     /// `--requires`: the ids of containers that are started before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
+    /// `--sdnotify`.
+    #[serde(skip_serializing_if = "Notify::is_usual")]
+    pub notify: Notify,
+    /// `--systemd`; once the container is made, whether it runs systemd.
+    #[serde(skip_serializing_if = "Systemd::is_usual")]
+    pub systemd: Systemd,
 }
 
 impl ContainerOptions {
@@ -167,6 +173,54 @@ impl ContainerOptions {
             _ => None,
         };
         self.mounts.iter().filter_map(name).collect()
+    }
+}
+
+/// `--sdnotify`: who tells systemd, where that waits for it (`NOTIFY_SOCKET`), that the container is ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    /// The program itself.
+    #[default]
+    Container,
+    /// The supervisor, once the program runs.
+    Conmon,
+    /// The supervisor, once the container is healthy.
+    Healthy,
+    /// Nobody.
+    Ignore,
+}
+
+impl Notify {
+    fn is_usual(&self) -> bool {
+        *self == Self::Container
+    }
+
+    /// Podman's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Conmon => "conmon",
+            Self::Healthy => "healthy",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+/// `--systemd`: whether the program is systemd, or another manager that needs the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Systemd {
+    /// If its name says so; of a container that is made, that it did not.
+    #[default]
+    ByName,
+    Always,
+    Never,
+}
+
+impl Systemd {
+    fn is_usual(&self) -> bool {
+        *self == Self::ByName
     }
 }
 

@@ -28,6 +28,9 @@ pub struct ResourceOptions {
     pub pids_limit: Option<i64>,
     /// 10 to 1000.
     pub blkio_weight: u16,
+    /// The same for one device each, in place of its rate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub device_weights: Vec<Throttle>,
     /// Bytes per second.
     pub read_bps: Vec<Throttle>,
     pub write_bps: Vec<Throttle>,
@@ -53,13 +56,30 @@ pub struct Throttle {
 
 /// `--cgroups`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Groups {
     /// One is made where a limit needs it.
     #[default]
     Needed,
     Enabled,
+    /// One is made, and the supervisor stays where it was started.
+    NoConmon,
+    /// One is made beneath that of the unit that the container is started in.
+    Split,
     Disabled,
+}
+
+impl Groups {
+    /// The word of `--cgroups`; podman's for what is usual.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Needed => "default",
+            Self::Enabled => "enabled",
+            Self::NoConmon => "no-conmon",
+            Self::Split => "split",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 /// Who makes control groups.
@@ -102,6 +122,7 @@ impl ResourceOptions {
             (!self.cpuset_mems.is_empty(), "--cpuset-mems", "cpuset"),
             (pids, "--pids-limit", "pids"),
             (self.blkio_weight != 0, "--blkio-weight", "io"),
+            (!self.device_weights.is_empty(), "--blkio-weight-device", "io"),
             (!self.read_bps.is_empty(), "--device-read-bps", "io"),
             (!self.write_bps.is_empty(), "--device-write-bps", "io"),
             (!self.read_iops.is_empty(), "--device-read-iops", "io"),
@@ -117,6 +138,8 @@ impl ResourceOptions {
             (!self.unified.is_empty(), "--cgroup-conf"),
             (!self.parent.is_empty(), "--cgroup-parent"),
             (self.groups == Groups::Enabled, "--cgroups=enabled"),
+            (self.groups == Groups::NoConmon, "--cgroups=no-conmon"),
+            (self.groups == Groups::Split, "--cgroups=split"),
         ];
         limit.or_else(|| others.into_iter().find_map(|(given, flag)| given.then_some(flag)))
     }

@@ -117,6 +117,11 @@ pub fn close_all_but(mut kept: [BorrowedFd<'_>; 2]) {
     close_range(first, i32::MAX);
 }
 
+/// Closes every descriptor but the standard streams, for the same.
+pub fn close_all() {
+    close_range(3, i32::MAX);
+}
+
 fn close_range(first: i32, last: i32) {
     if first <= last {
         // SAFETY: nothing of this process uses or drops these descriptors any more: see `close_all_but`.

@@ -102,6 +102,26 @@ pub fn receive_with_fd(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<
     Ok((message.bytes, fd))
 }
 
+/// Takes datagrams at a socket named `name` in `directory`, without waiting for them.
+pub fn receive_datagrams(directory: &Path, name: &str) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+    with_short_address(directory, name, |address| Ok(rustix::net::bind(&socket, address)?))?;
+    Ok(socket)
+}
+
+/// Sends a datagram to an address as `NOTIFY_SOCKET` has it: a path, or after an `@` a name without a file.
+pub fn send_datagram(address: &str, message: &[u8]) -> io::Result<()> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let address = match address.strip_prefix('@') {
+        Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
+        None => SocketAddrUnix::new(address)?,
+    };
+    rustix::net::sendto(&socket, message, SendFlags::NOSIGNAL, &address)?;
+    Ok(())
+}
+
 fn seqpacket(flags: SocketFlags) -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
 }

@@ -20,6 +20,9 @@ pub struct LimitFlags {
     /// The container's share of the disks' time, 10 to 1000
     #[arg(long, value_name = "weight", value_parser = parse_integer)]
     blkio_weight: Option<i64>,
+    /// The container's share of one disk's time: device:weight
+    #[arg(long, value_name = "device:weight", value_parser = device_weight)]
+    blkio_weight_device: Vec<Throttle>,
     /// The period that --cpu-quota is a part of, in microseconds
     #[arg(long, value_name = "microseconds", value_parser = parse_integer)]
     cpu_period: Option<i64>,
@@ -76,7 +79,8 @@ pub struct GroupFlags {
     /// Make the container's control group beneath another: a slice of systemd, or with cgroupfs a path
     #[arg(long, value_name = "group")]
     cgroup_parent: Option<String>,
-    /// Make a control group for the container: enabled, or disabled; usually one is made where a limit needs it
+    /// Make a control group for the container: enabled, disabled, no-conmon (the supervisor stays where it is started)
+    /// or split (beneath the unit that it is started in); usually one is made where a limit needs it
     #[arg(long, value_name = "mode")]
     pub(super) cgroups: Option<String>,
 }
@@ -108,8 +112,9 @@ impl LimitFlags {
         ];
         let throttles =
             [&self.device_read_bps, &self.device_read_iops, &self.device_write_bps, &self.device_write_iops];
+        let throttles = throttles.into_iter().chain([&self.blkio_weight_device]);
         numbers.iter().all(Option::is_none)
-            && throttles.iter().all(|list| list.is_empty())
+            && throttles.into_iter().all(Vec::is_empty)
             && self.cpuset_cpus.is_none()
             && self.cpuset_mems.is_none()
     }
@@ -135,6 +140,7 @@ impl LimitFlags {
             *list = flag.unwrap_or_else(|| list.clone());
         }
         for (list, flag) in [
+            (&mut options.device_weights, self.blkio_weight_device),
             (&mut options.read_bps, self.device_read_bps),
             (&mut options.read_iops, self.device_read_iops),
             (&mut options.write_bps, self.device_write_bps),
@@ -286,6 +292,19 @@ fn bytes_rate(text: &str) -> Result<Throttle, String> {
     )
 }
 
+/// Reads `DEVICE:WEIGHT`; docker's messages.
+fn device_weight(text: &str) -> Result<Throttle, String> {
+    let (device, weight) =
+        text.split_once(':').filter(|(device, _)| !device.is_empty()).ok_or(format!("bad format: {text}"))?;
+    if !device.starts_with("/dev/") {
+        return Err(format!("bad format for device path: {text}"));
+    }
+    match weight.parse() {
+        Ok(rate @ (0 | 10..=1000)) => Ok(Throttle { device: device.into(), rate }),
+        _ => Err(format!("invalid weight for device: {text}")),
+    }
+}
+
 /// Reads `DEVICE:NUMBER`.
 fn count_rate(text: &str) -> Result<Throttle, String> {
     rate(text, |rate| rate.parse().ok(), "", "")
@@ -328,8 +347,11 @@ pub fn groups(text: &str) -> Result<Groups, String> {
     match text {
         "enabled" => Ok(Groups::Enabled),
         "disabled" => Ok(Groups::Disabled),
-        "no-conmon" | "split" => Err(format!("--cgroups {text} is not supported yet")),
-        _ => Err(format!("invalid cgroup mode \"{text}\": must be \"enabled\" or \"disabled\"")),
+        "no-conmon" => Ok(Groups::NoConmon),
+        "split" => Ok(Groups::Split),
+        _ => Err(format!(
+            "invalid cgroup mode \"{text}\": must be \"enabled\", \"disabled\", \"no-conmon\" or \"split\""
+        )),
     }
 }
 

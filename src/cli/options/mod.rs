@@ -420,6 +420,8 @@ impl CreateFlags {
             chroot_dirs: self.podman.chrootdirs,
             resources,
             requires: self.podman.requires,
+            notify: self.podman.sdnotify,
+            systemd: self.podman.systemd,
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::config::env;
-use crate::store::options::{EnvironmentRules, HostsFile, ImageVolumes};
+use crate::store::options::{EnvironmentRules, HostsFile, ImageVolumes, Notify, Systemd};
 
 /// Where a host keeps its time zones.
 const ZONES: &str = "/usr/share/zoneinfo";
@@ -64,6 +64,13 @@ pub struct PodmanFlags {
     /// Start another container before this one whenever it is started
     #[arg(long, value_name = "container", value_delimiter = ',')]
     pub requires: Vec<String>,
+    /// Who tells systemd, which has started this command, that the container is ready: container (its program, by
+    /// NOTIFY_SOCKET), conmon (once the program runs), healthy (once a health check succeeds) or ignore
+    #[arg(long, value_name = "mode", value_parser = notify, default_value = "container")]
+    pub(super) sdnotify: Notify,
+    /// Give systemd, as the first process, what it needs: true (if the program is called so, or init), always or false
+    #[arg(long, value_name = "mode", value_parser = systemd, default_value = "true")]
+    pub(super) systemd: Systemd,
     /// The time zone: a name such as Europe/Vienna, or 'local' for the host's
     #[arg(long, value_name = "zone")]
     pub(super) tz: Option<String>,
@@ -88,6 +95,26 @@ fn image_volume(text: &str) -> Result<ImageVolumes, String> {
         "tmpfs" => Ok(ImageVolumes::Tmpfs),
         "ignore" => Ok(ImageVolumes::Ignore),
         _ => Err("must be one of anonymous, tmpfs or ignore".to_owned()),
+    }
+}
+
+/// Reads `--sdnotify`; podman's message.
+fn notify(text: &str) -> Result<Notify, String> {
+    let all = [Notify::Container, Notify::Conmon, Notify::Healthy, Notify::Ignore];
+    all.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
+        format!(
+            "invalid sdnotify value {text:?}: must be \"container\", \"conmon\", \"healthy\" or \"ignore\""
+        )
+    })
+}
+
+/// Reads `--systemd`.
+fn systemd(text: &str) -> Result<Systemd, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Ok(Systemd::ByName),
+        "always" => Ok(Systemd::Always),
+        "false" => Ok(Systemd::Never),
+        _ => Err("must be true, false or always".to_owned()),
     }
 }
 

@@ -62,10 +62,16 @@ impl Entrance {
 
 /// The unit, its path, and what is beneath, of a group in one of our scopes.
 fn scope_of(path: &str) -> Option<(&str, &str, &str)> {
-    let (scope, _) = path.rsplit_once('/')?;
-    let unit = scope.rsplit('/').next()?;
-    let is_scope = unit.starts_with(super::place::PREFIX) && unit.ends_with(".scope");
-    is_scope.then(|| (unit, scope, &path[scope.len()..]))
+    let mut end = 0;
+    for unit in path.split('/') {
+        end += unit.len();
+        // A container that has the whole of its scope's path beneath it could have made more of that name.
+        if unit.starts_with(super::place::PREFIX) && unit.ends_with(".scope") && end < path.len() {
+            return Some((unit, &path[..end], &path[end..]));
+        }
+        end += 1;
+    }
+    None
 }
 
 fn is_within(path: &str, group: &str) -> bool {
@@ -82,7 +88,13 @@ mod tests {
             scope_of("/user.slice/coracle-1.scope/container"),
             Some(("coracle-1.scope", "/user.slice/coracle-1.scope", "/container"))
         );
-        for path in ["/a/coracle-1/container", "/a/session-1.scope/container", "container"] {
+        assert_eq!(
+            scope_of("/u/coracle-1.scope/container/payload/coracle-2.scope/x"),
+            Some(("coracle-1.scope", "/u/coracle-1.scope", "/container/payload/coracle-2.scope/x"))
+        );
+        for path in
+            ["/a/coracle-1/container", "/a/session-1.scope/container", "container", "/a/coracle-1.scope"]
+        {
             assert_eq!(scope_of(path), None, "{path}");
         }
         assert!(is_within("/a.scope/x", "/a.scope") && is_within("/a.scope", "/a.scope"));

@@ -4,6 +4,7 @@
 //! coracle-ID.scope  (systemd's, delegated)   or   PARENT/coracle-ID  (plain cgroupfs)
 //!   ├ supervisor    the supervisor itself: a group with controllers must not hold processes of its own
 //!   └ container     the container, with its limits; made anew for every run, so that its counters are of that run
+//!       └ payload   only of a container that manages groups itself: what it sees as the root of all groups
 //! ```
 //!
 //! The supervisor moves into such a place first ([`place`]), by systemd ([`systemd`]) or by mkdir(2); both give a
@@ -73,6 +74,11 @@ impl Hierarchy {
 /// The group of version 2 that this process is in: a path that begins with `/`.
 pub fn own() -> Option<String> {
     own_of(&fs::read_to_string("/proc/self/cgroup").ok()?)
+}
+
+/// The group of version 2 that another process is in, as this one sees it.
+pub fn of(pid: u32) -> Option<String> {
+    own_of(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
 /// The line of version 2 in `/proc/PID/cgroup` (man cgroups(7)).

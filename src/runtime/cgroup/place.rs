@@ -5,16 +5,22 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::event::poll;
+use rustix::process::Signal;
 
 use super::group::{Group, not_delegated};
 use super::systemd::{self, Scope};
 use super::values::Setting;
-use super::{MOUNT, directory, own};
+use super::{MOUNT, directory, of, own};
 use crate::base::hint::HintExt;
+use crate::sys::clone::{self, Child, Forked, Namespaces};
+use crate::sys::exec;
 
 /// The groups in a place.
 const SUPERVISOR: &str = "supervisor";
 const CONTAINER: &str = "container";
+/// The group in a container's that it manages itself.
+const DELEGATED: &str = "payload";
 
 /// What the names of places begin with.
 pub(super) const PREFIX: &str = "coracle-";
@@ -42,6 +48,22 @@ pub struct Wanted<'a> {
     pub parent: &'a str,
     /// Controllers that its limits need.
     pub controllers: &'a [String],
+    pub position: Position,
+    /// Whether the container manages groups itself, as systemd does.
+    pub delegated: bool,
+}
+
+/// Where the supervisor is, and the place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    /// The supervisor is in the place.
+    #[default]
+    Inside,
+    /// The supervisor stays where it was started: `--cgroups=no-conmon`.
+    Outside,
+    /// The place is beneath the group that the supervisor was started in, which it is moved out of with all there is in
+    /// it: `--cgroups=split`.
+    Beneath,
 }
 
 /// A place with its supervisor in it. Dropped, it is left and taken away as far as that is possible.
@@ -51,17 +73,25 @@ pub struct Place {
     path: String,
     /// The group that the supervisor came from, where nobody else takes the place away.
     before: Option<String>,
+    /// A process that keeps systemd's scope while the container has none and the supervisor is elsewhere.
+    _keeper: Option<Child>,
+    delegated: bool,
 }
 
 impl Place {
     /// Makes a place and moves this process into it.
     pub fn take(manager: &Manager, wanted: &Wanted<'_>) -> Result<Self> {
-        let place = match manager {
-            Manager::Systemd(socket) => Self::in_scope(socket, wanted)?,
-            Manager::Files => Self::in_files(wanted)?,
-        };
-        place.settle(wanted.controllers)?;
-        Ok(place)
+        match (manager, wanted.position) {
+            (_, Position::Beneath) => Self::in_files(&split(wanted.controllers)?, wanted),
+            (Manager::Systemd(socket), _) => Self::in_scope(socket, wanted),
+            (Manager::Files, _) => {
+                let own = own().context("make a control group: this process is in none of version 2")?;
+                match wanted.parent {
+                    "" => Self::in_files(&usable_parent(&own, wanted.controllers)?, wanted),
+                    path => Self::in_files(&format!("/{}", path.trim_matches('/')), wanted),
+                }
+            }
+        }
     }
 
     fn in_scope(socket: &Path, wanted: &Wanted<'_>) -> Result<Self> {
@@ -69,7 +99,11 @@ impl Place {
         if !slice.ends_with(".slice") {
             bail!("cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"");
         }
-        let pid = std::process::id();
+        let keeper = (wanted.position == Position::Outside).then(keep_scope).transpose()?;
+        let pid = match &keeper {
+            Some(keeper) => u32::try_from(keeper.pid()).context("a process id is positive")?,
+            None => std::process::id(),
+        };
         let description = format!("coracle container {}", wanted.id);
         let start = |unit: &str| {
             let scope = Scope { unit, slice, description: &description, pid };
@@ -82,17 +116,17 @@ impl Place {
         if !start(&units[0])? && !start(&units[1])? {
             bail!("ask systemd for a control group: it has {} already", units[1]);
         }
-        let path = own().filter(|path| units.iter().any(|unit| path.ends_with(unit.as_str())));
+        let path = of(pid).filter(|path| units.iter().any(|unit| path.ends_with(unit.as_str())));
         let path = path.context("ask systemd for a control group: it has not moved this process")?;
-        Ok(Self { path, before: None })
+        if keeper.is_some() {
+            check_way(&path)?;
+        }
+        let place = Self { path, before: None, _keeper: keeper, delegated: wanted.delegated };
+        place.settle(Some(pid), wanted.controllers)?;
+        Ok(place)
     }
 
-    fn in_files(wanted: &Wanted<'_>) -> Result<Self> {
-        let before = own().context("make a control group: this process is in none of version 2")?;
-        let parent = match wanted.parent {
-            "" => usable_parent(&before, wanted.controllers)?,
-            path => format!("/{}", path.trim_matches('/')),
-        };
+    fn in_files(parent: &str, wanted: &Wanted<'_>) -> Result<Self> {
         let parent = parent.trim_end_matches('/');
         let path = format!("{parent}/{PREFIX}{}", wanted.id);
         if !parent.is_empty() {
@@ -100,14 +134,20 @@ impl Place {
         }
         remove(&format!("{parent}/{LAST}"));
         make(&path)?;
-        Ok(Self { path, before: Some(before) })
+        let moves = wanted.position != Position::Outside;
+        let before = own().context("make a control group: this process is in none of version 2")?;
+        let place = Self { path, before: Some(before), _keeper: None, delegated: wanted.delegated };
+        place.settle(moves.then(std::process::id), wanted.controllers)?;
+        Ok(place)
     }
 
-    /// Moves this process out of the way, and hands the controllers down.
-    fn settle(&self, needed: &[String]) -> Result<()> {
-        let supervisor = format!("{}/{SUPERVISOR}", self.path);
-        make(&supervisor)?;
-        move_to(&supervisor)?;
+    /// Moves a process out of the way, and hands the controllers down.
+    fn settle(&self, pid: Option<u32>, needed: &[String]) -> Result<()> {
+        if let Some(pid) = pid {
+            let supervisor = format!("{}/{SUPERVISOR}", self.path);
+            make(&supervisor)?;
+            move_to(&supervisor, pid)?;
+        }
         enable(&self.path, needed)
     }
 
@@ -115,7 +155,7 @@ impl Place {
     fn move_beside(&self) -> Result<()> {
         let (parent, _) = self.path.rsplit_once('/').context("leave the control group: it is the root")?;
         let last = format!("{parent}/{LAST}");
-        let enter = || make(&last).and_then(|()| move_to(&last));
+        let enter = || make(&last).and_then(|()| move_to(&last, std::process::id()));
         // Another container that begins may take it away just before this process is in it.
         enter().or_else(|_| enter())
     }
@@ -125,12 +165,18 @@ impl Place {
         format!("{}/{CONTAINER}", self.path)
     }
 
-    /// Makes the container's group anew, with these limits.
+    /// Makes the container's group anew, with these limits. A container that manages groups gets one beneath it: whose a
+    /// group is may change its limits.
     pub fn begin(&self, settings: &[Setting]) -> Result<Group> {
-        let path = self.container();
+        let mut path = self.container();
         remove(&path);
         make(&path)?;
         set(&path, settings)?;
+        if self.delegated {
+            enable(&path, &[])?;
+            path = format!("{path}/{DELEGATED}");
+            make(&path)?;
+        }
         Group::open(&path).with_context(|| format!("open the control group {path}"))
     }
 
@@ -149,7 +195,7 @@ impl Drop for Place {
         remove(&self.container());
         let Some(before) = &self.before else { return };
         // systemd takes a scope away once nobody is in it any more, and the caller may have ended.
-        if move_to(before).is_ok() || self.move_beside().is_ok() {
+        if move_to(before, std::process::id()).is_ok() || self.move_beside().is_ok() {
             remove(&format!("{}/{SUPERVISOR}", self.path));
             remove(&self.path);
         }
@@ -269,17 +315,114 @@ fn remove(path: &str) {
         if attempt == 0 {
             let _ = fs::write(directory.join("cgroup.kill"), "1");
         }
+        remove_beneath(&directory);
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
 
-fn move_to(path: &str) -> Result<()> {
+fn move_to(path: &str, pid: u32) -> Result<()> {
     let group = Group::open(path).with_context(|| format!("open the control group {path}"))?;
-    group.write("cgroup.procs", "0").with_context(|| format!("move to the control group {path}"))
+    let moved = group.write("cgroup.procs", &pid.to_string());
+    moved.with_context(|| format!("move to the control group {path}"))
+}
+
+/// Forks a process that does nothing, and ends with this one.
+fn keep_scope() -> Result<Child> {
+    match clone::clone(Namespaces::default()).context("fork the keeper of a control group")? {
+        Forked::Parent(child) => Ok(child),
+        Forked::Child => {
+            exec::close_all();
+            // Should this process' parent be gone already, its group is all that is left, and a collection ends it.
+            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+            loop {
+                let _ = poll(&mut [], None);
+            }
+        }
+    }
+}
+
+/// Refuses a scope into which a child of this process cannot be born: the kernel wants that the user may write to the
+/// group above both.
+fn check_way(path: &str) -> Result<()> {
+    let own = own().unwrap_or_default();
+    let common = common_group(&own, path);
+    if is_ours(&common) {
+        return Ok(());
+    }
+    Err(anyhow!("--cgroups=no-conmon: from {own} only systemd can move a container to {path}"))
+        .hint(|| "start it in a unit of yours: systemd-run --user --pty …")
+}
+
+/// The nearest group that both are beneath, or are.
+fn common_group(one: &str, other: &str) -> String {
+    let parts =
+        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let both = parts(one).into_iter().zip(parts(other));
+    both.take_while(|(a, b)| a == b).map(|(part, _)| format!("/{part}")).collect()
+}
+
+/// Moves every process out of the group that this one is in, to one beneath it; the group that is empty now.
+fn split(needed: &[String]) -> Result<String> {
+    const ATTEMPTS: u32 = 100;
+    let own = own().context("split the control group: this process is in none of version 2")?;
+    // Another container of the same unit has split it already.
+    if let Some(above) = own.strip_suffix(&format!("/{SUPERVISOR}")).filter(|path| is_ours(path)) {
+        return Ok(above.to_owned());
+    }
+    if !is_ours(&own) {
+        return Err(anyhow!("split the control group {own}: it is not yours"))
+            .hint(|| "have systemd delegate it: write Delegate=yes to the section [Service] of the unit");
+    }
+    let group = Group::open(&own).with_context(|| format!("open the control group {own}"))?;
+    let present = group.read("cgroup.controllers").unwrap_or_default();
+    if let Some(missing) = needed.iter().find(|name| !present.split_whitespace().any(|other| other == *name))
+    {
+        return Err(not_delegated(missing, "limit the container"));
+    }
+    let supervisor = format!("{own}/{SUPERVISOR}");
+    make(&supervisor)?;
+    for _ in 0..ATTEMPTS {
+        let text = group.read("cgroup.procs").context("read cgroup.procs")?;
+        if text.trim().is_empty() {
+            return Ok(own);
+        }
+        // One that has ended meanwhile need not be moved.
+        for pid in text.lines().filter_map(|line| line.trim().parse().ok()) {
+            let _ = move_to(&supervisor, pid);
+        }
+    }
+    bail!("split the control group {own}: its processes cannot be moved to {supervisor}")
+}
+
+/// Takes away the groups that a container has made in its own.
+fn remove_beneath(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_beneath(&entry.path());
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
 }
 
 /// Whether groups here have `io.bfq.weight`: the root group has it where its children do.
 pub fn has_bfq() -> bool {
     let own = own().and_then(|path| directory(&path));
     own.is_some_and(|directory| directory.join("io.bfq.weight").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_above_two() {
+        for (one, other, want) in [
+            ("/user.slice/a/b.service", "/user.slice/a/c/d.scope", "/user.slice/a"),
+            ("/a/b", "/a/b/c", "/a/b"),
+            ("/a", "/b", ""),
+            ("/", "/b", ""),
+        ] {
+            assert_eq!(common_group(one, other), want);
+        }
+    }
 }

@@ -57,8 +57,10 @@ pub fn settings(resources: &LinuxResources, has_bfq: bool) -> Result<Vec<Setting
     }
     // What the file itself says counts more than what was derived for it.
     let last = |index: usize| all[index + 1..].iter().all(|other| other.file != all[index].file);
-    let is_throttle = |setting: &Setting| setting.file == "io.max";
-    Ok((0..all.len()).filter(|&i| is_throttle(&all[i]) || last(i)).map(|i| all[i].clone()).collect())
+    // Of these each device has a line of its own.
+    let has_lines =
+        |setting: &Setting| matches!(setting.file.as_str(), "io.max" | "io.weight" | "io.bfq.weight");
+    Ok((0..all.len()).filter(|&i| has_lines(&all[i]) || last(i)).map(|i| all[i].clone()).collect())
 }
 
 /// A number, or `max` for one below zero.
@@ -131,6 +133,14 @@ fn of_io(io: &LinuxBlockIo, has_bfq: bool) -> Vec<Setting> {
             false => Setting::new("io.weight", format!("default {}", weight_of_block_weight(weight))),
         });
     }
+    for device in io.weight_device().iter().flatten() {
+        let Some(weight) = device.weight().filter(|weight| *weight != 0) else { continue };
+        let (number, weight) = (format!("{}:{}", device.major(), device.minor()), weight);
+        all.push(match has_bfq {
+            true => Setting::new("io.bfq.weight", format!("{number} {weight}")),
+            false => Setting::new("io.weight", format!("{number} {}", weight_of_block_weight(weight))),
+        });
+    }
     let throttles = [
         ("rbps", io.throttle_read_bps_device()),
         ("wbps", io.throttle_write_bps_device()),
@@ -195,6 +205,10 @@ mod tests {
             (r#"{"pids": {"limit": -1}}"#, &[("pids.max", "max")]),
             (r#"{"pids": {"limit": 0}}"#, &[]),
             (r#"{"blockIO": {"weight": 500}}"#, &[("io.weight", "default 4950")]),
+            (
+                r#"{"blockIO": {"weight": 500, "weightDevice": [{"major": 8, "minor": 0, "weight": 10}]}}"#,
+                &[("io.weight", "default 4950"), ("io.weight", "8:0 1")],
+            ),
             (
                 r#"{"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1024}],
                     "throttleWriteIOPSDevice": [{"major": 8, "minor": 1, "rate": 0}]}}"#,
