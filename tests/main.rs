@@ -14,6 +14,7 @@ mod changes;
 mod choice;
 mod cli;
 mod commit;
+mod completions;
 mod copy;
 mod damage;
 mod doctor;

@@ -52,6 +52,9 @@ bzip2 bzip2
 ip iproute2
 qemu-aarch64-static qemu-user-static
 setpriv util-linux
+zsh zsh
+fish fish
+apparmor_parser apparmor
 TOOLS
 	busybox_is_static || echo busybox-static
 }

@@ -49,6 +49,11 @@ const NAMES: &[(&str, i32)] = &[
 #[error("invalid signal: {0}")]
 pub struct InvalidSignal(String);
 
+/// Every name, without `SIG`.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
 /// Reads `15`, `TERM`, `SIGTERM`, `rtmin+3` or `SIGRTMAX-14`, in any case.
 pub fn parse(text: &str) -> Result<i32, InvalidSignal> {
     let upper = text.to_ascii_uppercase();

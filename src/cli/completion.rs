@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap_complete::Shell;
 
+use super::out;
 use super::verb::{Action, Operands, Session};
-use super::{out, tree};
 
 #[derive(clap::Args)]
 pub struct Args {}
@@ -21,21 +20,25 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, _: &Session) -> Result<ExitCode> {
-        let shell = match operands.first().map(String::as_str) {
-            Some("bash") => Shell::Bash,
-            Some("zsh") => Shell::Zsh,
-            Some("fish") => Shell::Fish,
-            Some(other) => bail!("there is no completion for {other}: only for bash, zsh and fish"),
-            None => bail!("requires 1 argument"),
+        let shell = operands.first().map_or("", String::as_str);
+        let Some(script) = SCRIPTS.iter().find(|script| script.shell == shell) else {
+            bail!("there is no completion for {shell}: only for bash, zsh and fish")
         };
-        out::text(&script(shell))?;
+        out::text(script.text)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The script for one shell.
-pub fn script(shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut tree::root(), "coracle", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+/// What a shell needs to ask [`super::complete`].
+pub struct Script {
+    shell: &'static str,
+    /// What its file is called where the shell looks for it.
+    pub file: &'static str,
+    pub text: &'static str,
 }
+
+pub const SCRIPTS: [Script; 3] = [
+    Script { shell: "bash", file: "coracle.bash", text: include_str!("complete/coracle.bash") },
+    Script { shell: "zsh", file: "_coracle", text: include_str!("complete/_coracle") },
+    Script { shell: "fish", file: "coracle.fish", text: include_str!("complete/coracle.fish") },
+];

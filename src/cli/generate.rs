@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Command;
-use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
@@ -28,10 +27,8 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, _: &Session) -> Result<ExitCode> {
         let base = Path::new(operands.first().map_or(".", String::as_str));
-        let completions =
-            [("coracle.bash", Shell::Bash), ("_coracle", Shell::Zsh), ("coracle.fish", Shell::Fish)];
-        for (name, shell) in completions {
-            write(&base.join("completions").join(name), completion::script(shell).as_bytes())?;
+        for script in completion::SCRIPTS {
+            write(&base.join("completions").join(script.file), script.text.as_bytes())?;
         }
         for (name, page) in pages()? {
             write(&base.join("man").join(format!("{name}.1")), &page)?;

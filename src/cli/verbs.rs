@@ -6,11 +6,11 @@ use super::report::UsageError;
 use super::unsupported;
 use super::verb::Verb;
 use super::{
-    attach, build, commit, completion, container_prune, cp, create, diff, doctor, events, exec, exists,
-    export, generate, healthcheck, history, image_mount, image_prune, image_scp, images, import, info, init,
-    inspect, kill, load, login, logout, logs, manifest, mount, network, network_helper, pause, port, ps,
-    pull, push, rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stats, stop, system,
-    tag, top, unshare, update, version, volume, wait,
+    attach, build, commit, complete, completion, container_prune, cp, create, diff, doctor, events, exec,
+    exists, export, generate, healthcheck, history, image_mount, image_prune, image_scp, images, import,
+    info, init, inspect, kill, load, login, logout, logs, manifest, mount, network, network_helper, pause,
+    port, ps, pull, push, rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stats,
+    stop, system, tag, top, unshare, update, version, volume, wait,
 };
 use crate::base::nearest;
 
@@ -24,6 +24,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<build::cache::Usage>(&["builder du", "buildx du"]),
     Verb::of::<build::cache::Prune>(&["builder prune", "buildx prune"]),
     Verb::of::<commit::Args>(&["commit", "container commit"]),
+    Verb::hidden::<complete::Args>(&["__complete"]),
     Verb::of::<completion::Args>(&["completion"]),
     Verb::of::<container_prune::Args>(&["container prune"]),
     Verb::of::<cp::Args>(&["cp", "container cp"]),

@@ -100,7 +100,6 @@ impl CapSet {
     }
 
     /// The members in order of their numbers.
-    #[cfg(test)]
     pub fn iter(self) -> impl Iterator<Item = Cap> {
         (0u8..64).map(Cap).filter(move |cap| self.contains(*cap))
     }

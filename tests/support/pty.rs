@@ -32,6 +32,11 @@ impl Pty {
         Self::spawn(sandbox, "/bin/bash", &["--norc".into(), "--noprofile".into(), "-i".into()])
     }
 
+    /// Runs another program of the host, or one of its shells.
+    pub fn program(sandbox: &Sandbox, program: &str, arguments: &[String]) -> Self {
+        Self::spawn(sandbox, program, arguments)
+    }
+
     fn spawn(sandbox: &Sandbox, program: &str, arguments: &[String]) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
