@@ -265,8 +265,47 @@ fn witnesses_read_what_we_write() {
         Some(umoci) => {
             let line = format!("{} ls --layout {}", umoci.display(), place("oci-dir"));
             sandbox.witness(&line).success().stdout("docker.io/library/boat:1\n");
+            umoci_and_we(&sandbox, &umoci.display().to_string(), &place("oci-dir"));
         }
     }
+}
+
+/// What it unpacks of ours, and what it makes that we read; also of the store itself, which is a layout.
+fn umoci_and_we(sandbox: &Sandbox, umoci: &str, layout: &str) {
+    let bundle = sandbox.path().join("bundle");
+    let unpack =
+        format!("{umoci} unpack --rootless --image {layout}:docker.io/library/boat:1 {}", bundle.display());
+    sandbox.witness(&unpack).success();
+    for (file, content) in [("hull", "oak"), ("mast", "pine")] {
+        assert_eq!(fs::read_to_string(bundle.join("rootfs").join(file)).expect("a file"), content);
+    }
+    let store = sandbox.store().join("images");
+    let listed = sandbox.witness(&format!("{umoci} ls --layout {}", store.display()));
+    listed.success().stdout_has("docker.io/library/boat:1\n");
+    let own = sandbox.path().join("of-umoci").display().to_string();
+    let sail = sandbox.file("sail", "canvas");
+    for line in [
+        format!("{umoci} init --layout {own}"),
+        format!("{umoci} new --image {own}:raft"),
+        format!("{umoci} insert --rootless --image {own}:raft {} /sail", sail.display()),
+        format!("{umoci} config --image {own}:raft --config.env WIND=west"),
+    ] {
+        sandbox.witness(&line).success();
+    }
+    sandbox.run(&format!("pull -q oci:{own}:raft")).success();
+    let id = sandbox.run("images -q --filter reference=localhost/*").success().line();
+    assert_eq!(sandbox.inspect(&id, "Config.Env"), json!(["WIND=west"]));
+    let name = sandbox.inspect(&id, "RepoTags")[0].as_str().expect("a name").to_owned();
+    let place = format!("{}:{name}", store.display());
+    let told = sandbox.witness(&format!("{umoci} stat --json --image {place}")).success().json();
+    assert!(told["history"].as_array().is_some_and(|steps| !steps.is_empty()), "{told}");
+    let seen = sandbox.witness(&format!("skopeo inspect oci:{place}")).success().json();
+    assert_eq!(seen["Env"], json!(["WIND=west"]));
+    sandbox.run(&format!("create --name raft {id} true")).success();
+    let copied = sandbox.path().join("copied");
+    sandbox.run(&format!("cp raft:/sail {}", copied.display())).success();
+    assert_eq!(fs::read_to_string(copied).expect("a file"), "canvas");
+    sandbox.run("rm raft").success();
 }
 
 fn image_config(image: &Image) -> Value {

@@ -108,7 +108,8 @@ impl<R: Source> Entries<R> {
         if self.finished {
             return Ok(None);
         }
-        self.skip(self.data + self.padding)?;
+        self.skip(self.data)?;
+        self.skip_padding()?;
         (self.data, self.padding) = (0, 0);
         let mut extensions = Extensions::default();
         loop {
@@ -194,6 +195,21 @@ impl<R: Source> Entries<R> {
 
     fn skip(&mut self, length: u64) -> Result<()> {
         Ok(self.source.pass(length)?)
+    }
+
+    /// Some writers leave out what follows the last entry, its padding too: nothing is missing then.
+    fn skip_padding(&mut self) -> Result<()> {
+        while self.padding > 0 {
+            let here = self.source.fill_buf()?.len();
+            if here == 0 {
+                return Ok(());
+            }
+            let n = (here as u64).min(self.padding);
+            // In range: at most the length of the buffer.
+            self.source.consume(n as usize);
+            self.padding -= n;
+        }
+        Ok(())
     }
 
     /// Reads the content of an extension header.
