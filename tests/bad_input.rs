@@ -13,13 +13,13 @@ use crate::support::{Body, Compression, Entry, Image, Layer, Output, Response, S
 
 /// Pulls from a server that lies, and expects a refusal that leaves the store empty.
 #[track_caller]
-fn refused(server: &Server) {
+pub fn refused(server: &Server) {
     refusal(server).code(1);
 }
 
 /// The same, for tests that look at the words.
 #[track_caller]
-fn refusal(server: &Server) -> Output {
+pub fn refusal(server: &Server) -> Output {
     let sandbox = Sandbox::new();
     let output = sandbox.run(&format!("pull {}/lies", server.host()));
     output.code(1).one_clear_line();
@@ -30,7 +30,7 @@ fn refusal(server: &Server) -> Output {
     output
 }
 
-fn one_layer() -> Image {
+pub fn one_layer() -> Image {
     Image::new(vec![busybox_layer(Compression::Gzip)])
 }
 
@@ -412,7 +412,7 @@ fn on_a_small_disk(sandbox: &Sandbox, megabytes: u32, command: &str) -> Output {
 
 /// Runs a coracle command in user and mount namespaces that were changed before; nothing outside sees the
 /// change. The helpers for maps cannot work in there, so subordinate ids are hidden.
-fn in_namespace(sandbox: &Sandbox, setup: &str, command: &str) -> Output {
+pub fn in_namespace(sandbox: &Sandbox, setup: &str, command: &str) -> Output {
     let empty = sandbox.file("empty", "").display().to_string();
     let hide = format!("mount --bind {empty} /etc/subuid && mount --bind {empty} /etc/subgid");
     let script = format!("{hide} && {setup} && {} {command}", sandbox.program().display());

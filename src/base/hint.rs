@@ -7,6 +7,8 @@
 use std::fmt;
 use std::io;
 
+use rustix::io::Errno;
+
 use super::exit::ExitWith;
 
 /// What mends a damaged store.
@@ -69,13 +71,19 @@ pub fn find(error: &anyhow::Error) -> Option<&str> {
         Some(hinted) => Some(hinted.text()),
         None => cause.downcast_ref::<ExitWith>().and_then(|with| find(with.inner())),
     });
-    own.or_else(|| error.chain().any(is_full).then_some(NO_ROOM))
+    own.or_else(|| is_about_room(error).then_some(NO_ROOM))
+}
+
+/// Whether an error is one of a full disk.
+pub fn is_about_room(error: &anyhow::Error) -> bool {
+    error.chain().any(is_full)
 }
 
 /// Whether a write has failed for want of room: no other call says so with this type.
 fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
     let kind = cause.downcast_ref().map(io::Error::kind);
     matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        || cause.downcast_ref() == Some(&Errno::NOSPC)
 }
 
 #[cfg(test)]

@@ -68,6 +68,10 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
         Ok(id.to_string())
     });
     gc::release(engine.layout(), hold)?;
+    if id.is_err() {
+        // The layer may be there without its image. What was wrong says more than what is left.
+        let _ = namespace::run_inside(&opened, || gc::collect(engine.layout()).map(drop));
+    }
     let id: Digest = id?.parse()?;
     events::container(
         engine,

@@ -89,6 +89,10 @@ pub fn import(
             compose::store(layout, &[layer], &image, name)
         });
         gc::release(layout, hold)?;
+        if stored.is_err() {
+            // The archive is kept before it is unpacked. What was wrong says more than what is left.
+            let _ = gc::collect(layout);
+        }
         Ok(stored.with_context(|| format!("import {}", source.shown()))?.to_string())
     })?;
     if let Ok(image) = engine.images().lookup(&id) {

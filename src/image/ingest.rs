@@ -138,10 +138,13 @@ impl<'a> Batch<'a> {
         {
             blobs.remove(&want.digest)?;
         }
-        result
-            .map(|ready| self.keep(ready))
-            .with_context(|| format!("layer {}", want.digest.short()))
-            .hint(|| hint::CHECK)
+        let result =
+            result.map(|ready| self.keep(ready)).with_context(|| format!("layer {}", want.digest.short()));
+        // A full disk, which the store has no part in, has a hint of its own.
+        match result {
+            Err(error) if !hint::is_about_room(&error) => Err(error).hint(|| hint::CHECK),
+            result => result,
+        }
     }
 
     fn keep(&self, ready: Ready) {

@@ -15,7 +15,6 @@ use anyhow::{Context, Result, anyhow};
 use bytes::{Buf, Bytes};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifest};
-use rustix::io::Errno;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,7 +23,7 @@ use super::ingest::{self, Batch, IngestOptions, LayerWanted, Presence, WrongBlob
 use super::progress::{LayerState, Progress, Silent};
 use super::{resolve, search};
 use crate::base::digest::Digest;
-use crate::base::hint::HintExt;
+use crate::base::hint::{self, HintExt};
 use crate::config::registries::{self, Endpoint, shortnames};
 use crate::oci::media::Kind;
 use crate::oci::platform::Platform;
@@ -264,6 +263,10 @@ impl Pull<'_> {
         if expected != actual {
             return Err(Failure::Size { expected, actual }.into());
         }
+        let media_type = described.media_type().to_string();
+        if Kind::of_type(&media_type).is_ok_and(|kind| kind != document.kind) {
+            return Err(Failure::Answer(format!("the index says that it is {media_type}")).into());
+        }
         Ok(document)
     }
 
@@ -308,11 +311,7 @@ impl Pull<'_> {
 
     /// On a full disk nothing is kept for a later pull.
     fn make_room(&self, error: &anyhow::Error, missing: &[Missing]) {
-        let is_full = |cause: &(dyn std::error::Error + 'static)| {
-            let kind = cause.downcast_ref().map(io::Error::kind);
-            kind == Some(io::ErrorKind::StorageFull) || cause.downcast_ref() == Some(&Errno::NOSPC)
-        };
-        if error.chain().any(is_full) {
+        if hint::is_about_room(error) {
             for missing in missing {
                 // The full disk is what the user has to hear of.
                 let _ = partial::remove(self.layout, &missing.want.digest);

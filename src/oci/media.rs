@@ -43,7 +43,7 @@ pub enum KindError {
 
 impl Kind {
     /// The kind that a media type names; parameters such as `; charset=utf-8` are passed over.
-    fn of_type(media_type: &str) -> Result<Self, KindError> {
+    pub fn of_type(media_type: &str) -> Result<Self, KindError> {
         match essence(media_type) {
             OCI_MANIFEST | DOCKER_MANIFEST => Ok(Self::Manifest),
             OCI_INDEX | DOCKER_LIST => Ok(Self::Index),
@@ -57,8 +57,11 @@ impl Kind {
     pub fn of_document(served_as: Option<&str>, document: &[u8]) -> Result<Self, KindError> {
         let probe: Probe =
             serde_json::from_slice(document).map_err(|error| KindError::Json(error.to_string()))?;
-        if probe.schema_version == Some(1) {
-            return Err(KindError::Schema1);
+        match probe.schema_version {
+            Some(1) => return Err(KindError::Schema1),
+            // Whoever goes on to read the document misses it.
+            None | Some(2) => {}
+            Some(other) => return Err(KindError::Unsupported(format!("schema version {other}"))),
         }
         let served_as = served_as.map(essence).filter(|served| !is_vague(served));
         if let (Some(served), Some(own)) = (served_as, probe.media_type.as_deref())

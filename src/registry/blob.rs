@@ -1,5 +1,7 @@
 //! A layer as a stream that survives broken connections.
 
+use std::time::Instant;
+
 use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Response, StatusCode};
 
@@ -11,6 +13,9 @@ use crate::base::digest::Digest;
 
 /// A try that brought this much was no failed one: a large layer over a bad line may need many.
 const PROGRESS: u64 = 1 << 20;
+/// Less than this in so many stalls is no line that is bad, but one that is held open on purpose.
+const TRICKLE: u64 = 4 << 10;
+const TRICKLE_STALLS: u32 = 4;
 
 /// What comes from a registry, a piece of memory that is passed on without being copied.
 pub type Chunk = bytes::Bytes;
@@ -59,9 +64,17 @@ impl Registry {
         let mut response = self.get(&stream.tail, stream.headers(), false).await?;
         let mut skip = stream.begin(&response)?;
         let url = response.url().clone();
+        let patience = self.options.stall * TRICKLE_STALLS;
+        let (mut since, mut then) = (Instant::now(), stream.offset);
         while let Some(mut chunk) =
             response.chunk().await.map_err(|error| self.transport.failure(&error, &url))?
         {
+            if since.elapsed() >= patience {
+                if stream.offset - then < TRICKLE {
+                    return Err(Failure::Stalled { host: authority(&url), after: patience });
+                }
+                (since, then) = (Instant::now(), stream.offset);
+            }
             let known = skip.min(chunk.len() as u64);
             skip -= known;
             // In range: at most the length of the chunk.

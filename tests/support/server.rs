@@ -65,6 +65,8 @@ pub enum Body {
     Cut { bytes: Vec<u8>, claimed: usize },
     /// These bytes, then nothing more while the connection stays open.
     Stall { bytes: Vec<u8>, claimed: usize },
+    /// These bytes one by one, so long apart.
+    Trickle { bytes: Vec<u8>, pause: Duration },
     /// These bytes again and again, without an announced length, until the client has had enough or this many.
     Endless { bytes: Vec<u8>, limit: u64 },
 }
@@ -114,7 +116,9 @@ impl Response {
             head += &format!("{name}: {value}\r\n");
         }
         match &self.body {
-            Body::Whole(bytes) => head += &format!("Content-Length: {}\r\n", bytes.len()),
+            Body::Trickle { bytes, .. } | Body::Whole(bytes) => {
+                head += &format!("Content-Length: {}\r\n", bytes.len())
+            }
             Body::Cut { claimed, .. } | Body::Stall { claimed, .. } => {
                 head += &format!("Content-Length: {claimed}\r\n");
             }
@@ -137,6 +141,13 @@ impl Response {
                 }
                 stream.shutdown(Shutdown::Both)
             }
+            Body::Trickle { bytes, pause } => bytes.chunks(1).try_for_each(|byte| {
+                std::thread::sleep(*pause);
+                match stopped.load(Ordering::Relaxed) {
+                    true => stream.shutdown(Shutdown::Both),
+                    false => stream.write_all(byte),
+                }
+            }),
             Body::Endless { bytes, limit } => {
                 let mut sent = 0;
                 while sent < *limit && !stopped.load(Ordering::Relaxed) {
