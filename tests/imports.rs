@@ -7,8 +7,9 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::skip;
 use crate::support::image::{busybox_layer, digest};
-use crate::support::{Compression, Entry, Image, Layer, Response, Sandbox, Server};
+use crate::support::{Compression, Entry, Image, Layer, Response, Sandbox, Server, eventually, program};
 
 #[test]
 fn archives_become_images() {
@@ -186,4 +187,93 @@ fn images_go_over_ssh() {
     failed.code(1).stderr_has("No such image: nothing:latest").stderr_has("ssh there: exit status: 1");
     assert!(!log(sandbox.path()).contains("ProxyCommand"));
     sandbox.assert_no_traces();
+}
+
+/// A true ssh server of this user, whose every command runs in another sandbox; ended when dropped.
+struct Sshd {
+    child: std::process::Child,
+    /// The search path with an ssh that knows the server's key and has one of its own.
+    path: String,
+    host: String,
+}
+
+impl Sshd {
+    fn start(sandbox: &Sandbox, other: &Sandbox) -> Self {
+        let place = sandbox.directory("ssh");
+        let key = |name: &str| {
+            let path = place.join(name);
+            sandbox.witness(&format!("ssh-keygen -q -t ed25519 -N '' -f {}", path.display())).success();
+            fs::read_to_string(path.with_extension("pub")).expect("a public key")
+        };
+        let (host_key, user_key) = (key("host"), key("user"));
+        let port = crate::support::registry::free_port();
+        fs::write(place.join("authorized"), user_key).expect("a file");
+        fs::write(place.join("known"), format!("[127.0.0.1]:{port} {host_key}")).expect("a file");
+        let programs = sandbox.directory("programs");
+        std::os::unix::fs::symlink(sandbox.program(), programs.join("coracle")).expect("a link");
+        let at = place.display();
+        let script = |name: &str, text: String| {
+            fs::write(programs.join(name), text).expect("a script");
+            fs::set_permissions(programs.join(name), fs::Permissions::from_mode(0o755)).expect("a script");
+        };
+        script(
+            "session",
+            format!(
+                "#!/bin/sh\nexport HOME={} XDG_RUNTIME_DIR={} PATH={}:/usr/bin:/bin:/usr/sbin:/sbin\n\
+                 unset CORACLE_ROOT\nexec sh -c \"$SSH_ORIGINAL_COMMAND\"\n",
+                other.home().display(),
+                other.path().join("run").display(),
+                programs.display()
+            ),
+        );
+        script("ssh", format!("#!/bin/sh\nexec /usr/bin/ssh -F {at}/client \"$@\"\n"));
+        let client = format!(
+            "IdentityFile {at}/user\nIdentitiesOnly yes\nUserKnownHostsFile {at}/known\nStrictHostKeyChecking yes\n\
+             BatchMode yes\nLogLevel ERROR\n"
+        );
+        fs::write(place.join("client"), client).expect("a file");
+        let server = format!(
+            "ListenAddress 127.0.0.1:{port}\nHostKey {at}/host\nAuthorizedKeysFile {at}/authorized\nPidFile none\n\
+             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+             ForceCommand {}/session\n",
+            programs.display()
+        );
+        fs::write(place.join("server"), server).expect("a file");
+        let log = fs::File::create(place.join("log")).expect("a file");
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "/usr/sbin/sshd", "-D", "-e", "-f"]).arg(place.join("server"));
+        let child =
+            command.stdin(std::process::Stdio::null()).stderr(log).spawn().expect("sshd is installed");
+        eventually("the ssh server answers", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", programs.display());
+        Self { child, path, host: format!("127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn images_go_through_a_true_ssh_server() {
+    if program("sshd").is_none() || program("ssh").is_none() {
+        skip!("no ssh server, or no client");
+    }
+    let (sandbox, other) = (Sandbox::with_busybox(), Sandbox::new());
+    let server = Sshd::start(&sandbox, &other);
+    let scp = |line: &str| sandbox.command(line).env("PATH", server.path.clone()).finish();
+    scp(&format!("image scp busybox {}::", server.host)).success().stdout("Loaded image: busybox:latest\n");
+    other.run("run --rm --network none busybox echo ashore").success().stdout("ashore\n");
+    other.run("tag busybox example.org/back:1").success();
+    scp(&format!("image scp {}::example.org/back:1", server.host)).success();
+    assert_eq!(sandbox.inspect("example.org/back:1", "Id"), Image::busybox().id());
+    let failed = scp(&format!("image scp {}::nothing", server.host));
+    failed.code(1).stderr_has("No such image: nothing:latest").stderr_has("exit status: 1");
+    // A server whose key is another's is not spoken to.
+    fs::write(sandbox.path().join("ssh/known"), "").expect("a file");
+    let refused = scp(&format!("image scp busybox {}::", server.host));
+    refused.code(1).stdout("").stderr_has("Host key verification failed");
 }

@@ -15,6 +15,7 @@ mod choice;
 mod cli;
 mod commit;
 mod completions;
+mod connections;
 mod copy;
 mod damage;
 mod doctor;

@@ -48,6 +48,9 @@ busybox busybox-static
 mmdebstrap mmdebstrap
 openssl openssl
 xz xz-utils
+sshd openssh-server
+ssh openssh-client
+umoci umoci
 bzip2 bzip2
 ip iproute2
 qemu-aarch64-static qemu-user-static

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Sandbox, say_skipped};
+use crate::support::{Image, Sandbox, Server, say_skipped};
 
 #[test]
 fn thirty_two_runs_at_once() {
@@ -82,5 +82,52 @@ fn commands_of_all_kinds_side_by_side() {
         ended.into_iter().for_each(|result| result.expect("no command fails"));
     });
     sandbox.run("rm stays").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn sixteen_commands_about_one_image() {
+    const ROUNDS: usize = 8;
+    let server = Server::of_image(&Image::busybox(), |_| None);
+    let name = format!("{}/x:y", server.host());
+    let sandbox = Sandbox::new();
+    let lines = [
+        format!("pull -q {name}"),
+        format!("run --rm --network none {name} true"),
+        format!("rmi {name}"),
+        "image prune -a -f".to_owned(),
+        format!("run --rm --network none {name} true"),
+        format!("tag {name} other"),
+        "rmi -f other".to_owned(),
+        "system df".to_owned(),
+    ];
+    // Others may have taken the image away, or have a container of it; nothing else may go wrong.
+    let told = ["No such image: ", "conflict: unable to "];
+    std::thread::scope(|scope| {
+        for worker in 0..16 {
+            let (sandbox, lines) = (&sandbox, &lines);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let line = &lines[(worker + round) % lines.len()];
+                    let output = sandbox.run(line);
+                    let is_expected =
+                        !line.starts_with("pull") && !line.starts_with("run") && !line.starts_with("system");
+                    if output.exit_code() != 0
+                        && !(is_expected && told.iter().any(|words| output.stderr.contains(words)))
+                    {
+                        output.fail("that was not to be expected");
+                    }
+                }
+            });
+        }
+    });
+    sandbox.run("system check").success().stderr("").stdout_has("No damage in ");
+    sandbox.run(&format!("run --rm --network none {name} true")).success();
+    sandbox.run("image prune -a -f").success();
+    sandbox.run("images -a -q").success().stdout("");
+    for place in ["images/blobs/sha256", "layers", "cache/partial", "tmp"] {
+        let left = std::fs::read_dir(sandbox.store().join(place)).map(Iterator::count).unwrap_or(0);
+        assert_eq!(left, 0, "{place}");
+    }
     sandbox.assert_no_traces();
 }
