@@ -108,8 +108,9 @@ fn system_prune_takes_all_that_nothing_uses() {
         sandbox.command("system prune -a --volumes --filter label!=x --filter label=y").input("\n").finish();
     asked.success().stdout(
         "WARNING! This will remove:\n  - all stopped containers\n  \
+         - all networks not used by at least one container\n  \
          - all anonymous volumes not used by at least one container\n  \
-         - all images without at least one container associated to them\n\n  \
+         - all images without at least one container associated to them\n  - all build cache\n\n  \
          Items to be pruned will be filtered with:\n  - label!=x\n  - label=y\n\n\
          Are you sure you want to continue? [y/N] ",
     );
@@ -124,4 +125,44 @@ fn system_prune_takes_all_that_nothing_uses() {
     names.sort();
     assert_eq!(names, ["busybox", "moved"]);
     sandbox.run("system prune -f").success().stdout("Total reclaimed space: 0B\n");
+}
+
+#[test]
+fn df_and_prune_know_what_builds_keep_and_pulls_have_left() {
+    let sandbox = crowded();
+    sandbox.run("rm ended").success();
+    let context = sandbox.directory("context");
+    let size = 40_000;
+    std::fs::write(context.join("big"), vec![b'x'; size]).expect("a file");
+    let dockerfile = "FROM busybox\nCOPY big /big\nCOPY big /again\n";
+    std::fs::write(context.join("Dockerfile"), dockerfile).expect("a file");
+    let before = column(&sandbox, "Images", "Size");
+    sandbox.run(&format!("build -q -t built {}", context.display())).success();
+    // Of an image, all of it is counted there.
+    assert_eq!(column(&sandbox, "Build Cache", "Size"), "0B");
+    assert_eq!(
+        (column(&sandbox, "Build Cache", "TotalCount"), column(&sandbox, "Build Cache", "Active")),
+        ("2".into(), "2".into())
+    );
+    sandbox.run("rmi built").success();
+    assert_eq!(column(&sandbox, "Build Cache", "Reclaimable"), "80kB (100%)");
+    assert_eq!(column(&sandbox, "Build Cache", "Active"), "0");
+    assert_eq!(column(&sandbox, "Images", "Size"), before);
+    let text = sandbox.run("system df -v").success().out();
+    assert!(text.contains("\nBuild cache usage: 80kB\n\nCACHE ID       CACHE TYPE   SIZE "), "{text}");
+    // A part of a layer that never came whole.
+    let partial = sandbox.store().join("cache/partial");
+    std::fs::create_dir_all(&partial).expect("a directory");
+    std::fs::write(partial.join("0".repeat(64)), vec![b'x'; 5_000_000]).expect("a file");
+    assert_ne!(column(&sandbox, "Images", "Size"), before);
+    sandbox.run("network create pond").success();
+    let text = sandbox.run("system prune -f").success().out();
+    for words in
+        ["Deleted Networks:\npond\n\n", "Deleted build cache objects:\n", "Total reclaimed space: 5."]
+    {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+    assert_eq!(column(&sandbox, "Build Cache", "TotalCount"), "0");
+    sandbox.run("system prune -f").success().stdout("Total reclaimed space: 0B\n");
+    sandbox.run("system check").success();
 }

@@ -1,6 +1,7 @@
 //! `prune`: removes the containers that have ended, or never ran, and the images that no container is made from.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use super::rmi::{self, Removal};
 use super::{Engine, changes, events, images_view, remove};
 use crate::store::containers::{LookupError, Record};
 use crate::store::images::Image;
+use crate::store::partial;
 
 /// Which containers or images go. Conditions of the same kind mean either, `label!` and different kinds mean both.
 #[derive(Debug, Default)]
@@ -63,6 +65,11 @@ pub fn images(engine: &Engine, conditions: &Conditions, all: bool) -> Result<Vec
         }
     }
     Ok(removals)
+}
+
+/// Removes what has come of pulls that broke off and that nobody goes on with now; says how many bytes that were.
+pub fn partial_downloads(engine: &Engine) -> Result<u64> {
+    partial::sweep(engine.layout(), Duration::ZERO)
 }
 
 /// Frees what no image and no container refers to any more, and says how many bytes that were. Another command that is

@@ -5,6 +5,7 @@
 
 use anyhow::Result;
 
+use super::build::cache::{self, Kept};
 use super::list::{self, Listed};
 use super::{Engine, changes, measure, volumes};
 use crate::base::digest::Digest;
@@ -19,6 +20,8 @@ pub struct Usage {
     pub room: Room,
     pub containers: Vec<ContainerUsage>,
     pub volumes: Vec<VolumeUsage>,
+    /// What builds keep for the next.
+    pub cache: Vec<Kept>,
 }
 
 #[derive(Debug)]
@@ -52,7 +55,8 @@ pub fn measure(engine: &Engine) -> Result<(Usage, Vec<String>)> {
     let (images, broken) = engine.images().list()?;
     wrong.extend(broken.iter().map(|error| format!("{error:#}")));
     let usage = Usage {
-        room: usage::room(engine.layout())?,
+        room: usage::room(engine.layout(), &images)?,
+        cache: cache::list(engine)?,
         images: of_images(engine, images, &listing.containers),
         volumes: of_volumes(engine, &listing.containers)?,
         containers: of_containers(engine, listing.containers)?,

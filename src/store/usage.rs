@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::Result;
 
+use super::build_cache::BuildCache;
 use super::gc::{Roots, names_in};
 use super::images::Image;
 use super::index;
@@ -20,10 +21,19 @@ pub struct Room {
     pub used: u64,
 }
 
-/// Measures what is stored, whether or not anything refers to it. Where it cannot be told what containers need,
-/// nothing can be collected, so all of it is in use.
-pub fn room(layout: &Layout) -> Result<Room> {
-    let used = used(layout).ok();
+/// Measures what is stored, whether or not anything refers to it, but for the layers that only the build cache has, and
+/// with what has come of broken pulls. Where it cannot be told what containers need, nothing can be collected, so all of
+/// it is in use.
+pub fn room(layout: &Layout, images: &[Image]) -> Result<Room> {
+    let built: HashSet<Digest> = (BuildCache::new(layout).list()?.into_iter())
+        .filter_map(|entry| Some(entry.made.layer?.diff_id))
+        .collect();
+    let of_images: HashSet<&Digest> = images.iter().flat_map(|image| &image.config.rootfs.diff_ids).collect();
+    let mut used = used(layout).ok();
+    if let Some(used) = &mut used {
+        // The cache keeps its layers from being collected.
+        used.layers.extend(built.iter().cloned());
+    }
     let mut room = Room::default();
     let mut add = |bytes: u64, is_used: bool| {
         room.all += bytes;
@@ -35,10 +45,18 @@ pub fn room(layout: &Layout) -> Result<Room> {
         let bytes = fs::metadata(layout.blob(&digest)).map_or(0, |metadata| metadata.len());
         add(bytes, used.as_ref().is_none_or(|used| used.blobs.contains(&digest)));
     }
-    for name in names_in(&layout.layers())? {
-        let Ok(diff_id) = format!("sha256:{name}").parse::<Digest>() else { continue };
+    for name in names_in(&layout.layers())?.iter().filter(|name| !name.ends_with(".json")) {
+        // As it is, or copied for other user ids.
+        let hex = name.split('.').next().unwrap_or_default();
+        let Ok(diff_id) = format!("sha256:{hex}").parse::<Digest>() else { continue };
+        if built.contains(&diff_id) && !of_images.contains(&diff_id) {
+            continue;
+        }
         let bytes = Layers::new(layout).info(&diff_id).map_or(0, |info| info.size);
         add(bytes, used.as_ref().is_none_or(|used| used.layers.contains(&diff_id)));
+    }
+    for name in names_in(&layout.partials())? {
+        add(fs::metadata(layout.partials().join(name)).map_or(0, |metadata| metadata.len()), false);
     }
     Ok(room)
 }

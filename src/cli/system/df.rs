@@ -11,6 +11,7 @@ use crate::cli::escape::quote;
 use crate::cli::listing::{self, Field, Format, View};
 use crate::cli::out;
 use crate::cli::verb::{Action, Operands, Session};
+use crate::engine::build::cache::Kept;
 use crate::engine::images_view::{self, NONE};
 use crate::engine::usage::{self, ContainerUsage, ImageUsage, Usage, VolumeUsage};
 
@@ -68,7 +69,9 @@ struct Sum {
 }
 
 fn sums(usage: &Usage) -> Vec<Sum> {
-    let Usage { images, containers, volumes, room } = usage;
+    let Usage { images, containers, volumes, room, cache } = usage;
+    // What images are made of is counted there.
+    let own: u64 = cache.iter().filter(|kept| kept.reclaimable).map(|kept| kept.size).sum();
     let bytes = |size: fn(&ContainerUsage) -> u64| containers.iter().map(size).sum();
     let is_up = |one: &ContainerUsage| one.container.state.is_up();
     let idle = |one: &ContainerUsage| if one.container.state.is_up() { 0 } else { one.bytes };
@@ -95,8 +98,13 @@ fn sums(usage: &Usage) -> Vec<Sum> {
             size: volumes.iter().map(|volume| volume.bytes).sum(),
             reclaimable: loose.map(|volume| volume.bytes).sum(),
         },
-        // Nothing is built here yet.
-        Sum { kind: "Build Cache", count: 0, active: 0, size: 0, reclaimable: 0 },
+        Sum {
+            kind: "Build Cache",
+            count: cache.len(),
+            active: cache.iter().filter(|kept| !kept.reclaimable).count(),
+            size: own,
+            reclaimable: own,
+        },
     ]
 }
 
@@ -127,7 +135,7 @@ const SUMS: View<Sum> = View {
 
 fn show_each(usage: Usage) -> Result<()> {
     let now = Timestamp::now();
-    let Usage { images, containers, volumes, .. } = usage;
+    let Usage { images, containers, volumes, cache, .. } = usage;
     let images: Vec<_> = images.into_iter().map(|image| (image, now)).collect();
     let containers: Vec<_> = containers.into_iter().map(|container| (container, now)).collect();
     out::line("Images space usage:\n")?;
@@ -146,8 +154,41 @@ fn show_each(usage: Usage) -> Result<()> {
     )?;
     out::line("\nLocal Volumes space usage:\n")?;
     listing::print(&VOLUMES, &volumes, &Format::Table, &["Name", "Links", "Size"])?;
-    out::line("\nBuild cache usage: 0B\n")
+    let own: u64 = cache.iter().filter(|kept| kept.reclaimable).map(|kept| kept.size).sum();
+    out::line(&format!("\nBuild cache usage: {}\n", size::human(own, 4)))?;
+    if cache.is_empty() {
+        return Ok(());
+    }
+    let cache: Vec<_> = cache.into_iter().map(|kept| (kept, now)).collect();
+    listing::print(
+        &CACHE,
+        &cache,
+        &Format::Table,
+        &["ID", "CacheType", "Size", "CreatedSince", "LastUsedSince", "Shared"],
+    )
 }
+
+const CACHE: View<(Kept, Timestamp)> = View {
+    kind: "buildCacheContext",
+    labels: |_| BTreeMap::new(),
+    raw: "",
+    fields: &[
+        Field { name: "CacheType", header: "CACHE TYPE", show: |(kept, _)| Some(kept.kind.to_owned()) },
+        Field {
+            name: "CreatedSince",
+            header: "CREATED",
+            show: |(kept, now)| Some(time::ago(kept.created, *now)),
+        },
+        Field { name: "ID", header: "CACHE ID", show: |(kept, _)| Some(kept.id.chars().take(12).collect()) },
+        Field {
+            name: "LastUsedSince",
+            header: "LAST USED",
+            show: |(kept, now)| Some(time::ago(kept.used, *now)),
+        },
+        Field { name: "Shared", header: "SHARED", show: |(kept, _)| Some((!kept.reclaimable).to_string()) },
+        Field { name: "Size", header: "SIZE", show: |(kept, _)| Some(size::human(kept.size, 4)) },
+    ],
+};
 
 const IMAGES: View<(ImageUsage, Timestamp)> = View {
     kind: "imageContext",

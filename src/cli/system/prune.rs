@@ -9,8 +9,9 @@ use crate::cli::prompt::ForceFlag;
 use crate::cli::prune::{conditions, images, listed, total};
 use crate::cli::verb::{Action, Operands, Session};
 use crate::cli::{image_prune, out};
+use crate::engine::build::cache;
 use crate::engine::volumes::{self, Condition};
-use crate::engine::{Engine, prune};
+use crate::engine::{Engine, networks, prune};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,10 +49,20 @@ impl Action for Args {
         let containers = prune::containers(&engine, &conditions)?;
         out::text(&listed("Deleted Containers", &containers.ids))?;
         let mut bytes = containers.bytes;
+        let networks = networks::prune(&engine, &self.of_networks()?)?;
+        out::text(&listed("Deleted Networks", &networks))?;
         if self.volumes {
             bytes += self.prune_volumes(&engine)?;
         }
         out::text(&images(&prune::images(&engine, &conditions, self.all)?))?;
+        let cache = cache::forget(
+            &engine,
+            &cache::Conditions { all: self.all, until: conditions.until, keep: None },
+        )?;
+        let ids: Vec<String> = cache.iter().map(|kept| kept.id.clone()).collect();
+        out::text(&listed("Deleted build cache objects", &ids))?;
+        bytes += cache.iter().filter(|kept| !kept.is_layer()).map(|kept| kept.size).sum::<u64>();
+        bytes += prune::partial_downloads(&engine)?;
         out::text(&total(bytes + prune::collect(&engine)?))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -69,11 +80,16 @@ impl Args {
         Ok(pruned.bytes)
     }
 
-    /// Docker's, of what there is.
+    fn of_networks(&self) -> Result<Vec<networks::Condition>> {
+        self.filter.iter().map(networks::Condition::parse).collect()
+    }
+
+    /// Docker's.
     fn warning(&self) -> String {
-        let mut lines = vec!["all stopped containers"];
+        let mut lines = vec!["all stopped containers", "all networks not used by at least one container"];
         lines.extend(self.volumes.then_some("all anonymous volumes not used by at least one container"));
         lines.push(image_prune::which(self.all));
+        lines.push(if self.all { "all build cache" } else { "unused build cache" });
         let mut text = String::from("WARNING! This will remove:\n");
         text.extend(lines.iter().map(|line| format!("  - {line}\n")));
         if !self.filter.is_empty() {

@@ -40,6 +40,13 @@ pub struct Kept {
     place: Place,
 }
 
+impl Kept {
+    /// Whether its room is that of a layer, which a collection frees and tells of.
+    pub fn is_layer(&self) -> bool {
+        matches!(self.place, Place::Entry(_))
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Place {
     Entry(Digest),
@@ -105,6 +112,13 @@ fn mounts(engine: &Engine) -> Result<Vec<Kept>> {
 
 /// Takes away what nobody asked to keep; returns what went.
 pub fn prune(engine: &Engine, conditions: &Conditions) -> Result<Vec<Kept>> {
+    let gone = forget(engine, conditions)?;
+    prune::collect(engine)?;
+    Ok(gone)
+}
+
+/// The same, whose layers take their room until they are collected.
+pub fn forget(engine: &Engine, conditions: &Conditions) -> Result<Vec<Kept>> {
     let mut room = conditions.keep.unwrap_or(0);
     let mut gone = Vec::new();
     // What was used last is kept first.
@@ -125,7 +139,6 @@ pub fn prune(engine: &Engine, conditions: &Conditions) -> Result<Vec<Kept>> {
             Place::Mount(name) => remove_mount(engine, name)?,
         }
     }
-    prune::collect(engine)?;
     Ok(gone)
 }
 
