@@ -318,7 +318,6 @@ fn a_dockerfile_takes_no_more_than_is_allowed() {
     build(network, "").code(1).stderr_has("network.host is not allowed").stderr_has("--allow network.host");
     build(network, "--allow network.host").success();
     build("--security=insecure true", "").code(1).stderr_has("security.insecure is not allowed");
-    build("--mount=type=ssh,uid=5 true", "").code(1).stderr_has("not supported yet");
     // What comes over a stream is there for every platform.
     let text = "FROM scratch\nCOPY --link <<one /one\ntext\none\n";
     let platforms = "build --platform linux/amd64,linux/arm64 -t many -";

@@ -8,7 +8,9 @@ use std::process::Command;
 
 use crate::skip;
 use crate::support::image::digest;
-use crate::support::{Compression, Entry, Layer, Response, Sandbox, Server, program, unshare};
+use crate::support::{
+    Compression, Entry, Layer, Response, Sandbox, Server, eventually, fixture, program, unshare,
+};
 
 /// What an image has at a path.
 #[track_caller]
@@ -185,6 +187,38 @@ fn secrets_stay_nowhere() {
         .run(&format!("build --network none {}", directory.display()))
         .code(1)
         .stderr_has("one: not found");
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn an_agent_is_there_for_whom_it_is_meant() {
+    let (Some(probe), Some(agent)) = (fixture("probe"), program("ssh-agent")) else {
+        skip!("no probe was built, or no ssh-agent is installed");
+    };
+    let sandbox = Sandbox::with_busybox();
+    let directory = sandbox.directory("context");
+    fs::copy(probe, directory.join("probe")).expect("a copy");
+    let socket = sandbox.path().join("agent");
+    // In the foreground, with one key.
+    let mut agent = Command::new(agent).arg("-D").arg("-a").arg(&socket).spawn().expect("it runs");
+    eventually("the agent listens", || socket.exists().then_some(()));
+    let key = sandbox.path().join("key");
+    sandbox.witness(&format!("ssh-keygen -q -t ed25519 -N '' -f {}", key.display())).success();
+    sandbox
+        .witness(&format!("env SSH_AUTH_SOCK={} ssh-add -q {}", socket.display(), key.display()))
+        .success();
+    let dockerfile = "FROM busybox\nCOPY probe /\n\
+        RUN --mount=type=ssh /probe keys $SSH_AUTH_SOCK >/seen\nUSER 7:8\n\
+        RUN --mount=type=ssh [ $(/probe keys $SSH_AUTH_SOCK) = EACCES ]\n\
+        RUN --mount=type=ssh,mode=660,uid=7,gid=8,target=/tmp/agent [ $(/probe keys /tmp/agent) = 1 ] && \
+            [ $(/probe keys $SSH_AUTH_SOCK) = 1 ] && [ $(stat -c %a:%u:%g /tmp/agent) = 660:7:8 ]\n";
+    fs::write(directory.join("Dockerfile"), dockerfile).expect("a file");
+    let line =
+        format!("build --network none --ssh default={} -t app {}", socket.display(), directory.display());
+    let built = sandbox.run(&line);
+    agent.kill().and_then(|()| agent.wait()).expect("it is ended");
+    built.success();
+    assert_eq!(content(&sandbox, "app", "/seen"), "1\n");
     sandbox.assert_no_traces();
 }
 

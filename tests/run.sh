@@ -58,6 +58,7 @@ setpriv util-linux
 zsh zsh
 fish fish
 apparmor_parser apparmor
+ssh-agent openssh-client
 TOOLS
 	busybox_is_static || echo busybox-static
 }

@@ -12,13 +12,16 @@
 //!                             what connections send
 //! probe ask tcp|udp ADDRESS   what is told there: kept, if it is the address of this side, or the other one
 //! probe names ADDRESS         a name server: all of `example` is at ADDRESS, but nothing is said of `silent.example`
+//! probe keys SOCKET           how many keys the ssh agent there has, or the error
 //! ```
 
 use std::env;
 use std::ffi::{CString, c_char, c_int, c_long, c_uint};
 use std::fs;
 use std::io::{BufRead, BufReader, Error, Write};
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -271,6 +274,21 @@ fn names(address: Ipv4Addr) {
     }
 }
 
+/// `SSH_AGENTC_REQUEST_IDENTITIES` and its answer (draft-ietf-sshm-ssh-agent, section 3.5).
+fn keys(socket: &str) {
+    let ask = || -> Result<u32, Error> {
+        let mut agent = UnixStream::connect(socket)?;
+        agent.write_all(&[0, 0, 0, 1, 11])?;
+        let mut answer = [0; 9];
+        agent.read_exact(&mut answer)?;
+        Ok(u32::from_be_bytes([answer[5], answer[6], answer[7], answer[8]]))
+    };
+    match ask() {
+        Ok(count) => println!("{count}"),
+        Err(error) => println!("{}", name_of(&error)),
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -285,10 +303,11 @@ fn main() {
         ["peers", port] => peers(port.parse().expect("a port")),
         ["ask", protocol, address] => ask(protocol == "udp", address),
         ["names", address] => names(address.parse().expect("an address")),
+        ["keys", socket] => keys(socket),
         _ => {
             eprintln!(
                 "usage: probe fds|calls|tiocsti|write PATH|swap A B SECONDS|hunt SECONDS|peers PORT|\
-                 ask tcp|udp ADDRESS|names ADDRESS"
+                 ask tcp|udp ADDRESS|names ADDRESS|keys SOCKET"
             );
             std::process::exit(2);
         }

@@ -10,6 +10,7 @@
 //! What is decided is in [`crate::build`]; here it is carried out. A build that is killed leaves the layers of the
 //! steps that were done, and temporary files that the next collection takes.
 
+mod agent;
 mod bases;
 pub mod cache;
 mod copy;

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 use sha2::{Digest as _, Sha256};
 
 use super::Surroundings;
+use super::agent::Relay;
 use super::tree::Tree;
 use crate::base::digest::Digest;
 use crate::base::file::read_bounded;
@@ -72,7 +73,8 @@ pub fn run(
     let spec = spec::build(&options, &config, &host)?;
     let root = place.tree.mount_writable(&place.upper, &place.scratch)?;
     let mut plan = Plan::new(&spec, Rootfs::Directory { path: root })?;
-    let mut mounts = Mounts { around, place: &place, secrets: Secrets::default(), locks: Vec::new() };
+    let mut mounts =
+        Mounts { around, place: &place, secrets: Secrets::default(), locks: Vec::new(), relays: Vec::new() };
     for (index, mount) in run.mounts.iter().enumerate() {
         let plan_of = mounts.plan(index, mount, open_origin);
         plan.mounts.extend(plan_of.with_context(|| format!("RUN --mount on {}", shown(mount)))?);
@@ -82,7 +84,7 @@ pub fn run(
     plan.mounts.extend(volumes.map(|volume| bind(volume.source.clone(), &volume.target, volume.read_only)));
     plan.process.env.extend(ssh_variable(&run.mounts));
     plan.emulators = emulation::emulators(&around.foreign);
-    let Mounts { secrets, locks: _locks, .. } = mounts;
+    let Mounts { secrets, locks: _locks, relays: _relays, .. } = mounts;
     let joined = Joined { network: place.network, ..Joined::default() };
     if joined.network.is_some() {
         plan.namespaces = plan.namespaces.without(Namespaces::NET);
@@ -213,6 +215,7 @@ struct Mounts<'a> {
     secrets: Secrets,
     /// Of directories that are shared with other steps.
     locks: Vec<OwnedFd>,
+    relays: Vec<Relay>,
 }
 
 impl Mounts<'_> {
@@ -254,13 +257,11 @@ impl Mounts<'_> {
                 self.secret(id, *required, (*mode, *uid, *gid), env.as_deref(), target)?;
                 None
             }
-            RunMountKind::Ssh { mode, uid, gid, .. } if (*mode, *uid, *gid) != (0o600, 0, 0) => {
-                bail!("mode, uid and gid of an agent's socket are not supported yet: it is your own");
-            }
-            RunMountKind::Ssh { id, required, .. } => match self.around.wishes.ssh.get(id) {
+            RunMountKind::Ssh { id, required, mode, uid, gid } => match self.around.wishes.ssh.get(id) {
                 Some(socket) => {
                     let target = target.map_or_else(|| ssh_socket(index), str::to_owned);
-                    Some(bind(socket.clone(), &target, false))
+                    let socket = self.agent(index, socket, (*mode, *uid, *gid))?;
+                    Some(bind(socket, &target, false))
                 }
                 None if *required => {
                     return Err(anyhow!("unset ssh forward key {id}"))
@@ -269,6 +270,18 @@ impl Mounts<'_> {
                 None => None,
             },
         })
+    }
+
+    /// The socket of an agent, for whom it is to be.
+    fn agent(&mut self, index: usize, socket: &Path, access: (u32, u32, u32)) -> Result<PathBuf> {
+        if access == (0o600, 0, 0) {
+            return Ok(socket.to_owned());
+        }
+        let own = self.place.scratch.join(format!("agent-{index}"));
+        private_directory(&own)?;
+        let (relay, socket) = Relay::start(socket, &own, access)?;
+        self.relays.push(relay);
+        Ok(socket)
     }
 
     /// What is written to a mount of the context or a stage goes with the step.
