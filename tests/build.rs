@@ -299,6 +299,11 @@ fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
     let same =
         "--layers --format oci --provenance=false --sbom=false --rewrite-timestamp --load --rm --force-rm";
     build(same).success();
+    build("--call build --pull=never").success();
+    assert!(build("--call check").success().out().contains("no warnings found."));
+    build("--call outline").code(1).stderr_has("--call outline: not supported yet");
+    let missing = sandbox.command("build --pull=never -").input("FROM nowhere\n").finish();
+    missing.code(1).stderr_has("No such image: nowhere").stderr_has("hint: build with --pull=missing");
     build("--allow everything").code(1).stderr_has("--allow everything: unknown entitlement");
     for refused in
         ["--layers=false", "--format docker", "--provenance=true", "--sbom=true", "--network bogus"]

@@ -155,6 +155,11 @@ impl Same {
 }
 
 impl Flags {
+    /// Whether images that are not here are to be done without.
+    pub fn never_pulls(&self) -> bool {
+        self.pull.as_deref() == Some(NEVER)
+    }
+
     /// What they ask for, with a context: the directory of `--file` where none was given, as podman takes it.
     pub fn wishes(self, context: Option<String>) -> Result<Wishes> {
         self.same.check()?;
@@ -260,12 +265,14 @@ fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
     Ok(asked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
+/// podman's word for images that must be here.
+const NEVER: &str = "never";
+
 /// docker's switch, and podman's policies.
 fn pulls(text: Option<&str>) -> Result<bool> {
     match text {
-        None | Some("false" | "missing" | "ifmissing") => Ok(false),
+        None | Some("false" | "missing" | "ifmissing" | NEVER) => Ok(false),
         Some("true" | "always" | "newer" | "ifnewer") => Ok(true),
-        Some("never") => bail!("--pull=never: not supported yet"),
         Some(other) => bail!("invalid value {other:?} for --pull"),
     }
 }

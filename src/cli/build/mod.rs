@@ -10,12 +10,12 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::report::Reported;
 use super::verb::{Action, Operands, Session};
 use super::{acquire, out, report};
-use crate::base::hint::Hinted;
+use crate::base::hint::{HintExt, Hinted};
 use crate::engine::build::{self, Built, Links, StepFailed, Wishes};
 use crate::engine::{Engine, push};
 use crate::image::progress::Silent;
@@ -36,6 +36,9 @@ pub struct Args {
     /// Look for mistakes and bad habits in the Dockerfile, and build nothing
     #[arg(long)]
     check: bool,
+    /// What is done with the Dockerfile: build or check
+    #[arg(long, value_name = "method", default_value = "build", hide_default_value = true)]
+    call: String,
     #[command(flatten)]
     tell: Tell,
     /// How progress is shown: auto, plain, tty, rawjson or quiet
@@ -73,12 +76,21 @@ impl Action for Args {
         let registry = self.flags.registry.options()?;
         let style = if self.tell.quiet { Style::Quiet } else { self.progress };
         let pushes = self.output.pushes();
+        let checks = match self.call.as_str() {
+            "build" => self.check,
+            "check" | "lint" => true,
+            other => bail!("--call {other}: not supported yet"),
+        };
+        let never_pulls = self.flags.never_pulls();
         let mut wishes = self.flags.wishes(operands.into_iter().next())?;
         wishes.outputs = self.output.outputs()?;
         let engine = session.engine()?;
         let stdin = std::io::stdin();
         let mut display = Display::new(style);
         let mut pull = |name: &str, platform: Option<&Platform>| {
+            if never_pulls {
+                return Err(anyhow!("No such image: {name}")).hint(|| "build with --pull=missing");
+            }
             let request = PullRequest {
                 reference: name.to_owned(),
                 platform: platform.cloned(),
@@ -88,7 +100,7 @@ impl Action for Args {
             acquire::pull(&engine, request, None)
         };
         let mut push = |name: &str| send(&engine, name, &registry);
-        if self.check {
+        if checks {
             let found =
                 build::check(&engine, &wishes, stdin.as_fd(), &mut pull, &mut Display::new(Style::Quiet));
             return show(&found.or_else(|error| fail(error, &display, &session.path))?);
