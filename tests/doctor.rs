@@ -74,6 +74,41 @@ fn subordinate_ids_that_are_missing_too_few_or_shared() {
     }
 }
 
+/// A user of a directory, whom no file of the host's knows.
+#[test]
+fn subordinate_ids_of_a_directory_service() {
+    if is_root() {
+        skip!("root needs no subordinate ids");
+    }
+    let sandbox = Sandbox::new();
+    let none = sandbox.file("none", "").display().to_string();
+    let switch = sandbox.file("nsswitch.conf", "passwd: files\nsubid: sss\n").display().to_string();
+    let ask = |answer: &str| {
+        let script = sandbox.file("getsubids", format!("#!/bin/sh\n{answer}\n")).display().to_string();
+        format!(
+            "for f in uid gid; do mount --bind {none} /etc/sub$f; done; mount --bind {switch} /etc/nsswitch.conf; \
+             chmod +x {script}; mount --bind {script} /usr/bin/getsubids"
+        )
+    };
+    if !std::path::Path::new("/usr/bin/getsubids").exists() {
+        skip!("there is no getsubids");
+    }
+    for (answer, status, words) in [
+        ("echo 0: you 100000 65536", "ok", &["users 100000-165535, groups 100000-165535, given by sss"][..]),
+        ("[ \"$1\" != -g ] && echo 0: you 100000 65536", "warn", &["has none in sss", "administrator"]),
+        ("exit 1", "warn", &["has none in sss"]),
+    ] {
+        found(&on_host(&sandbox, &ask(answer)), "subordinate ids", status, words);
+    }
+    let output = on_host(&sandbox, &format!("{}; mount --bind /dev/null /usr/bin/getsubids", ask("")));
+    found(
+        &output,
+        "subordinate ids",
+        "warn",
+        &["sss gives them", "getsubids, which asks it, is not installed"],
+    );
+}
+
 #[test]
 fn newuidmap_that_is_missing_or_powerless() {
     if is_root() {

@@ -1,11 +1,11 @@
 //! What the host offers and what the store holds: the facts of `info`.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Result;
 
 use super::{Engine, driver, limits, list};
+use crate::config::env;
 use crate::config::subid::{self, IdRange};
 use crate::config::systemd;
 use crate::runtime::cgroup::{self, Hierarchy};
@@ -49,7 +49,8 @@ pub fn gather(engine: &Engine) -> Result<Info> {
     let uname = rustix::system::uname();
     let uid = rustix::process::getuid().as_raw();
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let user = subid::login_name(&passwd, uid);
+    let user = subid::login_name(&passwd, uid).map(str::to_owned).or_else(|| env::value("USER"));
+    let [uid_map, gid_map] = subid::of_user(user.as_deref(), uid);
     Ok(Info {
         driver: driver::explain(engine)?,
         running,
@@ -67,8 +68,8 @@ pub fn gather(engine: &Engine) -> Result<Info> {
         hostname: uname.nodename().to_string_lossy().into_owned(),
         uid,
         gid: rustix::process::getgid().as_raw(),
-        uid_map: subid::read(Path::new("/etc/subuid"), user, uid),
-        gid_map: subid::read(Path::new("/etc/subgid"), user, uid),
+        uid_map,
+        gid_map,
     })
 }
 

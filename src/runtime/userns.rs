@@ -57,17 +57,18 @@ pub struct Offered {
 }
 
 impl Offered {
-    /// Reads `/etc/subuid`, `/etc/subgid` and the search path.
+    /// Reads `/etc/subuid` and `/etc/subgid`, or asks a directory service, and the search path.
     pub fn read() -> Self {
         let uid = rustix::process::getuid().as_raw();
         let gid = rustix::process::getgid().as_raw();
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = subid::login_name(&passwd, uid).map(str::to_owned).or_else(|| env::value("USER"));
+        let [subuids, subgids] = subid::of_user(name.as_deref(), uid);
         let mut offered = Self {
             uid,
             gid,
-            subuids: subid::read(Path::new("/etc/subuid"), name.as_deref(), uid),
-            subgids: subid::read(Path::new("/etc/subgid"), name.as_deref(), uid),
+            subuids,
+            subgids,
             newuidmap: env::find_program("newuidmap"),
             newgidmap: env::find_program("newgidmap"),
             ..Self::default()

@@ -25,6 +25,8 @@ pub struct Ids {
     subuid: String,
     subgid: String,
     passwd: String,
+    /// A directory service that gives them instead, and what it gives, as far as that can be asked.
+    service: Option<(String, Option<[Vec<IdRange>; 2]>)>,
     newuidmap: Helper,
     newgidmap: Helper,
     /// Nothing that this process executes gets more rights than it has (prctl(2), PR_SET_NO_NEW_PRIVS).
@@ -47,8 +49,11 @@ pub fn read() -> Ids {
     let uid = rustix::process::getuid().as_raw();
     let passwd = text("/etc/passwd");
     let name = subid::login_name(&passwd, uid).map(str::to_owned).or_else(|| env::value("USER"));
+    let given = || name.as_deref().and_then(subid::of_service);
+    let service = subid::service().map(|service| (service, given()));
     Ids {
         uid,
+        service,
         name,
         subuid: text("/etc/subuid"),
         subgid: text("/etc/subgid"),
@@ -86,6 +91,10 @@ pub fn judge(ids: &Ids) -> Vec<Finding> {
     let uids = subid::parse(&ids.subuid, ids.name.as_deref(), ids.uid);
     let gids = subid::parse(&ids.subgid, ids.name.as_deref(), ids.uid);
     let has_ranges = !uids.is_empty() && !gids.is_empty();
+    if let Some((service, given)) = ids.service.as_ref().filter(|_| !has_ranges) {
+        let has_any = given.as_ref().is_some_and(|given| given.iter().all(|ranges| !ranges.is_empty()));
+        return vec![judge_service(ids, service, given.as_ref()), judge_helpers(ids, has_any)];
+    }
     vec![judge_ranges(ids, &uids, &gids), judge_helpers(ids, has_ranges)]
 }
 
@@ -127,8 +136,33 @@ fn judge_ranges(ids: &Ids, uids: &[IdRange], gids: &[IdRange]) -> Finding {
         let why = "an image with a file or a user beyond them is refused";
         return Finding::warning(RANGES, what, why, add());
     }
-    let shown = |ranges: &[IdRange]| ranges.iter().copied().map(shown).collect::<Vec<_>>().join(", ");
-    Finding::fine(RANGES, format!("users {}, groups {}", shown(uids), shown(gids)))
+    Finding::fine(RANGES, format!("users {}, groups {}", all_shown(uids), all_shown(gids)))
+}
+
+fn judge_service(ids: &Ids, service: &str, given: Option<&[Vec<IdRange>; 2]>) -> Finding {
+    let why = "files of an image all become yours, and its programs can be no other user";
+    let name = ids.name();
+    let Some([uids, gids]) = given else {
+        let what = format!("{service} gives them, and getsubids, which asks it, is not installed");
+        return Finding::warning(
+            RANGES,
+            what,
+            why,
+            "sudo apt-get install uidmap; elsewhere shadow-utils-subid",
+        );
+    };
+    if uids.is_empty() || gids.is_empty() {
+        let fix = format!("have the administrator of {service} give {name} 65536 user and group ids");
+        return Finding::warning(RANGES, format!("{name} has none in {service}"), why, fix);
+    }
+    Finding::fine(
+        RANGES,
+        format!("users {}, groups {}, given by {service}", all_shown(uids), all_shown(gids)),
+    )
+}
+
+fn all_shown(ranges: &[IdRange]) -> String {
+    ranges.iter().copied().map(shown).collect::<Vec<_>>().join(", ")
 }
 
 impl Ids {
@@ -210,6 +244,7 @@ mod tests {
             subgid: "ann:100000:65536\n".to_owned(),
             passwd: "root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\nfar:x:300000:1::/:/bin/sh\n"
                 .to_owned(),
+            service: None,
             newuidmap: Helper::Privileged,
             newgidmap: Helper::Privileged,
             no_new_privileges: false,
