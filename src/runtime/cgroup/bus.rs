@@ -49,6 +49,10 @@ pub struct Message {
 pub struct Bus {
     stream: UnixStream,
     serial: u32,
+    /// What goes out at once: every way to the daemon and back costs two changes of process at least.
+    unsent: Vec<u8>,
+    /// Whether the daemon has said who we are.
+    is_known: bool,
 }
 
 impl Bus {
@@ -58,8 +62,7 @@ impl Bus {
             UnixStream::connect(socket).with_context(|| format!("connect to {}", socket.display()))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut bus = Self { stream, serial: 0 };
-        bus.authenticate().context("greet the D-Bus of systemd")?;
+        let mut bus = Self { stream, serial: 0, unsent: Vec::new(), is_known: false };
         let hello = Call {
             destination: "org.freedesktop.DBus",
             path: "/org/freedesktop/DBus",
@@ -68,13 +71,14 @@ impl Bus {
             signature: "",
             body: Body::default(),
         };
-        bus.call(&hello)?;
+        // Who was not heard is not answered either: nothing that follows waits for this.
+        bus.unsent.extend(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n");
+        bus.send(&hello);
         Ok(bus)
     }
 
     /// Lines of text come first, then messages.
-    fn authenticate(&mut self) -> Result<()> {
-        self.stream.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")?;
+    fn hear_greeting(&mut self) -> Result<()> {
         let mut said = Vec::new();
         let mut byte = [0];
         loop {
@@ -91,17 +95,16 @@ impl Bus {
         }
     }
 
-    /// Sends a call without waiting for its answer; its serial number.
-    pub fn send(&mut self, call: &Call<'_>) -> Result<u32> {
+    /// Sends a call with the next that is received, without waiting for its answer; its serial number.
+    pub fn send(&mut self, call: &Call<'_>) -> u32 {
         self.serial += 1;
-        let message = encode(call, self.serial);
-        self.stream.write_all(&message).with_context(|| format!("call {}", call.member))?;
-        Ok(self.serial)
+        self.unsent.extend(encode(call, self.serial));
+        self.serial
     }
 
     /// Sends a call, and waits until it is answered.
     pub fn call(&mut self, call: &Call<'_>) -> Result<Message> {
-        let serial = self.send(call)?;
+        let serial = self.send(call);
         loop {
             let message = self.receive()?;
             if message.answers == serial {
@@ -112,6 +115,13 @@ impl Bus {
 
     /// The next message.
     pub fn receive(&mut self) -> Result<Message> {
+        if !self.unsent.is_empty() {
+            self.stream.write_all(&std::mem::take(&mut self.unsent)).context("write to systemd")?;
+        }
+        if !self.is_known {
+            self.hear_greeting().context("greet the D-Bus of systemd")?;
+            self.is_known = true;
+        }
         let mut head = [0; 16];
         self.stream.read_exact(&mut head).context("wait for systemd")?;
         let length = remaining(&head)?;

@@ -281,6 +281,13 @@ fn enable(path: &str, needed: &[String]) -> Result<()> {
         return Err(not_delegated(missing, "limit the container"));
     }
     let enabled = group.read("cgroup.subtree_control").unwrap_or_default();
+    // Each write may cost the kernel a grace period; all are refused if one of them is.
+    let is_missing = |name: &&str| !enabled.split_whitespace().any(|other| other == *name);
+    let all: Vec<String> =
+        present.split_whitespace().filter(is_missing).map(|name| format!("+{name}")).collect();
+    if all.is_empty() || group.write("cgroup.subtree_control", &all.join(" ")).is_ok() {
+        return Ok(());
+    }
     for name in present.split_whitespace().filter(|name| !enabled.split_whitespace().any(|n| n == *name)) {
         let written = group.write("cgroup.subtree_control", &format!("+{name}"));
         if needed.iter().any(|needed| needed == name) {

@@ -29,9 +29,9 @@ pub struct Scope<'a> {
 /// Makes a scope and waits until its process is in it. `false`: there is one of this name.
 pub fn start(socket: &Path, scope: &Scope<'_>) -> Result<bool> {
     let mut bus = Bus::connect(socket)?;
-    bus.send(&match_jobs())?;
-    bus.send(&manager("Subscribe", "", Body::default()))?;
-    let serial = bus.send(&manager("StartTransientUnit", "ssa(sv)a(sa(sv))", start_body(scope)))?;
+    // Who has started a job hears of its end without Subscribe.
+    bus.send(&match_jobs());
+    let serial = bus.send(&manager("StartTransientUnit", "ssa(sv)a(sa(sv))", start_body(scope)));
     let (mut job, mut over) = (None, Vec::new());
     loop {
         let message = bus.receive()?;
