@@ -205,28 +205,9 @@ build() {
 
 # --- Files ------------------------------------------------------------------------------------------
 
-# put MODE SOURCE TARGET: beside the target first, then renamed, so that a running coracle is not in the way.
-put() {
-	mkdir -p "$(dirname "$3")"
-	cp "$2" "$3.new"
-	chmod "$1" "$3.new"
-	mv -f "$3.new" "$3"
-}
-
 install_files() {
 	say "installing into $prefix"
-	put 0755 "$binary" "$prefix/bin/coracle"
-	for page in man/*.[15]; do
-		put 0644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
-	done
-	put 0644 completions/coracle.bash "$prefix/share/bash-completion/completions/coracle"
-	put 0644 completions/_coracle "$prefix/share/zsh/site-functions/_coracle"
-	put 0644 completions/coracle.fish "$prefix/share/fish/vendor_completions.d/coracle.fish"
-	# systemd looks for programs in a list of its own, in which no home is.
-	unit=$(mktemp)
-	sed "s|^ExecStart=coracle|ExecStart=$prefix/bin/coracle|" packaging/systemd/coracle-restart.service >"$unit"
-	put 0644 "$unit" "$prefix/share/systemd/user/coracle-restart.service"
-	rm -f "$unit"
+	put_all "$binary" "" "$prefix"
 }
 
 # --- AppArmor ---------------------------------------------------------------------------------------
@@ -238,10 +219,7 @@ restricts_namespaces() {
 
 install_profile() {
 	restricts_namespaces || return 0
-	profile=$(mktemp)
-	sed "s|/usr/{local/,}bin/coracle|$prefix/bin/coracle|" packaging/apparmor/coracle >"$profile"
-	as_root install -m 0644 "$profile" /etc/apparmor.d/coracle
-	rm -f "$profile"
+	as_root install -m 0644 "$prefix/share/coracle/apparmor/coracle" /etc/apparmor.d/coracle
 	as_root apparmor_parser -r /etc/apparmor.d/coracle
 }
 
@@ -341,6 +319,7 @@ fi
 mkdir -p "$prefix"
 prefix=$(cd "$prefix" && pwd)
 cd "$(dirname "$0")/.."
+. packaging/files.sh
 
 install_prerequisites
 install_rust

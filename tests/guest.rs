@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::packages;
 use crate::skip;
 use crate::support::binary;
 
@@ -11,6 +12,11 @@ const GUEST_FAILED: i32 = 125;
 
 /// Runs a script of `tests/vm` in the guest; every line that begins with `FAILED` is one.
 fn run(script: &str) {
+    run_with(script, &[]);
+}
+
+/// The same with more files beside the script.
+fn run_with(script: &str, files: &[PathBuf]) {
     let guest =
         std::env::var_os("CORACLE_TEST_FIXTURES").map(|fixtures| PathBuf::from(fixtures).join("guest"));
     let Some(guest) = guest.filter(|guest| guest.join("disk.raw").exists()) else {
@@ -23,6 +29,7 @@ fn run(script: &str) {
         .arg(scripts.join(script))
         .arg(binary())
         .arg(scripts.join("base.sh"))
+        .args(files)
         .output()
         .expect("sh");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -47,4 +54,15 @@ fn units_of_systemd() {
 #[test]
 fn systemd_in_a_container() {
     run("systemd.sh");
+}
+
+#[test]
+fn a_package_of_debian() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(package) = packages::made("deb", "dpkg-deb", directory.path()) else {
+        skip!("there is no dpkg-deb");
+    };
+    let named = directory.path().join("coracle.deb");
+    std::fs::rename(package, &named).expect("a package");
+    run_with("packages.sh", &[named]);
 }

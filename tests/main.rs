@@ -47,6 +47,7 @@ mod nested;
 mod network;
 mod options;
 mod owners;
+mod packages;
 mod platforms;
 mod policy;
 mod ports;

@@ -1,6 +1,8 @@
 //! `generate DIR`, hidden: writes manuals and completions from the definitions that parse the flags, so that
 //! neither can say anything else.
 
+mod rootless;
+
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ use super::help;
 use super::verb::{Action, Operands, Session, Verb};
 use super::verbs::{NOUNS, VERBS};
 use crate::config::settings;
+use rootless::SECTIONS;
 
 #[derive(clap::Args)]
 pub struct Args {}
@@ -34,6 +37,7 @@ impl Action for Args {
             write(&base.join("man").join(format!("{name}.1")), &page)?;
         }
         write(&base.join("man/coracle.toml.5"), &settings_page()?)?;
+        write(&base.join("man/coracle-rootless.7"), &rootless_page()?)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -94,6 +98,16 @@ fn root_page() -> Result<Vec<u8>> {
     roff.text([roman(
         "Otherwise the code is the program's own; 1 is any failure of a command that runs no program.",
     )]);
+    roff.control("SH", ["EXAMPLES"]);
+    for (purpose, command) in [
+        ("A first container", "coracle run --rm builtin:hello"),
+        ("What this host lacks for containers, and what mends that", "coracle doctor"),
+        ("What runs, and what has run", "coracle ps -a"),
+    ] {
+        roff.control("TP", []);
+        roff.text([roman(format!("{purpose}:"))]);
+        roff.text([bold(command)]);
+    }
     roff.control("SH", ["ENVIRONMENT"]);
     for (name, meaning) in [
         ("CORACLE_ROOT", "like --root; else $XDG_DATA_HOME/coracle"),
@@ -104,7 +118,8 @@ fn root_page() -> Result<Vec<u8>> {
         roff.text([roman(meaning)]);
     }
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([bold("coracle.toml"), roman("(5), the defaults of new containers")]);
+    roff.text([bold("coracle.toml"), roman("(5), the defaults of new containers; ")]);
+    roff.text([bold("coracle-rootless"), roman("(7), what a host lends to ordinary users")]);
     roff.to_writer(&mut page)?;
     Ok(page)
 }
@@ -142,6 +157,32 @@ fn settings_page() -> Result<Vec<u8>> {
     }
     roff.control("SH", ["SEE ALSO"]);
     roff.text([bold("coracle-run"), roman("(1), "), bold("coracle-create"), roman("(1)")]);
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// The manual of what a host lends to ordinary users.
+fn rootless_page() -> Result<Vec<u8>> {
+    let mut page = header_of("coracle-rootless", "7", "containers of ordinary users")?;
+    let mut roff = Roff::new();
+    for section in SECTIONS {
+        roff.control("SH", [section.title]);
+        for (index, text) in section.prose.iter().enumerate() {
+            if index > 0 {
+                roff.control("PP", []);
+            }
+            roff.text([roman(*text)]);
+        }
+        for (name, about) in section.entries {
+            entry(&mut roff, name, about);
+        }
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    let others = ["coracle", "coracle-doctor", "coracle-run", "coracle-unshare"];
+    for (index, name) in others.into_iter().enumerate() {
+        roff.text([bold(name), roman(if index + 1 < others.len() { "(1)," } else { "(1)" })]);
+    }
+    roff.text([roman("user_namespaces(7), subuid(5), cgroups(7)")]);
     roff.to_writer(&mut page)?;
     Ok(page)
 }

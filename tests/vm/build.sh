@@ -9,7 +9,7 @@ suite=trixie
 # The first release that has user-mode-linux for a kernel of today.
 kernel_suite=forky
 packages="systemd systemd-sysv dbus dbus-user-session libpam-systemd procps kmod sudo busybox-static \
-uidmap slirp4netns podman crun conmon"
+uidmap slirp4netns apparmor podman crun conmon"
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 cd "$1"

@@ -1,0 +1,140 @@
+//! Packages: what is in them, and that the same is in each.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::skip;
+use crate::support::binary;
+
+fn source_tree() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Makes a package of the program that is tested; nothing where the tool for it is missing.
+pub fn made(kind: &str, tool: &str, directory: &Path) -> Option<PathBuf> {
+    Command::new(tool).arg("--version").output().ok()?;
+    let output = Command::new("sh")
+        .arg(source_tree().join("packaging/package.sh"))
+        .arg(kind)
+        .arg(binary())
+        .arg(directory)
+        // The program with all its debugging information is large.
+        .envs([
+            ("CORACLE_COMPRESSION", "1"),
+            ("DPKG_DEB_COMPRESSOR_TYPE", "gzip"),
+            ("DPKG_DEB_COMPRESSOR_LEVEL", "1"),
+        ])
+        .output()
+        .expect("sh");
+    assert!(output.status.success(), "{kind}: {}", String::from_utf8_lossy(&output.stderr));
+    let ending = if kind == "tarball" { "tar.gz" } else { kind };
+    let mut entries = std::fs::read_dir(directory).expect("a directory").flatten();
+    entries.find(|entry| entry.path().to_string_lossy().ends_with(ending)).map(|entry| entry.path())
+}
+
+fn said(line: &str) -> String {
+    let output = Command::new("sh").arg("-c").arg(line).output().expect("sh");
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What every package has beside documentation, without the ending that its manuals are compressed by.
+fn wanted() -> BTreeSet<String> {
+    let manuals = std::fs::read_dir(source_tree().join("man")).expect("manuals").flatten().map(|entry| {
+        let name = entry.file_name().into_string().expect("a name");
+        format!("share/man/man{}/{name}", name.rsplit('.').next().expect("a section"))
+    });
+    let others = [
+        "bin/coracle",
+        "share/bash-completion/completions/coracle",
+        "share/coracle/apparmor/coracle",
+        "share/fish/vendor_completions.d/coracle.fish",
+        "share/systemd/user/coracle-prune.service",
+        "share/systemd/user/coracle-prune.timer",
+        "share/systemd/user/coracle-restart.service",
+        "share/zsh/site-functions/_coracle",
+    ];
+    manuals.chain(others.map(str::to_owned)).collect()
+}
+
+fn files(listed: &str, prefix: &str) -> BTreeSet<String> {
+    let beneath =
+        listed.lines().filter_map(|line| line.split(prefix).nth(1)).filter(|path| !path.ends_with('/'));
+    let names = beneath.map(|path| path.trim_end_matches(".gz").to_owned());
+    names.filter(|path| !path.starts_with("share/doc/") && path.contains('/')).collect()
+}
+
+#[test]
+fn debian() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(package) = made("deb", "dpkg-deb", directory.path()) else { skip!("there is no dpkg-deb") };
+    let package = package.display();
+    let listed = said(&format!("dpkg-deb -c {package} | grep -v ^d"));
+    assert_eq!(files(&listed, "./usr/"), wanted());
+    let fields = said(&format!("dpkg-deb -f {package}"));
+    for field in ["Package: coracle", "Depends: uidmap, slirp4netns", "Version: 0.1.0"] {
+        assert!(fields.contains(field), "{fields}");
+    }
+    assert!(listed.lines().all(|line| line.contains("root/root")), "{listed}");
+    let unit = said(&format!(
+        "dpkg-deb --fsys-tarfile {package} | tar -xO ./usr/share/systemd/user/coracle-prune.service"
+    ));
+    assert!(unit.contains("ExecStart=/usr/bin/coracle system prune --force"), "{unit}");
+}
+
+#[test]
+fn red_hat() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(package) = made("rpm", "rpmbuild", directory.path()) else { skip!("there is no rpmbuild") };
+    let package = package.display();
+    assert_eq!(files(&said(&format!("rpm -qlp {package}")), "/usr/"), wanted());
+    let requires = said(&format!("rpm -qp --requires {package}"));
+    assert!(requires.contains("shadow-utils") && requires.contains("slirp4netns"), "{requires}");
+}
+
+/// For any Linux: unpacked anywhere, its checksum beside it, and the same bytes for the same files.
+#[test]
+fn tarball() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let package = made("tarball", "tar", directory.path()).expect("an archive");
+    let name = package.file_name().expect("a name").to_string_lossy().into_owned();
+    let place = directory.path().display();
+    said(&format!("cd {place} && sha256sum -c --quiet {name}.sha256"));
+    let inside = name.strip_suffix(".tar.gz").expect("an ending");
+    assert_eq!(files(&said(&format!("tar -tf {}", package.display())), &format!("{inside}/")), wanted());
+    said(&format!("cd {place} && tar -xf {name}"));
+    let version = said(&format!("{place}/{inside}/bin/coracle --version"));
+    assert!(version.starts_with("coracle version "), "{version}");
+    let first = std::fs::read(format!("{place}/{name}.sha256")).expect("a checksum");
+    made("tarball", "tar", directory.path());
+    assert_eq!(first, std::fs::read(format!("{place}/{name}.sha256")).expect("a checksum"));
+}
+
+/// What other distributions read is at least a program of theirs.
+#[test]
+fn arch_and_nix() {
+    let recipe = source_tree().join("packaging/arch/PKGBUILD");
+    let fields = said(&format!(
+        "bash -ec '. {}; echo $pkgname $pkgver ${{depends[*]}}; type -t build package'",
+        recipe.display()
+    ));
+    assert_eq!(fields, "coracle 0.1.0 shadow slirp4netns\nfunction\nfunction\n");
+    if Command::new("nix-instantiate").arg("--version").output().is_ok() {
+        said(&format!("nix-instantiate --parse {}", source_tree().join("flake.nix").display()));
+    }
+}
+
+/// The profile is one: Debian 12's parser knows no `userns`, which is the reason for it.
+#[test]
+fn profile_of_apparmor() {
+    let parser = ["/usr/sbin/apparmor_parser", "/sbin/apparmor_parser"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let Some(parser) = parser else { skip!("there is no apparmor_parser") };
+    let profile = source_tree().join("packaging/apparmor/coracle");
+    if !Path::new("/etc/apparmor.d/abi/4.0").exists() {
+        skip!("this apparmor_parser is older than the restriction that the profile is for");
+    }
+    said(&format!("{parser} -QK {}", profile.display()));
+}
