@@ -79,7 +79,7 @@ fn a_slow_reader_of_exec_loses_nothing() {
 }
 
 /// The supervisor of a container that runs, from its record.
-fn supervisor(sandbox: &Sandbox, name: &str) -> i64 {
+pub fn supervisor(sandbox: &Sandbox, name: &str) -> i64 {
     let id = sandbox.inspect(name, "Id");
     let path = sandbox.container_directory(id.as_str().expect("a text")).join("container.json");
     let record: serde_json::Value =

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::network::no_stack;
 use crate::skip;
 use crate::support::registry::free_port;
-use crate::support::{Sandbox, eventually, within};
+use crate::support::{Sandbox, eventually, say_skipped, within};
 
 /// Serves `text` over HTTP on port 80 of a container.
 fn serve(sandbox: &Sandbox, flags: &str, text: &str) {
@@ -30,7 +30,7 @@ fn fetch(sandbox: &Sandbox, network: &str, address: &str) -> Option<String> {
 }
 
 /// A process of a sandbox whose command line has `word`.
-fn find(sandbox: &Sandbox, word: &str) -> Option<i32> {
+pub fn find(sandbox: &Sandbox, word: &str) -> Option<i32> {
     sandbox.processes().into_iter().find(|pid| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(word)
@@ -319,6 +319,114 @@ fn containers_come_to_networks_and_leave_them() {
     sandbox.run("create --name alone --network none busybox true").success();
     sandbox.run("network connect lan alone").code(1).stderr_has("private (none) mode");
     sandbox.run("rm -f web idle alone").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn what_a_container_has_follows_its_networks() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    for (name, subnet) in [("one", "10.90.0.0/24"), ("two", "10.91.0.0/24")] {
+        sandbox.run(&format!("network create --subnet {subnet} {name}")).success();
+    }
+    for userns in ["host", "auto"] {
+        if userns == "auto" && !crate::support::has_subordinate_ids() {
+            say_skipped("no subordinate ids");
+            continue;
+        }
+        let port = free_port();
+        let flags = format!("--name web -h boat --userns {userns} --network one -p 127.0.0.1:{port}:80");
+        serve(&sandbox, &flags, "from-web");
+        let ask = || fetch_http(&format!("127.0.0.1:{port}"));
+        let files = || {
+            let words = ["exec", "web", "grep", "-hv", ":", "/etc/hosts", "/etc/resolv.conf"];
+            sandbox.run_words(&words).success().lines()
+        };
+        let has = |line: &str| files().iter().any(|other| *other == line);
+        eventually("the server answers", ask);
+        sandbox.run_words(&["exec", "web", "sh", "-c", "echo 192.0.2.9 mine >>/etc/hosts"]).success();
+        assert!(has("10.90.0.2\tboat") && has("nameserver 10.90.0.1"), "{:?}", files());
+        sandbox.run("network connect two web").success();
+        assert!(has("10.90.0.2\tboat") && has("10.91.0.2\tboat"), "{:?}", files());
+        assert!(has("nameserver 10.90.0.1") && has("nameserver 10.91.0.1"), "{:?}", files());
+        sandbox.run("network disconnect one web").success();
+        assert!(!has("10.90.0.2\tboat") && has("10.91.0.2\tboat"), "{:?}", files());
+        assert!(!has("nameserver 10.90.0.1") && has("nameserver 10.91.0.1"), "{:?}", files());
+        assert!(has("192.0.2.9 mine"), "{:?}", files());
+        eventually("the port leads through the other network", ask);
+        sandbox.run("network disconnect two web").success();
+        // Nobody is there to answer.
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        sandbox.run("port web").success().stdout("");
+        sandbox.run("network connect --ip 10.90.0.77 one web").success();
+        sandbox.run("port web").success().stdout(&format!("80/tcp -> 127.0.0.1:{port}\n"));
+        eventually("the port leads to it again", ask);
+        sandbox.run("rm -f web").success();
+    }
+    sandbox.assert_no_traces();
+}
+
+/// What a server on this host says, if it does.
+fn fetch_http(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.ends_with("from-web\n").then_some(answer)
+}
+
+#[test]
+fn a_container_that_has_lost_its_network_gets_it_again() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --subnet 10.90.0.0/24 lan").success();
+    let port = free_port();
+    let flags = format!("--name web --cap-add NET_ADMIN --network lan -p 127.0.0.1:{port}:80");
+    serve(&sandbox, &flags, "from-web");
+    eventually("the server answers", || fetch_http(&format!("127.0.0.1:{port}")));
+    sandbox.run("exec web ip addr flush dev eth0").success();
+    assert_eq!(fetch(&sandbox, "lan", "10.90.0.2"), None);
+    let id = sandbox.inspect("web", "Id");
+    sandbox.run("network reload --all").success().stdout(&format!("{}\n", id.as_str().expect("an id")));
+    assert_eq!(fetch(&sandbox, "lan", "10.90.0.2").as_deref(), Some("from-web"));
+    eventually("the port leads to it again", || fetch_http(&format!("127.0.0.1:{port}")));
+    sandbox.run("exec web ip route").success().stdout_has("default via 10.90.0.1");
+    sandbox.run("create --name idle busybox true").success();
+    sandbox.run("network reload idle").code(1).stderr_has("is not running");
+    sandbox.run("rm -f web idle").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn links_are_names_that_one_container_has_for_another() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let look_up = "run --rm --link db:store busybox nslookup store";
+    sandbox.run(look_up).code(125).stderr_has("could not get container for db").one_clear_line();
+    sandbox.run("create --name db busybox sleep 1000").success();
+    sandbox
+        .run(look_up)
+        .code(125)
+        .stderr_has("Cannot link to a non running container: /db AS store")
+        .one_clear_line();
+    sandbox.run("start db").success();
+    let db = address(&sandbox, "db", "bridge");
+    sandbox.run(look_up).success().stdout_has(&db);
+    assert_ne!(sandbox.run("run --rm busybox nslookup store").exit_code(), 0);
+    sandbox.run("create --name web --link db:store busybox true").success();
+    assert_eq!(sandbox.inspect("web", "HostConfig.Links.0"), "/db:/web/store");
+    sandbox
+        .run("run --rm --network host --link db busybox true")
+        .code(125)
+        .stderr_has("conflicting options: links and the network mode");
+    sandbox.run("rm -f web db").success();
     sandbox.assert_no_traces();
 }
 

@@ -4,9 +4,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::attach::supervisor;
+use crate::bridges::find;
 use crate::skip;
 use crate::support::registry::free_port;
-use crate::support::{Output, Response, Sandbox, Server, eventually, program, within};
+use crate::support::{Output, Response, Sandbox, Server, eventually, is_root, program, within};
 
 /// Why the user-mode stack cannot work here, if it cannot.
 pub fn no_stack() -> Option<&'static str> {
@@ -84,6 +88,121 @@ fn the_host_is_not_reachable_unless_allowed() {
         .code(125)
         .stderr_has("bogus")
         .one_clear_line();
+}
+
+/// Why pasta cannot work here, if it cannot.
+fn no_pasta() -> Option<&'static str> {
+    if program("pasta").is_none() {
+        return Some("passt is not installed");
+    }
+    let routes = std::fs::read_to_string("/proc/net/route").expect("a table of routes");
+    if !routes.lines().any(|line| line.split_whitespace().nth(1) == Some("00000000")) {
+        return Some("this host has no default route, and pasta does as the host does");
+    }
+    no_stack()
+}
+
+#[test]
+fn pasta_gives_the_hosts_addresses() {
+    if let Some(reason) = no_pasta() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let shown = sandbox.run_words(&[
+        "run",
+        "--rm",
+        "--network=pasta",
+        "--mac-address=02:00:00:00:00:07",
+        "busybox",
+        "sh",
+        "-c",
+        "ip -4 route; cat /etc/resolv.conf; ip link",
+    ]);
+    let routes = sandbox.witness("ip -4 route show default").success().line();
+    let gateway = routes.split(' ').nth(2).expect("a gateway").to_owned();
+    shown
+        .success()
+        .stdout_has(&format!("default via {gateway} "))
+        .stdout_has("nameserver 169.254.1.1\n")
+        .stdout_has("02:00:00:00:00:07");
+    let server = Server::start(|_| Response::new(200).body("from the host"));
+    let port = server.host().rsplit(':').next().expect("a port").to_owned();
+    let fetch = format!("--init busybox timeout 3 wget -q -O - http://{gateway}:{port}/");
+    assert_ne!(sandbox.run(&format!("run --rm --network pasta {fetch}")).exit_code(), 0);
+    sandbox.run(&format!("run --rm --network pasta:--map-gw {fetch}")).success().stdout("from the host");
+    sandbox
+        .run("run --rm --network pasta:--netns,/x busybox true")
+        .code(125)
+        .stderr_has("pasta option \"--netns\": it is not the user's to give")
+        .one_clear_line();
+    sandbox
+        .run("run --rm --network pasta:--bogus busybox true")
+        .code(125)
+        .stderr_has("--bogus")
+        .one_clear_line();
+    sandbox.run("run -d --name boat --network pasta busybox sleep 1000").success();
+    assert_eq!(sandbox.inspect("boat", "HostConfig.NetworkMode"), "pasta");
+    sandbox
+        .run("network connect bridge boat")
+        .code(1)
+        .stderr_has("\"pasta\" is not supported: invalid network mode");
+    sandbox.run("rm -f boat").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn pasta_publishes_ports_and_ends_with_its_container() {
+    if let Some(reason) = no_pasta() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let (port, own) = (free_port(), free_port());
+    let network = format!("pasta:-t,127.0.0.1/{own}:80");
+    let line = format!("run -d --name web -p 127.0.0.1:{port}:80 --network {network} busybox sh -c");
+    sandbox.run_words(&line.split(' ').chain([WEB]).collect::<Vec<_>>()).success();
+    for port in [port, own] {
+        let answer = eventually("the server answers", || fetch(&format!("127.0.0.1:{port}")));
+        assert!(answer.ends_with("ahoy\n"), "{answer}");
+    }
+    sandbox.run("ps --format {{.Ports}}").success().stdout(&format!("127.0.0.1:{port}->80/tcp\n"));
+    let taken = sandbox.run(&format!("run --rm -p 127.0.0.1:{port}:80 --network pasta busybox true"));
+    taken.code(125).stderr_has(&format!("Bind for 127.0.0.1:{port} failed: port is already allocated"));
+    let pasta = || find(&sandbox, "--config-net");
+    assert!(pasta().is_some());
+    // Nobody is left to end it.
+    let supervisor = Pid::from_raw(supervisor(&sandbox, "web") as i32).expect("a process");
+    kill_process(supervisor, Signal::KILL).expect("it runs");
+    eventually("it is gone", || pasta().is_none().then_some(()));
+    sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_namespace_that_is_there_is_joined() {
+    if is_root() {
+        skip!("root's unshare makes no user namespace");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let words =
+        ["unshare", "unshare", "-n", "sh", "-c", "echo $$ $(readlink /proc/self/ns/net); exec sleep 1000"];
+    let other = sandbox.command_of(&words).start();
+    let said = eventually("it has a namespace", || Some(other.said()).filter(|said| said.ends_with('\n')));
+    let (pid, namespace) = said.trim().split_once(' ').expect("two words");
+    let line = format!("run --rm --network ns:/proc/{pid}/ns/net busybox readlink /proc/self/ns/net");
+    sandbox.run(&line).success().stdout(&format!("{namespace}\n"));
+    let pid = Pid::from_raw(pid.parse().expect("a number")).expect("a process");
+    kill_process(pid, Signal::KILL).expect("it runs");
+    assert_ne!(other.finish().exit_code(), 0);
+    for (path, words) in [
+        ("/proc/self/ns/net", "it belongs to no user namespace of yours"),
+        ("/proc/self/ns/uts", "it is no network namespace"),
+        ("/etc/hostname", "it is no namespace"),
+        ("/nowhere", "No such file or directory"),
+    ] {
+        let output = sandbox.run(&format!("run --rm --network ns:{path} busybox true"));
+        output.code(125).stderr_has(&format!("join network namespace {path}: {words}")).one_clear_line();
+    }
+    sandbox.assert_no_traces();
 }
 
 #[test]
@@ -216,8 +335,8 @@ fn a_killed_helper_does_not_take_the_container_along() {
     let slirp = sandbox.processes().into_iter().find(|pid| {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("slirp4netns"))
     });
-    let pid = rustix::process::Pid::from_raw(slirp.expect("slirp4netns runs")).expect("a process");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+    let pid = Pid::from_raw(slirp.expect("slirp4netns runs")).expect("a process");
+    kill_process(pid, Signal::KILL).expect("it runs");
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(sandbox.inspect("boat", "State.Running"), true);
     sandbox.run("rm -f boat").success();

@@ -49,15 +49,27 @@ fn containers_see_who_asks() {
     let Some(sandbox) = with_probe() else { skip!("tests/run.sh builds the probe") };
     let (program, probe) = (sandbox.program().display(), fixture("probe").expect("a probe"));
     let probe = probe.display();
-    // A network's options; what is seen of a neighbour by both protocols over IPv4 and IPv6, and of the host itself.
-    for (options, want) in [
+    // A network's options, and the container's; what is seen of a neighbour by both protocols over IPv4 and IPv6, and of
+    // the host itself.
+    for (options, own, want) in [
         (
             "--subnet 10.90.0.0/24 --subnet fd00:90::/64 --ipv6",
+            "",
             "kept kept kept kept 10.90.0.1 10.90.0.1 10.90.0.1 fd00:90::1",
         ),
-        ("--subnet 10.90.0.0/24", "kept kept 10.90.0.1 10.90.0.1 10.90.0.1 10.90.0.1 10.90.0.1 10.90.0.1"),
+        (
+            "--subnet 10.90.0.0/24",
+            "",
+            "kept kept 10.90.0.1 10.90.0.1 10.90.0.1 10.90.0.1 10.90.0.1 10.90.0.1",
+        ),
         (
             "--subnet 10.90.0.0/24 --subnet fd00:90::/64 --ipv6 -o keep_source=false",
+            "",
+            "10.90.0.1 10.90.0.1 fd00:90::1 fd00:90::1 10.90.0.1 10.90.0.1 10.90.0.1 fd00:90::1",
+        ),
+        (
+            "--subnet 10.90.0.0/24 --subnet fd00:90::/64 --ipv6",
+            ":keep_source=false",
             "10.90.0.1 10.90.0.1 fd00:90::1 fd00:90::1 10.90.0.1 10.90.0.1 10.90.0.1 fd00:90::1",
         ),
     ] {
@@ -65,7 +77,7 @@ fn containers_see_who_asks() {
             r#"c() {{ {program} "$@"; }}
             {HOSTS}
             c network create {options} lan >&2
-            c run -d --name web --network lan -p 8080:80 -p 8080:80/udp probe probe peers 80 >&2
+            c run -d --name web --network lan{own} -p 8080:80 -p 8080:80/udp probe probe peers 80 >&2
             try n {probe} ask tcp 192.0.2.1:8080
             try n {probe} ask udp 192.0.2.1:8080
             try n {probe} ask tcp [2001:db8::1]:8080
@@ -78,7 +90,7 @@ fn containers_see_who_asks() {
             c network rm lan >&2"#
         );
         let seen = sandbox.run_words(&["unshare", "unshare", "-n", "sh", "-c", &script]);
-        assert_eq!(seen.success().lines().join(" "), want, "{options}");
+        assert_eq!(seen.success().lines().join(" "), want, "{options} {own}");
         // Each has a user namespace of its own, and a helper in it: the one before must be gone.
         sandbox.assert_no_traces();
     }

@@ -43,6 +43,7 @@ git git
 crun crun
 newuidmap uidmap
 slirp4netns slirp4netns
+pasta passt
 fuse-overlayfs fuse-overlayfs
 busybox busybox-static
 mmdebstrap mmdebstrap

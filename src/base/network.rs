@@ -75,6 +75,8 @@ pub struct Attachment {
     /// Six bytes in hexadecimal, divided by colons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Whether clients of published ports are shown as the gateway.
+    pub masks_clients: bool,
 }
 
 /// What a container has of a network while it runs.
@@ -100,6 +102,9 @@ pub struct Endpoint {
     #[serde(default)]
     pub has_names: bool,
     pub aliases: Vec<String>,
+    /// Whether clients of published ports are shown as the gateway.
+    #[serde(default)]
+    pub masks_clients: bool,
 }
 
 /// The IPv6 half of an [`Endpoint`].

@@ -1,17 +1,28 @@
 //! Published ports, as records keep them and networks open them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 /// `-p [host_ip:][host_port:]container_port[/protocol]`, one port each: ranges are already expanded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortMapping {
+    /// None is every address of the host, of both kinds.
     pub host_ip: Option<IpAddr>,
     /// 0 until one was picked.
     pub host_port: u16,
     pub container_port: u16,
     pub protocol: Protocol,
+}
+
+impl PortMapping {
+    /// The addresses of the host at which the port is bound.
+    pub fn host_ips(&self) -> Vec<IpAddr> {
+        match self.host_ip {
+            Some(ip) => vec![ip],
+            None => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

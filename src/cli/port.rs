@@ -1,6 +1,6 @@
 //! `port`: where a container's ports are published.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -45,12 +45,12 @@ impl Action for Args {
         };
         let ports = published(containers.load(&containers.resolve(name)?)?);
         match wanted {
-            None => out::text(&ports.iter().map(shown).collect::<String>())?,
+            None => out::text(&ports.iter().map(|port| shown(port, "")).collect::<String>())?,
             Some(wanted) => {
                 let found: String = ports
                     .iter()
                     .filter(|port| inner(port) == wanted)
-                    .map(|port| outer(port) + "\n")
+                    .flat_map(|port| outer(port).into_iter().map(|outer| outer + "\n"))
                     .collect();
                 if found.is_empty() {
                     bail!("no public port '{wanted}' published for {name}");
@@ -67,7 +67,7 @@ fn all(containers: Containers<'_>) -> Result<ExitCode> {
     for record in containers.list()?.0 {
         let id = record.id[..12].to_owned();
         for port in published(record) {
-            out::text(&format!("{id}\t{}", shown(&port)))?;
+            out::text(&shown(&port, &format!("{id}\t")))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -80,8 +80,8 @@ fn published(record: Record) -> Vec<PortMapping> {
     ports
 }
 
-fn shown(port: &PortMapping) -> String {
-    format!("{} -> {}\n", inner(port), outer(port))
+fn shown(port: &PortMapping, before: &str) -> String {
+    outer(port).iter().map(|outer| format!("{before}{} -> {outer}\n", inner(port))).collect()
 }
 
 /// `80` and `80/tcp` as `80/tcp`.
@@ -95,9 +95,7 @@ fn inner(port: &PortMapping) -> String {
     format!("{}/{}", port.container_port, port.protocol.as_str())
 }
 
-fn outer(port: &PortMapping) -> String {
-    match port.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {
-        IpAddr::V4(address) => format!("{address}:{}", port.host_port),
-        IpAddr::V6(address) => format!("[{address}]:{}", port.host_port),
-    }
+fn outer(port: &PortMapping) -> Vec<String> {
+    let at = |ip| SocketAddr::new(ip, port.host_port).to_string();
+    port.host_ips().into_iter().map(at).collect()
 }

@@ -53,7 +53,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--health-startup-success", None, Kind::Missing),
     ("--health-startup-timeout", None, Kind::Missing),
     ("--init-ctr", None, Kind::Missing),
-    ("--link", None, Kind::Missing),
     ("--link-local-ip", None, Kind::Missing),
     ("--personality", None, Kind::Missing),
     ("--pod", None, Kind::Missing),

@@ -73,6 +73,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<inspect::NetworkArgs>(&["network inspect"]),
     Verb::of::<network::ls::Args>(&["network ls", "network list"]),
     Verb::of::<network::prune::Args>(&["network prune"]),
+    Verb::of::<network::reload::Args>(&["network reload"]),
     Verb::of::<network::rm::Args>(&["network rm", "network remove"]),
     Verb::of::<pause::Args>(&["pause", "container pause"]),
     Verb::of::<port::Args>(&["port", "container port"]),

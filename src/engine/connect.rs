@@ -1,14 +1,15 @@
-//! `network connect` and `network disconnect`: a container that is there comes to a network or leaves it.
-
-use std::os::fd::OwnedFd;
+//! `network connect`, `disconnect` and `reload`: a container that is there comes to a network, leaves it, or has its
+//! networks set up anew.
 
 use anyhow::{Context, Result, bail};
 
-use super::create::durability;
+use super::create::{self, durability};
+use super::list::network_name;
 use super::networks::{self, Listed};
-use super::{Engine, events, helper};
+use super::{Engine, events, files, helper, namespace};
 use crate::base::network::{Attachment, BRIDGE, Endpoint};
 use crate::network::protocol::{Reply, Request, Wanted};
+use crate::runtime::userns::UserNamespace;
 use crate::store::containers::Record;
 use crate::store::options::NetworkMode;
 
@@ -28,23 +29,29 @@ pub fn connect(engine: &Engine, container: &str, network: &str, mut attachment: 
         bail!("endpoint with name {} already exists in network {}", record.name, network.name);
     }
     attachment.network.clone_from(&network.name);
-    let mut endpoint = None;
+    let mut given = None;
     if record.state.is_running() {
         let wanted = Box::new(Wanted::new(network, attachment.clone()));
-        match ask(engine, &Request::Connect { container: record.id.clone(), wanted })? {
-            (Reply::Connected { endpoint: given }, _) => endpoint = Some(given),
+        let ports = record.options.publish.clone();
+        match ask(engine, &Request::Connect { container: record.id.clone(), wanted, ports })? {
+            Reply::Connected { endpoint, ports } => given = Some((endpoint, ports)),
             _ => bail!("the network helper gave an unknown answer"),
         }
     }
+    let before = record.endpoints;
     let record = engine.containers().change(&record.id, |record| {
         if let NetworkMode::Bridge { networks } = &mut record.options.network {
             networks.push(attachment);
         }
-        record.endpoints.extend(endpoint.clone());
+        if let Some((endpoint, ports)) = given.clone() {
+            record.endpoints.push(endpoint);
+            record.ports = ports;
+        }
         durability(&record.options)
     })?;
-    if let Some(endpoint) = &endpoint {
+    if let Some((endpoint, _)) = &given {
         tell(engine, &record, endpoint, "connect");
+        follow(engine, &record, &before)?;
     }
     Ok(())
 }
@@ -57,22 +64,57 @@ pub fn disconnect(engine: &Engine, container: &str, network: &str) -> Result<()>
         bail!("container {} is not connected to network {}", record.id, network.name());
     }
     let endpoint = record.endpoints.iter().find(|endpoint| endpoint.network == network.name()).cloned();
+    let mut left = None;
     if let Some(endpoint) = endpoint.as_ref().filter(|_| record.state.is_running()) {
         let request =
             Request::Disconnect { container: record.id.clone(), network: endpoint.network_id.clone() };
-        ask(engine, &request)?;
+        match ask(engine, &request)? {
+            Reply::Disconnected { ports } => left = Some(ports),
+            _ => bail!("the network helper gave an unknown answer"),
+        }
     }
+    let before = record.endpoints;
     let record = engine.containers().change(&record.id, |record| {
         if let NetworkMode::Bridge { networks } = &mut record.options.network {
             networks.retain(|other| other.network != network.name());
         }
         record.endpoints.retain(|endpoint| endpoint.network != network.name());
+        if let Some(ports) = left.clone() {
+            record.ports = ports;
+        }
         durability(&record.options)
     })?;
     if let Some(endpoint) = &endpoint {
         tell(engine, &record, endpoint, "disconnect");
+        if left.is_some() {
+            follow(engine, &record, &before)?;
+        }
     }
     Ok(())
+}
+
+/// Gives a container that runs its interfaces, addresses, routes and ports anew; its id.
+pub fn reload(engine: &Engine, container: &str) -> Result<String> {
+    let record = load(engine, container)?;
+    if !record.state.is_running() {
+        bail!("container {} is not running", record.id);
+    }
+    attached(&record)?;
+    ask(engine, &Request::Reload { container: record.id.clone() })?;
+    Ok(record.id)
+}
+
+/// Lets the files of a container that runs say what its networks are now.
+fn follow(engine: &Engine, record: &Record, before: &[Endpoint]) -> Result<()> {
+    let hostname = create::hostname(engine, &record.options, &record.id)?;
+    let directory = engine.layout().container(&record.id);
+    let write = || files::follow(&directory, &record.options, &hostname, before, &record.endpoints);
+    if record.maps.is_none() {
+        return write();
+    }
+    // They are its root's, who is not this user.
+    let users = UserNamespace::of_process(record.state.pid).context("open the container's user namespace")?;
+    namespace::run_inside(&users, write)
 }
 
 fn load(engine: &Engine, container: &str) -> Result<Record> {
@@ -91,18 +133,18 @@ fn attached(record: &Record) -> Result<&[Attachment]> {
                 "container sharing network namespace with the host cannot be connected to any other network"
             )
         }
-        NetworkMode::Container { .. } => bail!(
+        NetworkMode::Container { .. } | NetworkMode::Path { .. } => bail!(
             "container sharing network namespace with another container or host cannot be connected to any other network"
         ),
-        NetworkMode::Default | NetworkMode::Slirp4netns { .. } => {
-            bail!("\"slirp4netns\" is not supported: invalid network mode")
+        mode @ (NetworkMode::Default | NetworkMode::Slirp4netns { .. } | NetworkMode::Pasta { .. }) => {
+            bail!("\"{}\" is not supported: invalid network mode", network_name(mode))
         }
     }
 }
 
-fn ask(engine: &Engine, request: &Request) -> Result<(Reply, Option<OwnedFd>)> {
+fn ask(engine: &Engine, request: &Request) -> Result<Reply> {
     let answer = helper::connect(engine)?.ask(request, None)?;
-    answer.context("the network helper died")
+    answer.context("the network helper died").map(|(reply, _)| reply)
 }
 
 fn tell(engine: &Engine, record: &Record, endpoint: &Endpoint, action: &str) {

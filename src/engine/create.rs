@@ -27,6 +27,7 @@ use crate::base::idmap::IdMaps;
 use crate::base::names;
 use crate::base::network::{BRIDGE, Endpoint};
 use crate::config::paths::private_directory;
+use crate::network::pasta::PastaOptions;
 use crate::oci::image::ContainerConfig;
 use crate::oci::platform::Platform;
 use crate::runtime::userns::UserMaps;
@@ -98,7 +99,9 @@ impl Draft {
     /// Does what takes long, where it can be shown how far it has come: makes the image's layers for the ids that the
     /// container is to have, or copies its files.
     pub fn prepare(&mut self, engine: &Engine) -> Result<()> {
-        let has_own_ids = !self.options.userns.is_default() || self.options.donor().is_some();
+        let has_own_ids = !self.options.userns.is_default()
+            || self.options.donor().is_some()
+            || matches!(self.options.network, NetworkMode::Path { .. });
         let settle = || userns::settle(engine, &self.options, &self.id, &namespace::maps(engine));
         match (self.driver, &self.source) {
             (Driver::Vfs, Source::Image { layers, .. }) => {
@@ -323,14 +326,25 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
             }
             refuse_twice(attachments)?;
         }
-        NetworkMode::None | NetworkMode::Host | NetworkMode::Slirp4netns { .. } => {}
+        NetworkMode::Pasta { options } => drop(PastaOptions::parse(options)?),
+        NetworkMode::None
+        | NetworkMode::Host
+        | NetworkMode::Slirp4netns { .. }
+        | NetworkMode::Path { .. } => {}
     }
     if let (NetworkMode::Bridge { networks }, Some(mac)) = (&mut options.network, &options.mac_address)
         && let Some(first) = networks.first_mut()
     {
         first.mac = first.mac.take().or_else(|| Some(mac.clone()));
     }
-    let is_private = matches!(options.network, NetworkMode::Slirp4netns { .. } | NetworkMode::Bridge { .. });
+    let is_private = matches!(
+        options.network,
+        NetworkMode::Slirp4netns { .. } | NetworkMode::Pasta { .. } | NetworkMode::Bridge { .. }
+    );
+    for link in &mut options.links {
+        let found = engine.containers().resolve(&link.container);
+        link.container = found.with_context(|| format!("could not get container for {}", link.name))?;
+    }
     if options.mac_address.is_some() && !is_private {
         bail!("conflicting options: mac-address and the network mode");
     }

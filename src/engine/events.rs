@@ -50,10 +50,11 @@ pub fn died(engine: &Engine, record: &Record) {
 fn network(engine: &Engine, record: &Record, action: &str) {
     let kind = match &record.options.network {
         // It is another container's that is on a network.
-        NetworkMode::Container { .. } => return,
+        NetworkMode::Container { .. } | NetworkMode::Path { .. } => return,
         NetworkMode::None => "null",
         NetworkMode::Host => "host",
         NetworkMode::Default | NetworkMode::Slirp4netns { .. } => "slirp4netns",
+        NetworkMode::Pasta { .. } => "pasta",
         NetworkMode::Bridge { .. } => return bridges(engine, record, action),
     };
     let name = network_name(&record.options.network);

@@ -197,7 +197,7 @@ fn namespaces(spec: &Spec, record: &Record) -> Result<Namespaces> {
     for namespace in spec.linux().iter().flat_map(|linux| linux.namespaces().iter().flatten()) {
         all = all | namespace_flag(namespace.typ())?;
     }
-    if matches!(record.options.network, NetworkMode::Container { .. }) {
+    if matches!(record.options.network, NetworkMode::Container { .. } | NetworkMode::Path { .. }) {
         all = all | Namespaces::NET;
     }
     let modes = &record.options.namespaces;

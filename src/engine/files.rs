@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::file::read_bounded;
 use crate::base::network::Endpoint;
+use crate::network::pasta::PastaOptions;
 use crate::network::slirp::Addresses;
 use crate::network::uplink;
 use crate::store::options::{ContainerOptions, HostsFile, NetworkMode};
@@ -25,18 +26,7 @@ pub fn write(
     hostname: &str,
     endpoints: &[Endpoint],
 ) -> Result<()> {
-    let surroundings = Surroundings::of(options, endpoints)?;
-    let host_resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let host_hosts = match (&options.hosts_file, &options.network) {
-        (Some(HostsFile::Empty), _) => Some(String::new()),
-        (Some(HostsFile::File(path)), _) => {
-            let content = read_bounded(path, HOSTS_LIMIT)?;
-            Some(String::from_utf8(content).with_context(|| format!("read {}", path.display()))?)
-        }
-        (None, NetworkMode::Host) => fs::read_to_string("/etc/hosts").ok(),
-        (None, _) => None,
-    };
-    let hosts = hosts(options, hostname, &surroundings, host_hosts.as_deref())?;
+    let texts = Texts::new(options, hostname, endpoints)?;
     let put = |name: &str, text: &str| {
         let path = directory.join(name);
         let write = || -> std::io::Result<()> {
@@ -54,9 +44,66 @@ pub fn write(
         };
         write().with_context(|| format!("write {}", path.display()))
     };
-    put("hosts", &hosts)?;
+    put("hosts", &texts.hosts)?;
     put("hostname", &format!("{hostname}\n"))?;
-    put("resolv.conf", &resolv_conf(options, &surroundings, &host_resolv))
+    put("resolv.conf", &texts.resolv_conf)
+}
+
+/// Brings the files of a container that runs from one set of networks to another. They are mounted, so they stay the same
+/// files; what the container itself has written in them stays too. The caller may write them.
+pub fn follow(
+    directory: &Path,
+    options: &ContainerOptions,
+    hostname: &str,
+    before: &[Endpoint],
+    now: &[Endpoint],
+) -> Result<()> {
+    let (old, new) = (Texts::new(options, hostname, before)?, Texts::new(options, hostname, now)?);
+    let change = |name: &str, change: &dyn Fn(&str) -> Option<String>| {
+        let path = directory.join(name);
+        let current = read_bounded(&path, HOSTS_LIMIT)?;
+        match change(&String::from_utf8_lossy(&current)) {
+            Some(text) => fs::write(&path, text).with_context(|| format!("write {}", path.display())),
+            None => Ok(()),
+        }
+    };
+    change("hosts", &|current| Some(edited(current, &old.hosts, &new.hosts)))?;
+    // The order of its lines means something: one that is not ours any more is left alone, as docker does.
+    change("resolv.conf", &|current| (current == old.resolv_conf).then(|| new.resolv_conf.clone()))
+}
+
+/// A text without the lines that only `old` has, and with those that only `new` has.
+fn edited(text: &str, old: &str, new: &str) -> String {
+    let has = |text: &str, line: &str| text.lines().any(|other| other == line);
+    let kept = text.lines().filter(|line| !has(old, line) || has(new, line));
+    let added = new.lines().filter(|line| !has(old, line));
+    kept.chain(added).map(|line| format!("{line}\n")).collect()
+}
+
+/// What is written.
+struct Texts {
+    hosts: String,
+    resolv_conf: String,
+}
+
+impl Texts {
+    fn new(options: &ContainerOptions, hostname: &str, endpoints: &[Endpoint]) -> Result<Self> {
+        let surroundings = Surroundings::of(options, endpoints)?;
+        let host_resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        let host_hosts = match (&options.hosts_file, &options.network) {
+            (Some(HostsFile::Empty), _) => Some(String::new()),
+            (Some(HostsFile::File(path)), _) => {
+                let content = read_bounded(path, HOSTS_LIMIT)?;
+                Some(String::from_utf8(content).with_context(|| format!("read {}", path.display()))?)
+            }
+            (None, NetworkMode::Host) => fs::read_to_string("/etc/hosts").ok(),
+            (None, _) => None,
+        };
+        Ok(Self {
+            hosts: hosts(options, hostname, &surroundings, host_hosts.as_deref())?,
+            resolv_conf: resolv_conf(options, &surroundings, &host_resolv),
+        })
+    }
 }
 
 /// What a container has around it on its networks.
@@ -81,6 +128,17 @@ impl Surroundings {
                     own: vec![addresses.container.into()],
                     host: Some(addresses.gateway.into()),
                     servers: vec![addresses.dns.into()],
+                    know_names: false,
+                }
+            }
+            NetworkMode::Pasta { options } => {
+                let options = PastaOptions::parse(options)?;
+                let own = options.address()?.or_else(uplink::own_address);
+                let gateway = options.gateway()?.or_else(uplink::own_gateway);
+                Self {
+                    own: own.into_iter().collect(),
+                    host: gateway.filter(|_| options.maps_gateway),
+                    servers: vec![options.dns()?],
                     know_names: false,
                 }
             }
@@ -247,6 +305,18 @@ mod tests {
             };
             let want = format!("search corp.example lan\n{want}");
             assert_eq!(resolv_conf(&options, &around, HOST), want);
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_kept() {
+        let (old, new) = ("::1\tlo\n10.0.0.2\tweb\n", "::1\tlo\n10.1.0.2\tweb\n10.1.0.1\thost\n");
+        for (text, want) in [
+            (old, new),
+            ("10.0.0.2\tweb\n9.9.9.9\tmine\n", "9.9.9.9\tmine\n10.1.0.2\tweb\n10.1.0.1\thost\n"),
+            ("", "10.1.0.2\tweb\n10.1.0.1\thost\n"),
+        ] {
+            assert_eq!(edited(text, old, new), want);
         }
     }
 

@@ -27,7 +27,7 @@ use crate::store::driver::Driver;
 use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
-    ContainerOptions, DeviceOption, HealthOptions, MountKind, NamespaceMode, NetworkMode, Notify,
+    ContainerOptions, DeviceOption, HealthOptions, Link, MountKind, NamespaceMode, NetworkMode, Notify,
     PortMapping, Systemd, Ulimit,
 };
 use crate::store::resources::{Groups, Throttle};
@@ -168,7 +168,7 @@ fn host_config(record: &Record, spec: Option<&Value>) -> Value {
         "GroupAdd": list_or_null(options.group_add.clone()),
         "IpcMode": namespace_mode(&options.namespaces.ipc, "private"),
         "Cgroup": "",
-        "Links": null,
+        "Links": list_or_null(links(record)),
         "OomScoreAdj": options.oom_score_adj.unwrap_or(0),
         "PidMode": namespace_mode(&options.namespaces.pid, ""),
         "Privileged": options.privileged,
@@ -275,8 +275,15 @@ fn network_mode(mode: &NetworkMode) -> String {
         NetworkMode::Slirp4netns { options } if !options.is_empty() => {
             format!("slirp4netns:{}", options.join(","))
         }
+        NetworkMode::Pasta { options } if !options.is_empty() => format!("pasta:{}", options.join(",")),
         mode => network_name(mode),
     }
+}
+
+/// As docker shows them: the other by its name, and this one's name for it.
+fn links(record: &Record) -> Vec<String> {
+    let shown = |link: &Link| format!("/{}:/{}/{}", link.name, record.name, link.alias);
+    record.options.links.iter().map(shown).collect()
 }
 
 fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
@@ -430,7 +437,7 @@ fn endpoints(record: &Record, running: bool) -> Map<String, Value> {
     let options = &record.options;
     let mac = options.mac_address.as_deref().unwrap_or_default();
     match &options.network {
-        NetworkMode::Container { .. } => Map::new(),
+        NetworkMode::Container { .. } | NetworkMode::Path { .. } => Map::new(),
         NetworkMode::Bridge { .. } if running => {
             let names = [record.name.clone(), record.id[..12].to_owned()];
             let shown = |one: &Endpoint| {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 
@@ -347,6 +348,8 @@ pub fn network_name(mode: &NetworkMode) -> String {
         NetworkMode::None => "none".to_owned(),
         NetworkMode::Host => "host".to_owned(),
         NetworkMode::Default | NetworkMode::Slirp4netns { .. } => "slirp4netns".to_owned(),
+        NetworkMode::Pasta { .. } => "pasta".to_owned(),
+        NetworkMode::Path { path } => format!("ns:{}", path.display()),
         NetworkMode::Bridge { networks } => {
             networks.first().map_or_else(|| BRIDGE.to_owned(), |attachment| attachment.network.clone())
         }
@@ -423,18 +426,15 @@ fn shown_ports(bound: &[PortMapping], exposed: &[String]) -> Vec<ShownPort> {
     let published = |port: u16, protocol: &str| {
         bound.iter().any(|mapping| mapping.container_port == port && mapping.protocol.as_str() == protocol)
     };
+    let shown = |mapping: &PortMapping, ip: IpAddr| ShownPort {
+        private: mapping.container_port,
+        address: if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() },
+        public: mapping.host_port,
+        protocol: mapping.protocol.as_str().to_owned(),
+    };
     let mut ports: Vec<_> = bound
         .iter()
-        .map(|mapping| ShownPort {
-            private: mapping.container_port,
-            address: match mapping.host_ip {
-                None => "0.0.0.0".to_owned(),
-                Some(ip) if ip.is_ipv6() => format!("[{ip}]"),
-                Some(ip) => ip.to_string(),
-            },
-            public: mapping.host_port,
-            protocol: mapping.protocol.as_str().to_owned(),
-        })
+        .flat_map(|mapping| mapping.host_ips().into_iter().map(|ip| shown(mapping, ip)))
         .collect();
     ports.extend(exposed.iter().filter_map(|text| {
         let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
@@ -463,11 +463,10 @@ mod tests {
     fn ports_as_docker_groups_them() {
         let bound = [
             port(None, 8080, 80, Tcp),
-            port(Some("::"), 8080, 80, Tcp),
             port(Some("127.0.0.1"), 5300, 53, Udp),
-            port(None, 1000, 1000, Tcp),
-            port(None, 1001, 1001, Tcp),
-            port(None, 1003, 1003, Tcp),
+            port(Some("0.0.0.0"), 1000, 1000, Tcp),
+            port(Some("0.0.0.0"), 1001, 1001, Tcp),
+            port(Some("0.0.0.0"), 1003, 1003, Tcp),
         ];
         let exposed = ["443/tcp", "100/tcp", "101/tcp", "102/tcp", "80/tcp"].map(str::to_owned);
         assert_eq!(

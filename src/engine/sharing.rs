@@ -98,6 +98,14 @@ pub fn open(engine: &Engine, record: &Record) -> Result<Option<(UserNamespace, J
         }
         return Ok(Some((UserNamespace::at(path)?, joined)));
     }
+    if let NetworkMode::Path { path } = &record.options.network {
+        if !owners.is_empty() {
+            bail!("conflicting options: --network ns:{} and a namespace of a container", path.display());
+        }
+        let (users, network) = UserNamespace::of_network(path)?;
+        joined.network = Some(network);
+        return Ok(Some((users, joined)));
+    }
     let Some(first) = owners.first() else { return Ok(None) };
     for other in &owners[1..] {
         if user_namespace(other)? != user_namespace(first)? {

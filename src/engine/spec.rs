@@ -135,7 +135,7 @@ pub fn capabilities(options: &ContainerOptions) -> Result<CapSet> {
 
 /// Whether the container has a network namespace of its own.
 pub fn has_own_network(options: &ContainerOptions) -> bool {
-    !matches!(options.network, NetworkMode::Host | NetworkMode::Container { .. })
+    !matches!(options.network, NetworkMode::Host | NetworkMode::Container { .. } | NetworkMode::Path { .. })
 }
 
 fn process(

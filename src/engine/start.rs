@@ -23,7 +23,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::attach::{self, Outcome, Streams};
 use super::caller::{Caller, Goal, Preserved};
-use super::create::{self, Draft, Purpose, durability, surroundings};
+use super::create::{Draft, Purpose, durability, surroundings};
 use super::initialize::{self, NeverStarted};
 use super::namespace::{self, Opening};
 use super::notify::Unit;
@@ -37,7 +37,8 @@ use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::base::hint::{self, HintExt};
 use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
-use crate::network::slirp;
+use crate::network::pasta::{self, PastaOptions};
+use crate::network::slirp::{self, SlirpOptions};
 use crate::runtime::caps::CapSet;
 use crate::runtime::cgroup::group::Group;
 use crate::runtime::cgroup::place::Place;
@@ -511,19 +512,29 @@ impl Supervisor<'_> {
         stay: Option<Stay>,
     ) -> Result<Option<Network>> {
         if let Some(stay) = stay {
-            let hostname = create::hostname(self.engine, &record.options, &record.id)?;
-            stay.attach(starting.pid(), &record.name, &hostname, &record.options.dns)?;
+            stay.attach(starting.pid(), stay::bearer(self.engine, record)?)?;
             (record.ports, record.endpoints) = (stay.ports.clone(), stay.endpoints.clone());
             return Ok(Some(Network::Bridges { stay }));
         }
-        let NetworkMode::Slirp4netns { options } = &record.options.network else { return Ok(None) };
-        let mut options = slirp::SlirpOptions::parse(options)?;
-        options.mac_address.clone_from(&record.options.mac_address);
         let directory = self.engine.layout().container_run(&record.id);
-        let target = slirp::Target::Process(starting.pid());
-        let stack = slirp::start(target, &options, &record.options.publish, &directory)?;
-        record.ports = stack.ports().to_vec();
-        Ok(Some(Network::Private { _stack: stack }))
+        let (pid, publish) = (starting.pid(), &record.options.publish);
+        let mac_address = record.options.mac_address.clone();
+        match &record.options.network {
+            NetworkMode::Slirp4netns { options } => {
+                let options = SlirpOptions { mac_address, ..SlirpOptions::parse(options)? };
+                let stack = slirp::start(slirp::Target::Process(pid), &options, publish, &directory)?;
+                record.ports = stack.ports().to_vec();
+                Ok(Some(Network::Slirp { _stack: stack }))
+            }
+            NetworkMode::Pasta { options } => {
+                let mut options = PastaOptions::parse(options)?;
+                options.mac_address = mac_address;
+                let stack = pasta::start(pid, &options, publish, &directory)?;
+                record.ports = stack.ports().to_vec();
+                Ok(Some(Network::Pasta { _stack: stack }))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// A container on record is locked before anything of it is taken, its ports above all.

@@ -1,6 +1,5 @@
 //! A container's places on bridges, from before it is made until it has ended.
 
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -11,11 +10,13 @@ use super::{Engine, create, helper, networks};
 use crate::base::network::Endpoint;
 use crate::base::port::PortMapping;
 use crate::network::client::{Helper, Reserved};
+use crate::network::names::Bearer;
+use crate::network::pasta::PastaStack;
 use crate::network::protocol::{Request, Wanted};
-use crate::network::slirp;
+use crate::network::slirp::SlirpStack;
 use crate::runtime::userns::UserNamespace;
 use crate::store::containers::Record;
-use crate::store::options::{ContainerOptions, NetworkMode};
+use crate::store::options::{ContainerOptions, Link, NetworkMode};
 
 /// Docker's words for what goes wrong here.
 const ATTEMPT: &str = "failed to set up container networking";
@@ -28,7 +29,8 @@ const ATTEMPTS: usize = 10;
 
 /// The network of a container, which ends when this is dropped.
 pub enum Network {
-    Private { _stack: slirp::SlirpStack },
+    Slirp { _stack: SlirpStack },
+    Pasta { _stack: PastaStack },
     Bridges { stay: Stay },
 }
 
@@ -37,7 +39,7 @@ impl Network {
     /// from here again.
     pub fn rest(self) -> Option<Stay> {
         match self {
-            Self::Private { .. } => None,
+            Self::Slirp { .. } | Self::Pasta { .. } => None,
             Self::Bridges { stay } => {
                 stay.leave();
                 Some(stay)
@@ -48,7 +50,7 @@ impl Network {
     /// The places on bridges.
     pub fn stay(&mut self) -> Option<&mut Stay> {
         match self {
-            Self::Private { .. } => None,
+            Self::Slirp { .. } | Self::Pasta { .. } => None,
             Self::Bridges { stay } => Some(stay),
         }
     }
@@ -74,11 +76,34 @@ pub fn reserve(
     has_own_ids: bool,
 ) -> Result<Option<(Stay, UserNamespace)>> {
     let NetworkMode::Bridge { networks: attachments } = &options.network else { return Ok(None) };
+    check_links(engine, options)?;
     let wanted = attachments
         .iter()
         .map(|attachment| Ok(Wanted::new(networks::load(engine, &attachment.network)?, attachment.clone())));
     let wanted = wanted.collect::<Result<_>>().context(ATTEMPT)?;
     ask(engine, id, wanted, options.publish.clone(), has_own_ids).map(Some)
+}
+
+/// A container, as far as names are concerned.
+pub fn bearer(engine: &Engine, record: &Record) -> Result<Bearer> {
+    let options = &record.options;
+    Ok(Bearer {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        hostname: create::hostname(engine, options, &record.id)?,
+        servers: options.dns.clone(),
+        links: options.links.iter().map(|link| (link.alias.to_lowercase(), link.container.clone())).collect(),
+    })
+}
+
+/// Docker starts no container whose links lead to one that does not run.
+fn check_links(engine: &Engine, options: &ContainerOptions) -> Result<()> {
+    for Link { container, name, alias } in &options.links {
+        if !engine.containers().load(container)?.state.is_running() {
+            bail!("Cannot link to a non running container: /{name} AS {alias}");
+        }
+    }
+    Ok(())
 }
 
 /// The places that there are, if any.
@@ -109,11 +134,11 @@ fn ask(
 
 impl Stay {
     /// Connects the container whose first process is `pid`; returns when its networks are usable.
-    pub fn attach(&self, pid: i32, name: &str, hostname: &str, dns: &[IpAddr]) -> Result<()> {
+    pub fn attach(&self, pid: i32, bearer: Bearer) -> Result<()> {
         let path = format!("/proc/{pid}/ns/net");
         let namespace = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .with_context(|| format!("open {path}"))?;
-        let attached = self.helper.attach(name, hostname, dns, namespace.as_fd());
+        let attached = self.helper.attach(bearer, namespace.as_fd());
         attached.context(ATTEMPT)
     }
 
@@ -156,8 +181,7 @@ impl Stay {
         };
         let wanted = record.endpoints.iter().map(again).collect::<Result<_>>()?;
         let (stay, _) = ask(engine, id, wanted, record.ports.clone(), record.maps.is_some())?;
-        let hostname = create::hostname(engine, &record.options, id)?;
-        stay.attach(record.state.pid, &record.name, &hostname, &record.options.dns)?;
+        stay.attach(record.state.pid, bearer(engine, &record)?)?;
         *self = stay;
         Ok(())
     }

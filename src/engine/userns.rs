@@ -14,7 +14,7 @@ use super::Engine;
 use crate::base::hint::{HintExt, Hinted};
 use crate::base::idmap::{IdMap, IdMaps, IdRange, NOBODY};
 use crate::runtime::userns::{UserMaps, UserNamespace, subid_hint};
-use crate::store::options::ContainerOptions;
+use crate::store::options::{ContainerOptions, NetworkMode};
 use crate::store::ranges;
 use crate::store::userns::{MapFlag, UsernsMode};
 use crate::sys::path::Dir;
@@ -32,7 +32,16 @@ pub fn settle(
     user: &UserMaps,
 ) -> Result<Option<IdMaps>> {
     let wanted = match &options.userns.mode {
-        UsernsMode::Host => None,
+        UsernsMode::Host => match &options.network {
+            NetworkMode::Path { path } => Some(of_network(path, &user.maps)?),
+            _ => None,
+        },
+        _ if matches!(options.network, NetworkMode::Path { .. }) => {
+            bail!(
+                "conflicting options: --userns {} and a network namespace that is there",
+                options.userns.raw
+            )
+        }
         UsernsMode::NoMap => Some(no_map(&user.maps)?),
         UsernsMode::Auto { size, uids, gids } => {
             let maps = automatic(engine, options, id, *size, &user.maps)?;
@@ -206,15 +215,22 @@ fn of_host(wanted: IdRange, user: &IdMap) -> Result<IdRange> {
 
 /// The maps of a user namespace that somebody has made.
 fn of_path(path: &Path, user: &IdMaps) -> Result<IdMaps> {
-    let attempt = || -> Result<IdMaps> {
-        let found = UserNamespace::at(path)?.maps()?;
-        let within = |map: IdMap, user: &IdMap| {
-            let ranges: Result<Vec<IdRange>> = map.0.into_iter().map(|range| of_host(range, user)).collect();
-            ranges.map(IdMap)
-        };
-        Ok(IdMaps { uids: within(found.uids, &user.uids)?, gids: within(found.gids, &user.gids)? })
-    };
+    let attempt = || of_namespace(&UserNamespace::at(path)?, user);
     attempt().with_context(|| format!("--userns ns:{}", path.display()))
+}
+
+/// The maps of the user namespace that owns a network namespace that somebody has made.
+fn of_network(path: &Path, user: &IdMaps) -> Result<IdMaps> {
+    of_namespace(&UserNamespace::of_network(path)?.0, user)
+}
+
+fn of_namespace(found: &UserNamespace, user: &IdMaps) -> Result<IdMaps> {
+    let found = found.maps()?;
+    let within = |map: IdMap, user: &IdMap| {
+        let ranges: Result<Vec<IdRange>> = map.0.into_iter().map(|range| of_host(range, user)).collect();
+        ranges.map(IdMap)
+    };
+    Ok(IdMaps { uids: within(found.uids, &user.uids)?, gids: within(found.gids, &user.gids)? })
 }
 
 /// What is left of a range without the ids of another, on either side.

@@ -19,8 +19,16 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// A second handle of the same socket.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(listener) => Self::Tcp(listener.try_clone()?),
+            Self::Udp(socket) => Self::Udp(socket.try_clone()?),
+        })
+    }
+
     /// Its number, which was picked if 0 was asked for.
-    pub fn port(&self) -> Result<u16> {
+    fn port(&self) -> Result<u16> {
         let address = match self {
             Self::Tcp(listener) => listener.local_addr(),
             Self::Udp(socket) => socket.local_addr(),
@@ -34,20 +42,29 @@ impl Bound {
 const BACKLOG: i32 = 4096;
 
 /// Takes the host's port of a mapping: of every address that the host has, if the mapping names none, as docker does.
+/// The mapping that comes with it says what was taken: the number that was picked, and an address where the host has no
+/// IPv6.
 ///
 /// # Errors
 /// Those of [`bind`].
-pub fn bind_mapping(wanted: &PortMapping) -> Result<Bound> {
+pub fn bind_mapping(wanted: &PortMapping) -> Result<(PortMapping, Bound)> {
     let (port, protocol) = (wanted.host_port, wanted.protocol);
-    if let Some(ip) = wanted.host_ip {
-        return bind(SocketAddr::new(ip, port), protocol);
-    }
-    let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
-    match bind_both(port, protocol) {
-        // The host has no IPv6.
-        Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => bind(address, protocol),
-        bound => told(bound.map_err(io::Error::from), address, protocol),
-    }
+    let everywhere = Ipv4Addr::UNSPECIFIED.into();
+    let (host_ip, bound) = match wanted.host_ip {
+        Some(ip) => (Some(ip), bind(SocketAddr::new(ip, port), protocol)?),
+        None => match bind_both(port, protocol) {
+            // The host has no IPv6.
+            Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {
+                (Some(everywhere), bind(SocketAddr::new(everywhere, port), protocol)?)
+            }
+            bound => {
+                let address = SocketAddr::new(everywhere, port);
+                (None, told(bound.map_err(io::Error::from), address, protocol)?)
+            }
+        },
+    };
+    let mapping = PortMapping { host_ip, host_port: bound.port()?, ..wanted.clone() };
+    Ok((mapping, bound))
 }
 
 /// Takes a port of all addresses of both kinds with one socket.
@@ -74,7 +91,7 @@ fn bind_both(port: u16, protocol: Protocol) -> rustix::io::Result<Bound> {
 ///
 /// # Errors
 /// Docker's words for a port that is in use, with a hint for one that needs privilege.
-pub fn bind(address: SocketAddr, protocol: Protocol) -> Result<Bound> {
+fn bind(address: SocketAddr, protocol: Protocol) -> Result<Bound> {
     let bound = match protocol {
         Protocol::Tcp => TcpListener::bind(address).and_then(|listener| {
             rustix::net::listen(&listener, BACKLOG)?;

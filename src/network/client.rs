@@ -1,7 +1,6 @@
 //! The other end of the helper's socket.
 
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::names::Bearer;
 use super::protocol::{self, Reply, Request, SOCKET};
 use crate::base::network::Endpoint;
 use crate::base::port::PortMapping;
@@ -53,15 +53,8 @@ impl Helper {
     }
 
     /// Gives the container behind a network namespace what was reserved.
-    pub fn attach(
-        &self,
-        name: &str,
-        hostname: &str,
-        dns: &[IpAddr],
-        namespace: BorrowedFd<'_>,
-    ) -> Result<()> {
-        let (name, hostname, dns) = (name.to_owned(), hostname.to_owned(), dns.to_owned());
-        let request = Request::Attach { name, hostname, dns };
+    pub fn attach(&self, bearer: Bearer, namespace: BorrowedFd<'_>) -> Result<()> {
+        let request = Request::Attach { bearer };
         self.ask(&request, Some(namespace))?.context("the network helper died").map(drop)
     }
 

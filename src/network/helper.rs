@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::hub::Hub;
+use super::names::Bearer;
 use super::protocol::{self, LOCK, Reply, Request, SOCKET};
 use crate::base::failure::Failure;
 use crate::base::file::FileLock;
@@ -188,10 +189,10 @@ impl Shared {
                 *container = Some(id);
                 Ok(Reply::Reserved { endpoints, ports })
             }
-            Request::Attach { name, hostname, dns } => {
-                let id = container.as_ref().context("nothing was reserved")?;
+            Request::Attach { bearer } => {
+                let id = container.clone().context("nothing was reserved")?;
                 let namespace = fd.context("no network namespace came with the request")?;
-                self.hub.attach(id, name, hostname, dns, namespace)?;
+                self.hub.attach(Bearer { id, ..bearer }, namespace)?;
                 Ok(Reply::Done)
             }
             Request::Leave => {
@@ -200,16 +201,20 @@ impl Shared {
                 }
                 Ok(Reply::Done)
             }
-            Request::Connect { container, wanted } => {
-                Ok(Reply::Connected { endpoint: self.hub.connect(&container, &wanted)? })
+            Request::Connect { container, wanted, ports } => {
+                let (endpoint, ports) = self.hub.connect(&container, &wanted, &ports)?;
+                Ok(Reply::Connected { endpoint, ports })
+            }
+            Request::Reload { container } => {
+                self.hub.reload(&container)?;
+                Ok(Reply::Done)
             }
             Request::Rename { container, name } => {
                 self.hub.rename(&container, &name);
                 Ok(Reply::Done)
             }
             Request::Disconnect { container, network } => {
-                self.hub.disconnect(&container, &network)?;
-                Ok(Reply::Done)
+                Ok(Reply::Disconnected { ports: self.hub.disconnect(&container, &network)? })
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What the helper knows: the networks there are, and who is on them.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +35,8 @@ pub struct Hub {
     names: Arc<Names>,
     linger: Duration,
     state: Mutex<State>,
+    /// Held by who changes the networks of a container that runs: one after the other.
+    changing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -62,16 +64,25 @@ struct Stay {
     bearer: Bearer,
     endpoints: Vec<Endpoint>,
     ports: Vec<Published>,
-    /// How answers to clients find their way.
-    answers: Option<Return>,
+    /// Where they lead to, once they do.
+    served: Option<Served>,
+    /// The network, by its id, through which everything goes that is on none of the container's.
+    outward: Option<String>,
     /// The container's network namespace, once it is there.
     namespace: Option<Arc<OwnedFd>>,
+}
+
+/// The network, by its id, through which a container's ports are served.
+struct Served {
+    network: String,
+    /// How answers to clients find their way.
+    _answers: Return,
 }
 
 impl Hub {
     pub fn new(directory: PathBuf) -> Self {
         let linger = env::seconds(env::CORACLE_NETWORK_LINGER).unwrap_or(LINGER);
-        Self { directory, names: Arc::default(), linger, state: Mutex::default() }
+        Self { directory, names: Arc::default(), linger, state: Mutex::default(), changing: Mutex::default() }
     }
 
     /// Leases an address of each network and binds the ports; networks that are not there are begun.
@@ -82,7 +93,9 @@ impl Hub {
         ports: &[PortMapping],
     ) -> Result<(Vec<Endpoint>, Vec<PortMapping>)> {
         self.await_leave(container);
-        let ports = ports.iter().map(Published::bind).collect::<Result<Vec<_>>>()?;
+        // Nobody would answer on a port of a container without a network.
+        let ports = ports.iter().filter(|_| !networks.is_empty());
+        let ports = ports.map(Published::bind).collect::<Result<Vec<_>>>()?;
         let mut state = self.state();
         if state.stays.contains_key(container) {
             bail!("container {container} has its networks already");
@@ -102,7 +115,8 @@ impl Hub {
             bearer: Bearer { id: container.to_owned(), ..Bearer::default() },
             endpoints: endpoints.clone(),
             ports,
-            answers: None,
+            served: None,
+            outward: None,
             namespace: None,
         };
         state.stays.insert(container.to_owned(), stay);
@@ -118,21 +132,16 @@ impl Hub {
     }
 
     /// Connects a container's network namespace to what was reserved, and opens its ports.
-    pub fn attach(
-        &self,
-        container: &str,
-        name: String,
-        hostname: String,
-        dns: Vec<IpAddr>,
-        namespace: OwnedFd,
-    ) -> Result<()> {
+    pub fn attach(&self, bearer: Bearer, namespace: OwnedFd) -> Result<()> {
+        let container = bearer.id.as_str();
         let namespace = Arc::new(namespace);
-        let (endpoints, bearer) = {
+        let endpoints = {
             let mut state = self.state();
             let stay = state.stays.get_mut(container).context("the container has no networks reserved")?;
-            stay.bearer = Bearer { id: container.to_owned(), name, hostname, servers: dns };
+            stay.bearer = bearer.clone();
             stay.namespace = Some(namespace.clone());
-            (stay.endpoints.clone(), stay.bearer.clone())
+            stay.outward = default_of(&stay.endpoints).map(|endpoint| endpoint.network_id.clone());
+            stay.endpoints.clone()
         };
         let default = default_of(&endpoints).map(|endpoint| endpoint.id.clone());
         for endpoint in endpoints {
@@ -142,9 +151,16 @@ impl Hub {
         self.open_ports(container)
     }
 
-    /// Puts a container that runs on one more network.
-    pub fn connect(&self, container: &str, wanted: &Wanted) -> Result<Endpoint> {
-        let (endpoint, bearer, namespace, is_first) = {
+    /// Puts a container that runs on one more network; its place there, and its ports. One that was on none has `ports`
+    /// bound again.
+    pub fn connect(
+        &self,
+        container: &str,
+        wanted: &Wanted,
+        ports: &[PortMapping],
+    ) -> Result<(Endpoint, Vec<PortMapping>)> {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (endpoint, bearer, namespace, is_outward) = {
             let mut state = self.state();
             let stay = state.stays.get(container).context("the container is on no bridge")?;
             let namespace = stay.namespace.clone().context("the container is being started")?;
@@ -155,44 +171,92 @@ impl Hub {
                     wanted.network.name
                 );
             }
+            let bound = match stay.endpoints.is_empty() {
+                true => ports.iter().map(Published::bind).collect::<Result<_>>()?,
+                false => Vec::new(),
+            };
             let used: Vec<_> = stay.endpoints.iter().map(|endpoint| endpoint.interface.clone()).collect();
-            let is_first = default_of(&stay.endpoints).is_none();
             let number = (0..).find(|number| !used.contains(&format!("eth{number}"))).unwrap_or(0);
             let endpoint = self.lease(&mut state, wanted, number)?;
             let stay = state.stays.get_mut(container).context("the container has left")?;
+            let is_outward = stay.outward.is_none() && endpoint.gateway.is_some();
+            if is_outward {
+                stay.outward = Some(endpoint.network_id.clone());
+            }
+            stay.ports.extend(bound);
             stay.endpoints.push(endpoint.clone());
-            (endpoint, stay.bearer.clone(), namespace, is_first)
+            (endpoint, stay.bearer.clone(), namespace, is_outward)
         };
-        if let Err(error) =
-            self.plug_in(&bearer, &endpoint, &namespace, is_first && endpoint.gateway.is_some())
-        {
-            self.forget(container, &endpoint.network_id);
-            return Err(error);
+        let connect = || {
+            self.plug_in(&bearer, &endpoint, &namespace, is_outward)?;
+            self.open_ports(container)?;
+            self.ports_of(container, &endpoint)
+        };
+        match connect() {
+            Ok(ports) => Ok((endpoint, ports)),
+            Err(error) => {
+                // Also where the container has left meanwhile, and nobody else knows of this place.
+                self.unplug(&endpoint);
+                self.forget(container, &endpoint.network_id);
+                Err(error)
+            }
         }
-        self.open_ports(container)?;
-        Ok(endpoint)
     }
 
-    /// Takes a container off a network.
-    pub fn disconnect(&self, container: &str, network: &str) -> Result<()> {
-        let (endpoint, namespace, rest) = {
-            let state = self.state();
-            let stay = state.stays.get(container).context("the container is on no bridge")?;
+    /// Takes a container off a network; the ports that are still its own. What went through that network goes through
+    /// another, if there is one.
+    pub fn disconnect(&self, container: &str, network: &str) -> Result<Vec<PortMapping>> {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (endpoint, next) = {
+            let mut state = self.state();
+            let stay = state.stays.get_mut(container).context("the container is on no bridge")?;
             let found = stay.endpoints.iter().find(|endpoint| endpoint.network_id == network).cloned();
+            let endpoint = found.context("the container is not on that network")?;
             let mut rest = stay.endpoints.clone();
-            rest.retain(|endpoint| endpoint.network_id != network);
-            (found.context("the container is not on that network")?, stay.namespace.clone(), rest)
+            rest.retain(|other| other.id != endpoint.id);
+            let mut next = None;
+            if stay.outward.as_deref() == Some(network) {
+                next = default_of(&rest).cloned().zip(stay.namespace.clone());
+                stay.outward = next.as_ref().map(|(next, _)| next.network_id.clone());
+            }
+            (endpoint, next)
         };
         self.unplug(&endpoint);
         self.forget(container, network);
-        // What went through it goes another way, if there is one.
-        if let (Some(namespace), Some(next)) = (namespace, default_of(&rest).cloned()) {
+        if let Some((next, namespace)) = next {
             let segment = self.warden(&next.network_id)?.segment()?;
-            let routed = segment.run(move |inside| inside.route(&next, namespace.as_fd()));
-            // The other was the way out all along.
-            let _ = routed;
+            segment.run(move |inside| inside.route(&next, namespace.as_fd()))?;
         }
-        Ok(())
+        self.open_ports(container)?;
+        let state = self.state();
+        Ok(state.stays.get(container).map(Stay::mappings).unwrap_or_default())
+    }
+
+    /// Takes a container off all of its networks, and puts it back as it was.
+    pub fn reload(&self, container: &str) -> Result<()> {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (served, bearer, endpoints, namespace, outward) = {
+            let mut state = self.state();
+            let stay = state.stays.get_mut(container).context("the container is on no bridge")?;
+            let namespace = stay.namespace.clone().context("the container is being started")?;
+            stay.ports.iter_mut().for_each(Published::rest);
+            let served = stay.served.take();
+            (served, stay.bearer.clone(), stay.endpoints.clone(), namespace, stay.outward.clone())
+        };
+        drop(served);
+        for endpoint in &endpoints {
+            self.unplug(endpoint);
+            self.plug_in(&bearer, endpoint, &namespace, outward.as_ref() == Some(&endpoint.network_id))?;
+        }
+        self.open_ports(container)
+    }
+
+    /// The ports of a container that is on a network, which it may have left.
+    fn ports_of(&self, container: &str, endpoint: &Endpoint) -> Result<Vec<PortMapping>> {
+        let state = self.state();
+        let stay =
+            state.stays.get(container).filter(|stay| stay.endpoints.iter().any(|own| own.id == endpoint.id));
+        Ok(stay.context("the container has left")?.mappings())
     }
 
     /// A container has another name.
@@ -208,7 +272,7 @@ impl Hub {
         let opened = {
             let mut state = self.state();
             let Some(stay) = state.stays.get_mut(container) else { return };
-            (std::mem::take(&mut stay.ports), stay.answers.take())
+            (std::mem::take(&mut stay.ports), stay.served.take())
         };
         // While the container is still here: who has its ports or its address next finds them free.
         drop(opened);
@@ -288,6 +352,7 @@ impl Hub {
             dns,
             has_names: !network.disable_dns,
             aliases: attachment.aliases.clone(),
+            masks_clients: attachment.masks_clients,
         })
     }
 
@@ -319,18 +384,17 @@ impl Hub {
         });
     }
 
-    /// Relays what comes to the container's ports to its address on the network that is its way out.
+    /// Relays what comes to the container's ports to its address on the network that is its way out, or else on the first.
     fn open_ports(&self, container: &str) -> Result<()> {
-        let (endpoint, mappings) = {
+        let endpoint = {
             let state = self.state();
             let stay = state.stays.get(container).context("the container has left")?;
-            if stay.ports.is_empty() || stay.answers.is_some() {
-                return Ok(());
+            let outward =
+                stay.endpoints.iter().find(|endpoint| stay.outward.as_ref() == Some(&endpoint.network_id));
+            match outward.or(stay.endpoints.first()) {
+                Some(endpoint) if !stay.ports.is_empty() && stay.served.is_none() => endpoint.clone(),
+                _ => return Ok(()),
             }
-            let endpoint = default_of(&stay.endpoints).or(stay.endpoints.first());
-            let endpoint = endpoint.context("publish ports: the container is on no network")?;
-            let mappings: Vec<_> = stay.ports.iter().map(|port| port.mapping().clone()).collect();
-            (endpoint.clone(), mappings)
         };
         let segment = self.warden(&endpoint.network_id)?.segment()?;
         let mut state = self.state();
@@ -342,8 +406,9 @@ impl Hub {
             Some(relay) => relay,
             none => none.insert(Relay::start(&segment)?),
         };
-        let answers = Return::open(&segment, &target, &mappings);
-        stay.answers = Some(answers.context("route the answers of published ports")?);
+        let answers = Return::open(&segment, &target, &stay.mappings());
+        let answers = answers.context("route the answers of published ports")?;
+        stay.served = Some(Served { network: endpoint.network_id, _answers: answers });
         stay.ports.iter_mut().try_for_each(|port| port.serve(relay, &target))
     }
 
@@ -353,17 +418,32 @@ impl Hub {
         Ok(lan.warden.building())
     }
 
+    /// A container is on a network no more. Its ports are led elsewhere then, or are free if it is on no other.
     fn forget(&self, container: &str, network: &str) {
         let mut state = self.state();
         let Some(stay) = state.stays.get_mut(container) else { return };
         let at = stay.endpoints.iter().position(|endpoint| endpoint.network_id == network);
-        if let Some(endpoint) = at.map(|at| stay.endpoints.remove(at)) {
-            state.release(&endpoint);
+        let Some(endpoint) = at.map(|at| stay.endpoints.remove(at)) else { return };
+        stay.outward.take_if(|outward| outward == network);
+        let served = stay.served.take_if(|served| served.network == network);
+        if served.is_some() {
+            stay.ports.iter_mut().for_each(Published::rest);
         }
+        let closed = if stay.endpoints.is_empty() { std::mem::take(&mut stay.ports) } else { Vec::new() };
+        state.release(&endpoint);
+        drop(state);
+        // Which waits for the relay.
+        drop((served, closed));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stay {
+    fn mappings(&self) -> Vec<PortMapping> {
+        self.ports.iter().map(|port| port.mapping().clone()).collect()
     }
 }
 

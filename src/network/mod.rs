@@ -1,6 +1,6 @@
 //! Networks for containers.
 //!
-//! A container has either a private user-mode stack ([`slirp`]) or places on bridges, which one helper process per
+//! A container has either a private user-mode stack ([`slirp`], [`pasta`]) or places on bridges, which one helper process per
 //! user keeps ([`helper`]):
 //!
 //! ```text
@@ -24,11 +24,14 @@ mod hub;
 pub mod leases;
 pub mod names;
 mod netlink;
+pub mod pasta;
 mod ports;
 pub mod protocol;
 mod relay;
+mod reservation;
 mod segment;
 pub mod slirp;
 pub mod subnets;
+mod tun;
 pub mod uplink;
 mod warden;

@@ -3,26 +3,17 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::bind::{self, Bound};
 use super::relay::{Relay, Service, Target};
 use crate::base::port::PortMapping;
 
-/// A port of the host that is a container's. Dropped, it is free again.
+/// A port of the host that is a container's. Dropped, it is free again. While nobody serves it clients wait.
 pub struct Published {
     mapping: PortMapping,
-    state: State,
-}
-
-enum State {
-    /// Clients wait.
-    Bound(Bound),
-    Served {
-        _service: Service,
-    },
-    /// It could not be served.
-    Closed,
+    service: Option<Service>,
+    bound: Bound,
 }
 
 impl Published {
@@ -31,9 +22,8 @@ impl Published {
     /// # Errors
     /// Docker's words for a port that is taken.
     pub fn bind(wanted: &PortMapping) -> Result<Self> {
-        let bound = bind::bind_mapping(wanted)?;
-        let mapping = PortMapping { host_port: bound.port()?, ..wanted.clone() };
-        Ok(Self { mapping, state: State::Bound(bound) })
+        let (mapping, bound) = bind::bind_mapping(wanted)?;
+        Ok(Self { mapping, service: None, bound })
     }
 
     /// The port, with the number that was picked.
@@ -43,13 +33,15 @@ impl Published {
 
     /// Begins to relay to a container. One that is served already goes on as it does.
     pub fn serve(&mut self, relay: &Relay, target: &Arc<Target>) -> Result<()> {
-        self.state = match std::mem::replace(&mut self.state, State::Closed) {
-            State::Bound(bound) => {
-                let service = relay.serve(bound, target.clone(), self.mapping.container_port)?;
-                State::Served { _service: service }
-            }
-            other => other,
-        };
+        if self.service.is_none() {
+            let bound = self.bound.try_clone().context("copy a descriptor")?;
+            self.service = Some(relay.serve(bound, target.clone(), self.mapping.container_port)?);
+        }
         Ok(())
+    }
+
+    /// Breaks off what is relayed, and keeps the port.
+    pub fn rest(&mut self) {
+        self.service = None;
     }
 }

@@ -11,19 +11,20 @@
 //! ```
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::names::Bearer;
 use crate::base::failure::Failure;
 use crate::base::network::{Attachment, Endpoint, Network};
 use crate::base::port::PortMapping;
 use crate::sys::socket;
 
-/// The longest message, in bytes.
-pub const LIMIT: usize = 64 << 10;
+/// The longest message, in bytes: some two thousand published ports, and less than a socket's usual buffer
+/// (`net.core.wmem_default`).
+pub const LIMIT: usize = 192 << 10;
 
 /// The helper's socket, and the lock that is held while it is started or ends, in its directory.
 pub const SOCKET: &str = "helper.sock";
@@ -36,16 +37,13 @@ pub enum Request {
     /// A place on each of these networks and on the host's ports, for as long as this connection lasts.
     Reserve { container: String, networks: Vec<Wanted>, ports: Vec<PortMapping> },
     /// Comes with the container's network namespace, which is to have what was reserved.
-    Attach {
-        name: String,
-        hostname: String,
-        /// The name servers that are asked for this container alone.
-        dns: Vec<IpAddr>,
-    },
+    Attach { bearer: Bearer },
     /// Gives back what was reserved. The helper stays for as long as the connection does.
     Leave,
-    /// A place for a container that runs, until it ends.
-    Connect { container: String, wanted: Box<Wanted> },
+    /// A place for a container that runs, until it ends. One that was on no network has these ports bound.
+    Connect { container: String, wanted: Box<Wanted>, ports: Vec<PortMapping> },
+    /// Gives a container that runs its places anew, as they are.
+    Reload { container: String },
     /// A container has another name.
     Rename { container: String, name: String },
     /// Takes the container off a network, by the network's id.
@@ -75,6 +73,7 @@ impl Wanted {
             ip: Some(endpoint.ip),
             ip6: endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip),
             mac: Some(endpoint.mac.clone()),
+            masks_clients: endpoint.masks_clients,
         };
         Self { network, attachment, again: Some(endpoint) }
     }
@@ -89,8 +88,13 @@ pub enum Reply {
         endpoints: Vec<Endpoint>,
         ports: Vec<PortMapping>,
     },
+    /// With all the ports that the container has then, as with the next.
     Connected {
         endpoint: Endpoint,
+        ports: Vec<PortMapping>,
+    },
+    Disconnected {
+        ports: Vec<PortMapping>,
     },
     Done,
     Failed {

@@ -18,7 +18,6 @@ mod ports;
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
-use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -30,9 +29,10 @@ use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
+use super::reservation::Reservation;
+use super::tun;
 use crate::base::hint::HintExt;
 use crate::base::port::PortMapping;
-use ports::Reservation;
 
 pub use options::{Addresses, SlirpOptions};
 
@@ -40,7 +40,6 @@ pub use options::{Addresses, SlirpOptions};
 pub const INTERFACE: &str = "tap0";
 
 const PROGRAM: &str = "slirp4netns";
-const TUN: &str = "/dev/net/tun";
 const SOCKET: &str = "slirp4netns.sock";
 const LOG: &str = "slirp4netns.log";
 
@@ -104,27 +103,15 @@ pub fn start(
     ports: &[PortMapping],
     directory: &Path,
 ) -> Result<SlirpStack> {
-    let reservations: Vec<Reservation> = ports.iter().map(Reservation::take).collect::<Result<_>>()?;
-    check_device()?;
+    let take = |wanted| Reservation::take(&ports::on_ipv4(wanted)?);
+    let reservations: Vec<Reservation> = ports.iter().map(take).collect::<Result<_>>()?;
+    tun::check()?;
     let job = Job { target, options, directory: Directory::open(directory)?, has_ports: !ports.is_empty() };
     let mut stack = job.run()?;
     for reservation in reservations {
         stack.ports.push(job.publish(reservation)?);
     }
     Ok(stack)
-}
-
-/// The commonest thing to be missing, in containers above all, and the program's own words do not name it.
-fn check_device() -> Result<()> {
-    let opened = File::options().read(true).write(true).open(TUN);
-    let Err(error) = opened else { return Ok(()) };
-    let mend = match error.kind() {
-        io::ErrorKind::NotFound => "sudo modprobe tun",
-        io::ErrorKind::PermissionDenied => "sudo chmod 0666 /dev/net/tun",
-        // ENODEV: the node is there and the driver is not.
-        _ => "sudo modprobe tun",
-    };
-    Err(error).with_context(|| format!("open {TUN}")).hint(|| format!("{mend}, or use --network host"))
 }
 
 /// The container's directory, reached through a descriptor: the path of a socket has at most 107 bytes, and
@@ -278,9 +265,8 @@ impl Job<'_> {
 
     /// The stack takes the port over from its reservation.
     fn publish(&self, reservation: Reservation) -> Result<PortMapping> {
-        let (host, mapping) = reservation.release();
-        let guest = SocketAddrV4::new(self.options.addresses().container, mapping.container_port);
-        api::add_forward(&self.directory.socket(), host, guest, mapping.protocol)?;
+        let mapping = reservation.release();
+        api::add_forward(&self.directory.socket(), &mapping, self.options.addresses().container)?;
         Ok(mapping)
     }
 
@@ -399,7 +385,7 @@ mod tests {
 
     #[test]
     fn gives_a_namespace_a_stack_with_ports_until_it_is_stopped() {
-        if let Err(error) = check_device() {
+        if let Err(error) = tun::check() {
             eprintln!("skipped: {error:#}");
             return;
         }
@@ -437,7 +423,7 @@ mod tests {
 
     #[test]
     fn ends_by_itself_when_its_owner_is_gone() {
-        if let Err(error) = check_device() {
+        if let Err(error) = tun::check() {
             eprintln!("skipped: {error:#}");
             return;
         }
@@ -453,7 +439,7 @@ mod tests {
 
     #[test]
     fn says_what_the_program_says() {
-        if let Err(error) = check_device() {
+        if let Err(error) = tun::check() {
             eprintln!("skipped: {error:#}");
             return;
         }

@@ -46,20 +46,30 @@ pub fn parse(text: &str) -> Result<ipnet::IpNet> {
     Ok(subnet)
 }
 
-/// The subnets of the host's routes, but the default one, out of `/proc/net/route` (man proc(5)): addresses are
-/// hexadecimal numbers in the machine's byte order.
+/// The subnets of the host's routes, but the default one, out of `/proc/net/route`.
 pub fn routes(table: &str) -> Vec<Ipv4Net> {
-    let route = |line: &str| {
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        let mut number = |skipped: usize| {
-            let field = fields.nth(skipped)?;
-            Some(Ipv4Addr::from(u32::from_str_radix(field, 16).ok()?.to_ne_bytes()))
-        };
-        let (address, mask) = (number(0)?, number(5)?);
-        let subnet = Ipv4Net::with_netmask(address, mask).ok()?;
-        (subnet.prefix_len() > 0).then_some(subnet)
+    let subnets = table.lines().filter_map(route).map(|(subnet, _)| subnet);
+    subnets.filter(|subnet| subnet.prefix_len() > 0).collect()
+}
+
+/// The gateway of the default route, out of the same.
+pub fn gateway(table: &str) -> Option<Ipv4Addr> {
+    let mut routes = table.lines().filter_map(route);
+    let (_, gateway) =
+        routes.find(|(subnet, gateway)| subnet.prefix_len() == 0 && !gateway.is_unspecified())?;
+    Some(gateway)
+}
+
+/// The subnet and the gateway of a line of `/proc/net/route` (man proc(5)), unless it is a heading: addresses are
+/// hexadecimal numbers in the machine's byte order.
+fn route(line: &str) -> Option<(Ipv4Net, Ipv4Addr)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let mut number = |skipped: usize| {
+        let field = fields.nth(skipped)?;
+        Some(Ipv4Addr::from(u32::from_str_radix(field, 16).ok()?.to_ne_bytes()))
     };
-    table.lines().skip(1).filter_map(route).collect()
+    let (address, gateway, mask) = (number(0)?, number(0)?, number(4)?);
+    Some((Ipv4Net::with_netmask(address, mask).ok()?, gateway))
 }
 
 #[cfg(test)]
@@ -97,7 +107,10 @@ mod tests {
                      eth0\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
                      nonsense\n";
         #[cfg(target_endian = "little")]
-        assert_eq!(routes(table), [net("192.168.0.0/24")]);
+        {
+            assert_eq!(routes(table), [net("192.168.0.0/24")]);
+            assert_eq!(gateway(table), Some(Ipv4Addr::new(192, 168, 0, 1)));
+        }
         assert!(routes("").is_empty());
     }
 

@@ -9,6 +9,7 @@ use ipnet::Ipv4Net;
 
 use super::segment::{Inside, Segment};
 use super::slirp::{self, Addresses, INTERFACE, SlirpOptions, SlirpStack, Target};
+use super::subnets;
 use crate::base::network::{Endpoint, Network};
 
 /// What lies between the bridge and the stack: nobody sees it but the network itself, so the second is only for a
@@ -38,19 +39,21 @@ pub fn resolver(network: &Network) -> Result<Ipv4Addr> {
 /// own, or else the stack's gateway. None where all networks are internal.
 pub fn host_address(endpoints: &[Endpoint]) -> Option<IpAddr> {
     endpoints.iter().find(|endpoint| endpoint.gateway.is_some())?;
-    own_address().or(Some(DEFAULT_GATEWAY)).map(IpAddr::V4)
+    own_address().or(Some(DEFAULT_GATEWAY.into()))
 }
 
 /// The address from which this host would send to the world; asking sends nothing.
-fn own_address() -> Option<Ipv4Addr> {
+pub fn own_address() -> Option<IpAddr> {
     /// For documentation (RFC 5737): behind the default route on every host.
     const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect(ANYWHERE).ok()?;
-    match socket.local_addr().ok()?.ip() {
-        IpAddr::V4(address) if !address.is_loopback() => Some(address),
-        _ => None,
-    }
+    Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback())
+}
+
+/// The gateway of this host's default route.
+pub fn own_gateway() -> Option<IpAddr> {
+    subnets::gateway(&std::fs::read_to_string("/proc/net/route").ok()?).map(IpAddr::V4)
 }
 
 fn options(network: &Network) -> Result<SlirpOptions> {

@@ -202,13 +202,29 @@ impl UserNamespace {
 
     /// Takes a user namespace by the path of a file, such as `/proc/123/ns/user`.
     pub fn at(path: &Path) -> Result<Self> {
-        let attempt = || format!("open the user namespace {}", path.display());
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).with_context(attempt)?;
-        if rustix::fs::fstatfs(&fd).with_context(attempt)?.f_type as i64 != NSFS_MAGIC {
-            return Err(anyhow!("it is no namespace")).with_context(attempt);
-        }
+        let fd =
+            open_namespace(path).with_context(|| format!("open the user namespace {}", path.display()))?;
         Ok(Self { fd, _holder: None })
+    }
+
+    /// Takes a network namespace by the path of a file, such as `/proc/123/ns/net`, and the user namespace that owns it.
+    ///
+    /// # Errors
+    /// What is no network namespace, or belongs to no user namespace within the caller's own: a container, which is in
+    /// one, cannot enter it.
+    pub fn of_network(path: &Path) -> Result<(Self, OwnedFd)> {
+        let open = || -> Result<(Self, OwnedFd)> {
+            let network = open_namespace(path)?;
+            if !namespace::is_network(network.as_fd()) {
+                bail!("it is no network namespace");
+            }
+            let owner = namespace::owner(network.as_fd())?.map(Self::from);
+            match owner {
+                Some(owner) if !owner.is_own()? => Ok((owner, network)),
+                _ => bail!("it belongs to no user namespace of yours, and containers are in one"),
+            }
+        };
+        open().with_context(|| format!("join network namespace {}", path.display()))
     }
 
     /// Its maps as they are seen from here: the kernel tells them only of a process in it.
@@ -264,6 +280,16 @@ impl UserNamespace {
         }
         Ok(())
     }
+}
+
+/// Opens the file of a namespace.
+fn open_namespace(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(path, flags, Mode::empty())?;
+    if rustix::fs::fstatfs(&fd)?.f_type as i64 != NSFS_MAGIC {
+        bail!("it is no namespace");
+    }
+    Ok(fd)
 }
 
 impl From<OwnedFd> for UserNamespace {

@@ -124,6 +124,9 @@ pub struct ContainerOptions {
     /// `--memory` and the like.
     #[serde(skip_serializing_if = "ResourceOptions::is_default")]
     pub resources: ResourceOptions,
+    /// `--link`: names by which this container alone knows others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// `--requires`: the ids of containers that are started before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
@@ -486,6 +489,16 @@ pub enum Seccomp {
     Profile(String),
 }
 
+/// `--link name[:alias]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The other container's id; its name as written until it is looked up.
+    pub container: String,
+    /// The name that the other had then.
+    pub name: String,
+    pub alias: String,
+}
+
 /// `--network`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "lowercase")]
@@ -499,6 +512,10 @@ pub enum NetworkMode {
     Slirp4netns {
         options: Vec<String>,
     },
+    /// The same by pasta, with its options as written.
+    Pasta {
+        options: Vec<String>,
+    },
     /// Places on bridges.
     Bridge {
         networks: Vec<Attachment>,
@@ -506,6 +523,10 @@ pub enum NetworkMode {
     /// The network namespace of another container.
     Container {
         id: String,
+    },
+    /// A network namespace that somebody else has made.
+    Path {
+        path: PathBuf,
     },
 }
 

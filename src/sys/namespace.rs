@@ -36,8 +36,29 @@ pub fn separate_groups() -> io::Result<()> {
 pub fn parent(namespace: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     /// `NS_GET_PARENT` of linux/nsfs.h: `_IO(0xb7, 2)`.
     const NS_GET_PARENT: libc::Ioctl = 0xb702;
-    // SAFETY: this ioctl takes no argument and gives a new descriptor.
-    let fd = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT) };
+    related(namespace, NS_GET_PARENT)
+}
+
+/// The user namespace that owns another namespace (man ioctl_nsfs(2)). `None` if that is beyond the caller's own.
+pub fn owner(namespace: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    /// `NS_GET_USERNS` of linux/nsfs.h: `_IO(0xb7, 1)`.
+    const NS_GET_USERNS: libc::Ioctl = 0xb701;
+    related(namespace, NS_GET_USERNS)
+}
+
+/// Whether it is a network namespace (man ioctl_nsfs(2)).
+pub fn is_network(namespace: BorrowedFd<'_>) -> bool {
+    /// `NS_GET_NSTYPE` of linux/nsfs.h: `_IO(0xb7, 3)`.
+    const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
+    // SAFETY: this ioctl takes no argument, and is of no effect on what is no namespace.
+    let kind = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_NSTYPE) };
+    kind == libc::CLONE_NEWNET
+}
+
+/// A user namespace that the kernel names by a request without an argument.
+fn related(namespace: BorrowedFd<'_>, request: libc::Ioctl) -> io::Result<Option<OwnedFd>> {
+    // SAFETY: these ioctls take no argument and give a new descriptor.
+    let fd = unsafe { libc::ioctl(namespace.as_raw_fd(), request) };
     if fd >= 0 {
         // SAFETY: the kernel has just made this descriptor for the caller.
         return Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }));

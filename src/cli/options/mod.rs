@@ -33,7 +33,7 @@ use crate::config::docker::Settings;
 use crate::config::env;
 use crate::oci::platform::Platform;
 use crate::store::options::{
-    Attached, ContainerOptions, DeviceOption, LogDriver, MountOption, NetworkMode, RestartPolicy,
+    Attached, ContainerOptions, DeviceOption, Link, LogDriver, MountOption, NetworkMode, RestartPolicy,
     SecretOption, Ulimit, UsernsOptions,
 };
 use crate::store::resources::{ManagerName, ResourceOptions};
@@ -134,14 +134,18 @@ pub struct CreateFlags {
     /// The hardware address of the container's network interface
     #[arg(long, value_name = "address", value_parser = network::mac_address)]
     mac_address: Option<String>,
+    /// Give another container that runs a name that this one knows: NAME[:ALIAS]
+    #[arg(long, value_name = "link", value_parser = network::link)]
+    link: Vec<Link>,
     /// Mount something: type=bind|volume|tmpfs|image|glob|devpts|ramfs,source=PATH,target=PATH[,readonly]
     #[arg(long, value_name = "mount", value_parser = mount::mounts)]
     mount: Vec<mount::Mounts>,
     /// The container's name
     #[arg(long, value_name = "name")]
     pub name: Option<String>,
-    /// The container's network: the name of one or several, each with :alias=NAME,ip=ADDRESS,mac=ADDRESS; or none,
-    /// host, slirp4netns[:options] or container:NAME
+    /// The container's network: the name of one or several, each with
+    /// :alias=NAME,ip=ADDRESS,mac=ADDRESS,keep_source=false; or none,
+    /// host, slirp4netns[:options], pasta[:options], container:NAME or ns:PATH
     #[arg(long, value_name = "network", visible_alias = "net")]
     network: Vec<String>,
     /// Another name for the container on its network
@@ -419,6 +423,7 @@ impl CreateFlags {
             init_path: self.podman.init_path(self.init)?,
             chroot_dirs: self.podman.chrootdirs,
             resources,
+            links: self.link,
             requires: self.podman.requires,
             notify: self.podman.sdnotify,
             systemd: self.podman.systemd,
@@ -453,6 +458,9 @@ impl CreateFlags {
     fn network(&self) -> Result<NetworkMode> {
         let wishes = network::Wishes { aliases: &self.network_alias, ip: self.ip, ip6: self.ip6 };
         let mode = network::modes(&self.network, &wishes).map_err(anyhow::Error::msg)?;
+        if !self.link.is_empty() && !matches!(mode, NetworkMode::Bridge { .. } | NetworkMode::Default) {
+            bail!("conflicting options: links and the network mode");
+        }
         if matches!(mode, NetworkMode::Container { .. }) {
             let conflicts = [
                 (self.hostname.is_some(), "hostname and the network mode"),

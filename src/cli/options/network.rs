@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::base::id::is_valid_name;
-use crate::base::network::BRIDGE;
-use crate::store::options::{Attachment, NetworkMode};
+use crate::base::network::{BRIDGE, KEEP_SOURCE};
+use crate::store::options::{Attachment, Link, NetworkMode};
 
 /// The address that stands for the host, filled in when the container is made.
 const HOST_GATEWAY: &str = "host-gateway";
@@ -17,10 +17,10 @@ pub fn mode(text: &str) -> Result<NetworkMode, String> {
         ("default", None) => Ok(NetworkMode::Default),
         ("none", None) => Ok(NetworkMode::None),
         ("host", None) => Ok(NetworkMode::Host),
-        ("slirp4netns", rest) => {
-            let options = rest.unwrap_or_default().split(',').filter(|option| !option.is_empty());
-            Ok(NetworkMode::Slirp4netns { options: options.map(str::to_owned).collect() })
-        }
+        ("slirp4netns", rest) => Ok(NetworkMode::Slirp4netns { options: words(rest) }),
+        ("pasta", rest) => Ok(NetworkMode::Pasta { options: words(rest) }),
+        ("ns", Some(path)) if path.starts_with('/') => Ok(NetworkMode::Path { path: path.into() }),
+        ("ns", Some(_)) => Err("invalid network namespace: want ns:PATH, beginning with /".to_owned()),
         ("container", Some(id)) if !id.is_empty() => Ok(NetworkMode::Container { id: id.to_owned() }),
         ("container", _) => Err("invalid container format container:<name|id>".to_owned()),
         (fields, None) if fields.contains('=') => long_form(fields),
@@ -33,6 +33,12 @@ pub fn mode(text: &str) -> Result<NetworkMode, String> {
             Ok(NetworkMode::Bridge { networks: vec![attachment] })
         }
     }
+}
+
+/// The options of a private stack, which the program that is the stack judges.
+fn words(rest: Option<&str>) -> Vec<String> {
+    let words = rest.unwrap_or_default().split(',').filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 /// What other flags than `--network` say about the first network.
@@ -103,7 +109,8 @@ fn long_form(text: &str) -> Result<NetworkMode, String> {
     Ok(NetworkMode::Bridge { networks: vec![attachment] })
 }
 
-/// Reads one option of a network, in podman's words: `alias=`, `ip=`, `ip6=`, `mac=`.
+/// Reads one option of a network: podman's `alias=`, `ip=`, `ip6=` and `mac=`, and `keep_source=`, which is an option of
+/// whole networks too.
 fn attach(attachment: &mut Attachment, option: &str) -> Result<(), String> {
     let bad = |_| format!("IP address is not correctly formatted: {option}");
     match option.split_once('=') {
@@ -111,9 +118,24 @@ fn attach(attachment: &mut Attachment, option: &str) -> Result<(), String> {
         Some(("ip", text)) => attachment.ip = Some(text.parse().map_err(bad)?),
         Some(("ip6", text)) => attachment.ip6 = Some(text.parse().map_err(bad)?),
         Some(("mac", text)) => attachment.mac = Some(mac_address(text)?),
-        _ => return Err(format!("invalid option {option:?} of a network: there are alias, ip, ip6 and mac")),
+        Some((KEEP_SOURCE, "true")) => attachment.masks_clients = false,
+        Some((KEEP_SOURCE, "false")) => attachment.masks_clients = true,
+        _ => {
+            let known = "there are alias, ip, ip6, mac and keep_source=true or false";
+            return Err(format!("invalid option {option:?} of a network: {known}"));
+        }
     }
     Ok(())
+}
+
+/// Reads `--link`; the container is still as written.
+pub fn link(text: &str) -> Result<Link, String> {
+    let (name, alias) = text.split_once(':').unwrap_or((text, text));
+    let (name, alias) = (name.trim_start_matches('/'), alias.trim_start_matches('/'));
+    if name.is_empty() || alias.is_empty() || alias.contains(':') {
+        return Err(format!("bad format for links: {text}"));
+    }
+    Ok(Link { container: name.to_owned(), name: name.to_owned(), alias: alias.to_owned() })
 }
 
 /// Checks an address of `--dns`.
@@ -163,6 +185,12 @@ mod tests {
                     options: vec!["mtu=1500".to_owned(), "enable_ipv6=true".to_owned()],
                 },
             ),
+            ("pasta", NetworkMode::Pasta { options: Vec::new() }),
+            (
+                "pasta:-t,8080:80,--map-gw",
+                NetworkMode::Pasta { options: ["-t", "8080:80", "--map-gw"].map(str::to_owned).into() },
+            ),
+            ("ns:/run/netns/a:b", NetworkMode::Path { path: "/run/netns/a:b".into() }),
             ("container:web", NetworkMode::Container { id: "web".to_owned() }),
         ] {
             assert_eq!(mode(text).unwrap(), want, "{text}");
@@ -171,9 +199,13 @@ mod tests {
             ("", "no name set for network"),
             ("container:", "invalid container format container:<name|id>"),
             ("container", "invalid container format container:<name|id>"),
+            ("ns:x", "invalid network namespace: want ns:PATH, beginning with /"),
             ("a/b", "invalid network name \"a/b\""),
             ("frontend:ip=x", "IP address is not correctly formatted: ip=x"),
-            ("frontend:x", "invalid option \"x\" of a network: there are alias, ip, ip6 and mac"),
+            (
+                "frontend:x",
+                "invalid option \"x\" of a network: there are alias, ip, ip6, mac and keep_source=true or false",
+            ),
         ] {
             assert_eq!(mode(text).unwrap_err(), want, "{text}");
         }
@@ -213,6 +245,25 @@ mod tests {
         ] {
             let error = read(texts, aliases, None).unwrap_err();
             assert!(error.ends_with(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn links() {
+        for (text, want) in [
+            ("db", Ok(("db", "db"))),
+            ("/db:database", Ok(("db", "database"))),
+            ("db:", Err(())),
+            (":x", Err(())),
+            ("a:b:c", Err(())),
+        ] {
+            let read = link(text);
+            match want {
+                Ok(want) => {
+                    assert_eq!(read.map(|link| (link.name, link.alias)), Ok((want.0.into(), want.1.into())))
+                }
+                Err(()) => assert_eq!(read.unwrap_err(), format!("bad format for links: {text}")),
+            }
         }
     }
 

@@ -5,17 +5,20 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ipnet::{Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
 
 use crate::base::network::Endpoint;
 
 /// A container, as far as names are concerned.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Bearer {
     pub id: String,
     pub name: String,
     pub hostname: String,
     /// Whom to ask for it; the network's choice if there are none.
     pub servers: Vec<IpAddr>,
+    /// Names by which it alone knows others, in lower case, with their ids.
+    pub links: Vec<(String, String)>,
 }
 
 /// A container on a network.
@@ -93,6 +96,12 @@ impl Roster {
         let networks = visible(&places, network, asker);
         match wanted {
             Wanted::Name(name) => {
+                let linked = places.get(network).and_then(|asked| linked(asked, asker, name));
+                if let Some(id) = linked {
+                    let places = networks.iter().copied().flatten().filter(|place| place.bearer.id == id);
+                    let found: Vec<_> = places.flat_map(own_addresses).collect();
+                    return if found.is_empty() { Found::Nobody } else { Found::Addresses(found) };
+                }
                 let plain = networks.iter().map(|places| addresses(places, name));
                 let qualified = networks.iter().map(|places| addresses_within(places, name));
                 let found = plain.chain(qualified).find(|found| !found.is_empty());
@@ -136,6 +145,13 @@ fn visible<'a>(places: &'a HashMap<String, Vec<Place>>, network: &str, asker: Ip
     others.sort_by_key(|(name, _)| *name);
     networks.extend(others.into_iter().map(|(_, places)| places.as_slice()));
     networks
+}
+
+/// The id of the container that an asker has a name for that nobody else has.
+fn linked<'a>(places: &'a [Place], asker: IpAddr, name: &str) -> Option<&'a str> {
+    let own = places.iter().find(|place| has(place, asker))?;
+    let (_, id) = own.bearer.links.iter().find(|(alias, _)| alias == name)?;
+    Some(id)
 }
 
 fn has(place: &Place, address: IpAddr) -> bool {
@@ -207,6 +223,7 @@ mod tests {
             dns: Vec::new(),
             has_names: true,
             aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            masks_clients: false,
         }
     }
 
@@ -216,6 +233,7 @@ mod tests {
             name: name.to_owned(),
             hostname: format!("host-of-{name}"),
             servers: Vec::new(),
+            links: vec![("shelf".to_owned(), "c".repeat(64)), ("gone".to_owned(), "e".repeat(64))],
         }
     }
 
@@ -257,6 +275,21 @@ mod tests {
         ] {
             let found = roster.find("lan-id", ip(asker), &Wanted::Name(name.to_owned()));
             let want = if want.is_empty() { Found::Elsewhere } else { Found::Addresses(want) };
+            assert_eq!(found, want, "{name} for {asker}");
+        }
+    }
+
+    #[test]
+    fn links_are_names_that_only_the_asker_has() {
+        let roster = roster();
+        for (asker, name, want) in [
+            ("10.0.1.3", "shelf", Found::Addresses(vec![ip("10.0.2.4")])),
+            ("10.0.1.3", "gone", Found::Nobody),
+            // On no network of the other's.
+            ("10.0.1.2", "shelf", Found::Nobody),
+            ("10.0.1.99", "shelf", Found::Elsewhere),
+        ] {
+            let found = roster.find("lan-id", ip(asker), &Wanted::Name(name.to_owned()));
             assert_eq!(found, want, "{name} for {asker}");
         }
     }

@@ -36,6 +36,7 @@ impl Target {
             subnet6: network.ipv6.as_ref().map(|ipv6| ipv6.subnet),
             // Without a gateway there is no way to send an answer.
             keeps_source: endpoint.gateway.is_some()
+                && !endpoint.masks_clients
                 && network.options.get(KEEP_SOURCE).is_none_or(|value| value != "false"),
         }
     }

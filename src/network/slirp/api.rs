@@ -1,7 +1,7 @@
 //! slirp4netns' control socket: one JSON request for each connection (slirp4netns(1), "API SOCKET").
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddrV4};
+use std::net::{Ipv4Addr, Shutdown};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -9,26 +9,27 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::base::port::Protocol;
+use crate::base::port::PortMapping;
 
 /// The stack answers at once or is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// Has the stack at `socket` listen at `host` for a port of the container's.
-pub fn add_forward(socket: &Path, host: SocketAddrV4, guest: SocketAddrV4, protocol: Protocol) -> Result<()> {
+/// Has the stack at `socket` listen for a port of the container's, whose address is `guest`.
+pub fn add_forward(socket: &Path, mapping: &PortMapping, guest: Ipv4Addr) -> Result<()> {
+    let host = mapping.host_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
     let request = json!({
         "execute": "add_hostfwd",
         "arguments": {
-            "proto": protocol.as_str(),
-            "host_addr": host.ip().to_string(),
-            "host_port": host.port(),
-            "guest_addr": guest.ip().to_string(),
-            "guest_port": guest.port(),
+            "proto": mapping.protocol.as_str(),
+            "host_addr": host.to_string(),
+            "host_port": mapping.host_port,
+            "guest_addr": guest.to_string(),
+            "guest_port": mapping.container_port,
         }
     });
     let answer = ask(socket, &request).and_then(|answer| check(&answer));
-    answer.with_context(|| format!("publish {host}/{}", protocol.as_str()))
+    answer.with_context(|| format!("publish {host}:{}/{}", mapping.host_port, mapping.protocol.as_str()))
 }
 
 fn ask(socket: &Path, request: &Value) -> Result<String> {
