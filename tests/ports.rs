@@ -97,6 +97,34 @@ fn containers_see_who_asks() {
 }
 
 #[test]
+fn the_way_out_leads_to_hosts_of_both_kinds() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    if is_root() {
+        skip!("root is on the host's network in unshare");
+    }
+    let Some(sandbox) = with_probe() else { skip!("tests/run.sh builds the probe") };
+    let (program, probe) = (sandbox.program().display(), fixture("probe").expect("a probe"));
+    let probe = probe.display();
+    let script = format!(
+        r#"c() {{ {program} "$@"; }}
+        {HOSTS}
+        nsenter -t $neighbour -n {probe} peers 9000 & server=$!
+        c network create --ipv6 lan >&2
+        c run -d --name web --network lan probe sleep 1000 >&2
+        try c exec web probe ask tcp 192.0.2.7:9000
+        try c exec web probe ask tcp [2001:db8::7]:9000
+        try c exec web probe ask udp 192.0.2.7:9000
+        kill $server
+        c rm -f web >&2"#
+    );
+    let seen = sandbox.run_words(&["unshare", "unshare", "-n", "sh", "-c", &script]);
+    assert_eq!(seen.success().lines().join(" "), "192.0.2.1 2001:db8::1 192.0.2.1");
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn a_thousand_connections_lose_nothing() {
     const COUNT: usize = 1000;
     const SIZE: usize = 48 << 10;

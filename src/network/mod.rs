@@ -23,6 +23,7 @@ pub mod helper;
 mod hub;
 pub mod leases;
 pub mod names;
+mod neighbours;
 mod netlink;
 pub mod pasta;
 mod ports;

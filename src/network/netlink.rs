@@ -144,13 +144,13 @@ impl Netlink {
         self.create(RouteNetlinkMessage::NewRoute(route))
     }
 
-    /// Answers on a link for an IPv6 address that is behind another; IPv4 has a switch for all of them.
+    /// Listens on a link to questions for an IPv6 address that is behind another.
     pub fn add_proxy(&self, index: u32, address: Ipv6Addr) -> io::Result<()> {
         let message = RouteNetlinkMessage::NewNeighbour(proxy(index, address));
         self.request(message, NLM_F_ACK | NLM_F_CREATE).map(drop)
     }
 
-    /// Answers for it no more.
+    /// Listens no more.
     pub fn remove_proxy(&self, index: u32, address: Ipv6Addr) -> io::Result<()> {
         self.request(RouteNetlinkMessage::DelNeighbour(proxy(index, address)), NLM_F_ACK).map(drop)
     }

@@ -172,7 +172,7 @@ impl Inside {
             self.addresses.borrow_mut().insert(ipv6.ip);
             // A way out that is just being opened again takes all of them then.
             if let Ok(tap) = self.netlink.index(INTERFACE) {
-                self.netlink.add_proxy(tap, ipv6.ip).context("answer for the container's IPv6 address")?;
+                self.netlink.add_proxy(tap, ipv6.ip).context("listen for the container's IPv6 address")?;
             }
         }
         self.visit(container, || configure(endpoint, is_default))

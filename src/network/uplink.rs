@@ -3,10 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use ipnet::Ipv4Net;
 
+use super::names::Names;
+use super::neighbours::{self, Neighbours};
 use super::segment::{Inside, Segment};
 use super::slirp::{self, Addresses, INTERFACE, SlirpOptions, SlirpStack, Target};
 use super::subnets;
@@ -67,6 +70,12 @@ fn options(network: &Network) -> Result<SlirpOptions> {
     SlirpOptions::parse(&wanted)
 }
 
+/// Answers the stack's questions for the network's IPv6 addresses, if it has any.
+pub fn answer(names: &Names, segment: &Arc<Segment>, network: &Network) -> Result<Option<Neighbours>> {
+    let Some(ipv6) = &network.ipv6 else { return Ok(None) };
+    neighbours::serve(&names.handle()?, segment, GATEWAY6, ipv6.subnet).map(Some)
+}
+
 /// Starts the stack and sends what leaves the bridge to it.
 pub fn start(segment: &Segment, network: &Network, directory: &Path) -> Result<SlirpStack> {
     let stack =
@@ -86,9 +95,9 @@ fn open(inside: &Inside, has_ipv6: bool) -> Result<()> {
             netlink.add_default_route(tap, IpAddr::V6(GATEWAY6))
         };
         add().context("give the stack's interface its IPv6 address")?;
-        inside.set(&format!("net/ipv6/conf/{INTERFACE}/proxy_ndp"), "1")?;
+        // Has the kernel listen to questions for them.
         for address in inside.addresses() {
-            netlink.add_proxy(tap, address).context("answer for a container's IPv6 address")?;
+            netlink.add_proxy(tap, address).context("listen for a container's IPv6 address")?;
         }
     }
     Ok(())

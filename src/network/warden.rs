@@ -108,6 +108,7 @@ impl Building {
             self.turn(Phase::Ready { segment, _lifeline: None });
             return Ok(());
         }
+        let _answering = uplink::answer(names, &segment, network)?;
         let mut child = self.open(&segment, network, directory)?;
         loop {
             child.wait().context("wait for slirp4netns")?;

@@ -33,3 +33,20 @@ pub fn set_transparent(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> 
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Has a raw socket of ICMPv6 receive messages of these types alone (`ICMP6_FILTER` of RFC 3542, 3.2).
+pub fn receive_icmpv6(socket: BorrowedFd<'_>, types: &[u8]) -> io::Result<()> {
+    /// `ICMPV6_FILTER` of linux/icmpv6.h.
+    const ICMPV6_FILTER: libc::c_int = 1;
+    // A bit for each type that is not wanted.
+    let mut blocked = [u32::MAX; 8];
+    for kind in types {
+        blocked[usize::from(kind >> 5)] &= !(1 << (kind & 31));
+    }
+    let size = size_of_val(&blocked) as libc::socklen_t;
+    let filter = (&raw const blocked).cast();
+    // SAFETY: setsockopt(2) reads `size` bytes, which are those of the array that outlives the call.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_ICMPV6, ICMPV6_FILTER, filter, size) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -59,7 +59,8 @@ impl Names {
         Server::start(&self.handle()?, segment, network, roster, host).map(Some)
     }
 
-    fn handle(&self) -> Result<Handle> {
+    /// The thread that answers questions.
+    pub fn handle(&self) -> Result<Handle> {
         if let Some(handle) = self.handle.get() {
             return Ok(handle.clone());
         }
