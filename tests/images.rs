@@ -44,6 +44,24 @@ fn tags_point_and_move() {
 }
 
 #[test]
+fn names_go_and_the_image_stays() {
+    let sandbox = Sandbox::with_busybox();
+    let id = Image::busybox().id();
+    sandbox.run("tag busybox second:1").success();
+    sandbox.run("tag busybox third").success();
+    sandbox.run("untag busybox other:1").code(1).stderr("Error: other:1: tag not known\n");
+    sandbox.run("untag busybox second:1 busybox").success().stdout("");
+    sandbox.run("images --format {{.Repository}}:{{.Tag}}").success().stdout("third:latest\n");
+    sandbox.run("image untag third").success().stdout("");
+    sandbox
+        .run("images --no-trunc --format '{{.Repository}} {{.ID}}'")
+        .success()
+        .stdout(&format!("<none> {id}\n"));
+    sandbox.run(&format!("run --rm --network none {id} true")).success();
+    sandbox.run("untag nothing").code(1).stderr_has("No such image: nothing:latest").one_clear_line();
+}
+
+#[test]
 fn removing_names_then_the_image() {
     let sandbox = Sandbox::with_busybox();
     sandbox.run("tag busybox second").success();

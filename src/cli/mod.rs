@@ -81,6 +81,7 @@ mod template;
 mod top;
 mod unshare;
 mod unsupported;
+mod untag;
 mod update;
 mod verb;
 mod verbs;

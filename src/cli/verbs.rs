@@ -10,7 +10,7 @@ use super::{
     exists, export, generate, healthcheck, history, image_mount, image_prune, image_scp, images, import,
     info, init, inspect, kill, load, login, logout, logs, manifest, mount, network, network_helper, pause,
     port, ps, pull, push, rename, restart, restart_all, rm, rmi, run, save, search, secret, start, stats,
-    stop, system, tag, top, unshare, update, version, volume, wait,
+    stop, system, tag, top, unshare, untag, update, version, volume, wait,
 };
 use crate::base::nearest;
 
@@ -104,6 +104,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<mount::UnmountArgs>(&["unmount", "umount", "container unmount", "container umount"]),
     Verb::of::<pause::UnpauseArgs>(&["unpause", "container unpause"]),
     Verb::of::<unshare::Args>(&["unshare"]),
+    Verb::of::<untag::Args>(&["untag", "image untag"]),
     Verb::of::<update::Args>(&["update", "container update"]),
     Verb::of::<version::Args>(&["version"]),
     Verb::of::<volume::create::Args>(&["volume create"]),

@@ -1,10 +1,10 @@
-//! `tag` and `rmi`: names of images, and images that lose their last.
+//! `tag`, `untag` and `rmi`: names of images, and images that lose their last.
 //!
 //! The rules for what may be removed are docker's (moby `daemon/images/image_delete.go`).
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::{Engine, events, image_mount, namespace};
 use crate::config::registries::shortnames;
@@ -32,6 +32,33 @@ pub fn tag(engine: &Engine, image: &str, name: &str) -> Result<()> {
     engine.images().tag(&image, &target)?;
     events::image(engine, &image, Some(&target.with_default_tag()), "tag");
     Ok(())
+}
+
+/// Takes names of an image away, or all of them; the image stays.
+pub fn untag(engine: &Engine, text: &str, names: &[String]) -> Result<()> {
+    let image = engine.images().lookup(text)?;
+    let known = |name: &String| {
+        let name = meant(&image, name)?;
+        let is_known = image.names.contains(&name)
+            || image.repo_digests.iter().any(|(repository, digest)| repository.at(digest.clone()) == name);
+        ensure!(is_known, "{}: tag not known", name.familiar());
+        Ok(name)
+    };
+    let going = match names {
+        [] => names_of(&image).collect(),
+        names => names.iter().map(known).collect::<Result<Vec<_>>>()?,
+    };
+    engine.images().take_names(&image, &going)?;
+    for _ in &going {
+        events::image(engine, &image, None, "untag");
+    }
+    Ok(())
+}
+
+/// All that an image is known by: its tags, and its digests in repositories.
+fn names_of(image: &Image) -> impl Iterator<Item = Reference> {
+    let digests = image.repo_digests.iter().map(|(repository, digest)| repository.at(digest.clone()));
+    image.names.iter().cloned().chain(digests)
 }
 
 /// Takes a name away, or an image by its id. An image goes with its last name; `force` also takes one that
@@ -65,7 +92,7 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
     }
     let going = names_going_with(&image, meant(&image, text)?);
     done.extend(going.iter().map(|name| Removal::Untagged(name.familiar())));
-    if going.len() < count_of_names(&image) || users.is_running() {
+    if going.len() < names_of(&image).count() || users.is_running() {
         // What runs keeps its image: only the names go.
         engine.images().take_names(&image, &going)?;
         for _ in &going {
@@ -93,14 +120,12 @@ fn meant(image: &Image, text: &str) -> Result<Reference> {
 /// manifest, which is no name, means all of the repository's.
 fn names_going_with(image: &Image, name: Reference) -> Vec<Reference> {
     let of_repository = |other: &&Reference| other.name() == name.name();
-    let digests: Vec<_> =
-        image.repo_digests.iter().map(|(repository, digest)| repository.at(digest.clone())).collect();
-    let is_known = digests.contains(&name);
+    let is_known = names_of(image).any(|other| other == name && name.digest().is_some());
     let has_other_tag = image.names.iter().filter(of_repository).any(|other| *other != name);
     if is_known || name.digest().is_none() && has_other_tag {
         return vec![name];
     }
-    image.names.iter().chain(&digests).filter(of_repository).cloned().collect()
+    names_of(image).filter(|other| of_repository(&other)).collect()
 }
 
 /// Takes an image that no container is made from; nothing of any other.
@@ -153,11 +178,7 @@ pub fn collect(engine: &Engine) -> Result<u64> {
 }
 
 fn untag_all(image: &Image, done: &mut Vec<Removal>) {
-    done.extend(image.names.iter().map(|name| Removal::Untagged(name.familiar())));
-    let digests = image.repo_digests.iter();
-    done.extend(
-        digests.map(|(name, digest)| Removal::Untagged(format!("{}@{digest}", name.familiar_name()))),
-    );
+    done.extend(names_of(image).map(|name| Removal::Untagged(name.familiar())));
 }
 
 /// Whether `text` means the image by its id and not by a name that happens to look like one.
@@ -165,10 +186,6 @@ fn is_id_of(image: &Image, text: &str) -> bool {
     let hex = text.strip_prefix("sha256:").unwrap_or(text);
     let named = Reference::parse(text).is_ok_and(|name| image.names.contains(&name.with_default_tag()));
     !named && image.id.hex().starts_with(hex)
-}
-
-fn count_of_names(image: &Image) -> usize {
-    image.names.len() + image.repo_digests.len()
 }
 
 /// Whether an image has several tags, or is of several repositories: then a name can go without the image.
