@@ -1,13 +1,12 @@
 //! The image of `run` and `create`: there already, or pulled first.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::options::{CreateFlags, PullPolicy};
 use super::out;
 use super::progress::{Display, Target};
 use super::registry::RegistryFlags;
 use crate::engine::{Engine, images, remove};
-use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -115,14 +114,8 @@ impl Acquire {
 
 /// Pulls an image and shows how, or does not. Returns its name in full.
 pub fn pull(engine: &Engine, request: PullRequest, shown: Option<Target>) -> Result<String> {
-    let pulled = match shown {
-        Some(target) => {
-            let display = Display::new(target).context("open the output")?;
-            images::pull(engine, request, || display)?
-        }
-        None => images::pull(engine, request, || Silent)?,
-    };
-    Ok(pulled.name)
+    let display = Display::new(shown)?;
+    Ok(images::pull(engine, request, || display)?.name)
 }
 
 fn is_missing(error: &anyhow::Error) -> bool {

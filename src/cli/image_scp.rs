@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::progress::LoadDisplay;
 use super::verb::{Action, Operands, Session};
@@ -28,7 +28,7 @@ impl Action for Args {
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let mut operands = operands.iter().map(String::as_str);
         let from = operands.next().unwrap_or_default();
-        let display = LoadDisplay::new(self.quiet).context("open the output")?;
+        let display = LoadDisplay::new(self.quiet)?;
         scp::scp(&session.engine()?, from, operands.next(), || display)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::progress::LoadDisplay;
 use super::verb::{Action, Operands, Session};
@@ -42,7 +42,7 @@ impl Action for Args {
             None if stdin.is_terminal() => bail!("requested load from stdin, but stdin is empty"),
             None => Input::Open(stdin.as_fd()),
         };
-        let display = LoadDisplay::new(self.quiet).context("open the output")?;
+        let display = LoadDisplay::new(self.quiet)?;
         load::load(&session.engine()?, input, platform, || display)?;
         Ok(ExitCode::SUCCESS)
     }

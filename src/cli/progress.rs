@@ -9,6 +9,8 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
+
 use super::escape::printable;
 use crate::base::size;
 use crate::image::progress::{LayerState, Progress};
@@ -29,6 +31,13 @@ pub enum Target {
     Error,
 }
 
+impl Target {
+    /// Standard output, unless nothing is to be shown.
+    pub fn output(quiet: bool) -> Option<Self> {
+        (!quiet).then_some(Self::Output)
+    }
+}
+
 /// Shows the steps of a load: each image as it is stored, and bars of the layers on a terminal alone, as docker does.
 pub struct LoadDisplay {
     display: Display,
@@ -37,8 +46,8 @@ pub struct LoadDisplay {
 
 impl LoadDisplay {
     /// Shows on standard output; `quiet` shows no bars.
-    pub fn new(quiet: bool) -> io::Result<Self> {
-        Ok(Self { display: Display::new(Target::Output)?, bars: !quiet && io::stdout().is_terminal() })
+    pub fn new(quiet: bool) -> Result<Self> {
+        Ok(Self { display: Display::new(Some(Target::Output))?, bars: !quiet && io::stdout().is_terminal() })
     }
 }
 
@@ -56,12 +65,17 @@ impl Progress for LoadDisplay {
     }
 }
 
-/// Shows the steps of a pull or a push.
-pub struct Display(Mutex<Screen<File>>);
+/// Shows the steps of a pull or a push, or nothing.
+pub struct Display(Option<Mutex<Screen<File>>>);
 
 impl Display {
-    /// Shows on the stream of this process; bars only if that is a terminal.
-    pub fn new(target: Target) -> io::Result<Self> {
+    /// Shows on the stream of this process, bars only if that is a terminal; nothing without one, for `--quiet`.
+    pub fn new(target: Option<Target>) -> Result<Self> {
+        let screen = target.map(Self::screen_on).transpose().context("open the output")?;
+        Ok(Self(screen.map(Mutex::new)))
+    }
+
+    fn screen_on(target: Target) -> io::Result<Screen<File>> {
         let (stream, terminal) = match target {
             Target::Output => (io::stdout().as_fd().try_clone_to_owned()?, io::stdout().is_terminal()),
             Target::Error => (io::stderr().as_fd().try_clone_to_owned()?, io::stderr().is_terminal()),
@@ -70,22 +84,26 @@ impl Display {
             let size = rustix::termios::tcgetwinsize(&stream).ok();
             size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0).unwrap_or(200)
         });
-        Ok(Self(Mutex::new(Screen::new(File::from(stream), width))))
+        Ok(Screen::new(File::from(stream), width))
     }
 
     /// A screen that a thread died on is still a screen.
-    fn screen(&self) -> MutexGuard<'_, Screen<File>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn screen(&self) -> Option<MutexGuard<'_, Screen<File>>> {
+        Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Progress for Display {
     fn line(&self, text: &str) {
-        self.screen().line(text);
+        if let Some(mut screen) = self.screen() {
+            screen.line(text);
+        }
     }
 
     fn layer(&self, id: &str, state: LayerState) {
-        self.screen().layer(id, state, Instant::now());
+        if let Some(mut screen) = self.screen() {
+            screen.layer(id, state, Instant::now());
+        }
     }
 }
 

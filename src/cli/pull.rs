@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::acquire;
 use super::out;
@@ -10,7 +10,6 @@ use super::progress::{Display, Target};
 use super::registry::RegistryFlags;
 use super::verb::{Action, Operands, Session};
 use crate::engine::{Engine, images};
-use crate::image::progress::Silent;
 use crate::image::pull::PullRequest;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -49,7 +48,7 @@ impl Action for Args {
             registry: self.registry.options()?,
             fold_ids: false,
         };
-        let shown = if self.quiet { None } else { Some(Target::Output) };
+        let shown = Target::output(self.quiet);
         let name = match self.all_tags {
             true => all_tags(&session.engine()?, request, shown)?,
             false => acquire::pull(&session.engine()?, request, shown)?,
@@ -66,13 +65,8 @@ fn all_tags(engine: &Engine, request: PullRequest, shown: Option<Target>) -> Res
         reference.tag().is_none() && reference.digest().is_none(),
         "tag can't be used with --all-tags/-a"
     );
-    let pulled = match shown {
-        Some(target) => {
-            let display = Display::new(target).context("open the output")?;
-            images::pull_all(engine, request, || display)?
-        }
-        None => images::pull_all(engine, request, || Silent)?,
-    };
+    let display = Display::new(shown)?;
+    let pulled = images::pull_all(engine, request, || display)?;
     let first = pulled.first().map(|pulled| Reference::parse(&pulled.name)).transpose()?;
     Ok(first.unwrap_or(reference).name())
 }

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use super::out;
 use super::progress::{Display, Target};
 use super::registry::RegistryFlags;
 use super::verb::{Action, Operands, Session};
 use crate::engine::push;
-use crate::image::progress::Silent;
 use crate::image::push::PushRequest;
+use crate::oci::platform::Platform;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -42,23 +42,17 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let platform = self.platform.as_deref().filter(|text| !text.is_empty());
-        let platform = platform.map(str::parse).transpose().map_err(|error| anyhow!("{error}"))?;
         let mut operands = operands.into_iter();
         let request = PushRequest {
             reference: operands.next().unwrap_or_default(),
             destination: operands.next(),
             all_tags: self.all_tags,
-            platform,
+            platform: Platform::asked(self.platform.as_deref())?,
             registry: self.registry.options()?,
         };
         let engine = session.engine()?;
-        let pushed = if self.quiet {
-            push::push(&engine, &request, || Silent)?
-        } else {
-            let display = Display::new(Target::Output).context("open the output")?;
-            push::push(&engine, &request, || display)?
-        };
+        let display = Display::new(Target::output(self.quiet))?;
+        let pushed = push::push(&engine, &request, || display)?;
         if let (Some(path), Some((_, digest))) = (&self.digestfile, pushed.last()) {
             std::fs::write(path, digest).with_context(|| format!("write {}", path.display()))?;
         }

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::cli::out;
 use crate::cli::progress::{Display, Target};
 use crate::cli::registry::RegistryFlags;
 use crate::cli::verb::{Action, Operands, Session};
 use crate::engine::{manifests, push, rmi};
-use crate::image::progress::Silent;
 use crate::image::push::PushRequest;
 
 #[derive(clap::Args)]
@@ -50,12 +49,8 @@ impl Action for Args {
             platform: None,
             registry: self.registry.options()?,
         };
-        let pushed = if self.quiet {
-            push::push(&engine, &request, || Silent)?
-        } else {
-            let display = Display::new(Target::Output).context("open the output")?;
-            push::push(&engine, &request, || display)?
-        };
+        let display = Display::new(Target::output(self.quiet))?;
+        let pushed = push::push(&engine, &request, || display)?;
         // Docker's last line.
         pushed.iter().try_for_each(|(_, digest)| out::line(digest))?;
         if self.purge {
