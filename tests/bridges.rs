@@ -42,7 +42,7 @@ fn helper(sandbox: &Sandbox) -> Option<i32> {
 }
 
 /// Kills it and waits until another has taken its place.
-fn replace(sandbox: &Sandbox, word: &str) {
+pub fn replace(sandbox: &Sandbox, word: &str) {
     let old = find(sandbox, word).expect("it runs");
     let pid = rustix::process::Pid::from_raw(old).expect("a process");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is killed");
@@ -369,13 +369,18 @@ fn what_a_container_has_follows_its_networks() {
 }
 
 /// What a server on this host says, if it does.
-fn fetch_http(address: &str) -> Option<String> {
+pub fn http(address: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    answer.ends_with("from-web\n").then_some(answer)
+    Some(answer)
+}
+
+/// The same of `serve`.
+fn fetch_http(address: &str) -> Option<String> {
+    http(address).filter(|answer| answer.ends_with("from-web\n"))
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod manifests;
 mod names;
 mod nested;
 mod network;
+mod network_faults;
 mod options;
 mod owners;
 mod packages;

@@ -91,7 +91,7 @@ fn the_host_is_not_reachable_unless_allowed() {
 }
 
 /// Why pasta cannot work here, if it cannot.
-fn no_pasta() -> Option<&'static str> {
+pub fn no_pasta() -> Option<&'static str> {
     if program("pasta").is_none() {
         return Some("passt is not installed");
     }

@@ -12,7 +12,7 @@ use crate::support::registry::free_port;
 use crate::support::{Entry, Image, Sandbox, eventually, fixture, is_root};
 
 /// A sandbox whose `probe` image answers who asks.
-fn with_probe() -> Option<Sandbox> {
+pub fn with_probe() -> Option<Sandbox> {
     let probe = std::fs::read(fixture("probe")?).expect("a readable probe");
     let sandbox = Sandbox::new();
     sandbox.add(&Image::busybox_and(&[Entry::program("bin/probe", probe)]), "probe");

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
+use crate::bridges::http;
+use crate::network::no_stack;
 use crate::skip;
+use crate::support::registry::free_port;
 use crate::support::{Compression, Image, Layer, Sandbox, eventually, fixture, has_subordinate_ids};
 
 const SERVER: &str = "exec /usr/lib/postgresql/*/bin/postgres -D /var/lib/postgresql/*/main \
@@ -69,5 +72,53 @@ fn a_database_outlives_crashes_containers_and_upgrades() {
     assert_eq!(query(&sandbox, "select name from boats order by name"), "coracle\ncurrach\n");
     sandbox.run("rm -f db change").success();
     sandbox.run("volume rm pgdata").success();
+    sandbox.assert_no_traces();
+}
+
+/// Runs `script` in a container of the services' image on the network `shop`.
+fn on_network(sandbox: &Sandbox, flags: &str, script: &str) {
+    let line = format!("run -d --network shop {flags} db:1 sh -c");
+    sandbox.run_words(&line.split(' ').chain([script]).collect::<Vec<_>>()).success();
+}
+
+#[test]
+fn services_talk_to_each_other_by_name() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    if !has_subordinate_ids() {
+        skip!("this user has no subordinate ids");
+    }
+    let Some(services) = fixture("services.tar") else { skip!("no Debian root was made") };
+    let sandbox = Sandbox::new();
+    sandbox.add(&database(std::fs::read(services).expect("the fixture")), "db:1");
+    sandbox.run("network create shop").success();
+    let open = "echo host all all all trust >>$(echo /etc/postgresql/*/main/pg_hba.conf)";
+    on_network(&sandbox, "--name db", &format!("{open} && {SERVER} -c listen_addresses=*"));
+    await_health(&sandbox);
+    query(&sandbox, "create table boats (name text); insert into boats values ('coracle')");
+    // One has its page from the database, the other passes on what the first says.
+    let page =
+        "until psql -h db -qtA -c 'select name from boats' >/var/www/html/index.html; do sleep 0.2; done
+        exec nginx -g 'daemon off;'";
+    on_network(&sandbox, "--name web -u root -e PGUSER=postgres --no-healthcheck", page);
+    let front =
+        "echo 'server { listen 80; location / { proxy_pass http://web; } }' >/etc/nginx/sites-enabled/default
+        until nginx -t; do sleep 0.2; done
+        exec nginx -g 'daemon off;'";
+    let port = free_port();
+    let flags = format!("--name front -u root --no-healthcheck -p 127.0.0.1:{port}:80");
+    on_network(&sandbox, &flags, front);
+    let ask = || http(&format!("127.0.0.1:{port}")).filter(|answer| answer.ends_with("\r\n\r\ncoracle\n"));
+    eventually("the page comes through both", ask);
+    // It comes back under another address.
+    sandbox.run("stop db").success();
+    sandbox.run("run -d --name guest --network shop --no-healthcheck db:1 sleep 1000").success();
+    sandbox.run("start db").success();
+    await_health(&sandbox);
+    let by_name = ["exec", "web", "psql", "-h", "db", "-qtA", "-c", "select count(*) from boats"];
+    sandbox.run_words(&by_name).success().stdout("1\n");
+    sandbox.run("rm -f -v db web front guest").success();
+    sandbox.run("network rm shop").success();
     sandbox.assert_no_traces();
 }

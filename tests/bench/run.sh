@@ -6,7 +6,7 @@ set -eu
 user=${CORACLE_TEST_USER:-coracle-test}
 cache=/var/tmp/coracle-bench
 rounds=5
-all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load build build-cold build-copy"
+all_rows="start parallel exec ps memory wakeups logs copy keep-id images pull pull-memory push load build build-cold build-copy bridge throughput crowd connections"
 
 usage() {
 	cat <<'USAGE'
@@ -33,6 +33,12 @@ Rows:
           four stages that do not depend on each other against one of them
   build-cold  a Debian root, a compiler from packages at hand, a program in C, its copy to a second stage; against podman
   build-copy  COPY of 1 GB in 20,000 files, against cp -a and a checksum of the same
+  bridge  run --rm IMAGE true on the default network, with the network helper running and without, against
+          --network none and podman with its default network
+  throughput  iperf3 to a published port against podman's and no relay, between containers against a plain pair of
+          interfaces, and to this host against slirp4netns alone
+  crowd   200 containers on one network: the last starts against the first, and memory
+  connections  10,000 connections through a published port, against none between and podman
 
 Without a row all of them are measured. CORACLE names the binary; otherwise a release build of this tree is
 taken, then the coracle on PATH.
@@ -59,7 +65,7 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load | build | build-cold | build-copy)
+	start | parallel | exec | ps | memory | wakeups | logs | copy | keep-id | images | pull | pull-memory | push | load | build | build-cold | build-copy | bridge | throughput | crowd | connections)
 		rows="$rows $1"
 		;;
 	*) die "unknown row: $1 (see --help)" ;;
@@ -87,6 +93,9 @@ curl curl
 busybox busybox-static
 newuidmap uidmap
 time time
+iperf3 iperf3
+ab apache2-utils
+slirp4netns slirp4netns
 TOOLS
 	[ -n "$missing" ] || return 0
 	have apt-get || die "install these first: $missing"
@@ -117,6 +126,7 @@ if is_root; then
 	# The user may not be able to look into this tree.
 	install -m 0755 "$binary" "$cache/coracle"
 	install -m 0755 "$0" "$cache/run.sh"
+	install -m 0644 "$tree/tests/bench/network.sh" "$cache/network.sh"
 	debian=$tree/target/fixtures/debian.tar
 	[ ! -s "$debian" ] || install -m 0644 "$debian" "$cache/debian.tar"
 	# shellcheck disable=SC2086 # a list of rows
@@ -175,7 +185,7 @@ header() {
 # row WORK COMMAND_MS PEER PEER_MS LIMIT
 row() {
 	printf '%s\t%s\t%s\t%s\t%s\n' "$@" | awk -F '\t' '{
-		unit = $1 ~ /memory/ ? "kB" : $1 ~ /wake-ups/ ? "" : "ms"
+		unit = $1 ~ /memory/ ? "kB" : $1 ~ /wake-ups|Gbit|connections/ ? "" : "ms"
 		if ($4 == "") printf "%-44s %7.1f %s   %-12s %10s   %7s   %s\n", $1, $2, unit, "", "", "", $5
 		else printf "%-44s %7.1f %s   %-12s %7.1f %s   %7.2f   %s\n", $1, $2, unit, $3, $4, unit, $2 / $4, $5
 	}'
@@ -877,6 +887,9 @@ row_load() {
 }
 
 say "$("$binary" --version), $(uname -sr), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)"
+# shellcheck source=tests/bench/network.sh
+. "$(dirname "$0")/network.sh"
+
 header
 for name in $rows; do
 	"row_$(echo "$name" | tr - _)"
