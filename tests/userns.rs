@@ -388,3 +388,64 @@ fn a_namespace_by_its_path_and_ranges_by_a_name() {
     sandbox.run("rm -f owner").success();
     sandbox.assert_no_traces();
 }
+
+/// Every kind of map: with the user in it and without, with all ids and with few.
+const MAPS: [&str; 5] = [
+    "--userns keep-id",
+    "--userns auto",
+    "--userns nomap",
+    "--uidmap 0:1:5000 --gidmap 0:1:5000",
+    "--uidmap 0:0:1 --uidmap 1:7:100 --gidmap 0:0:1 --gidmap 1:7:100",
+];
+
+#[test]
+fn what_is_written_over_files_is_discarded_under_every_map() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    let source = sandbox.directory("source");
+    std::fs::write(source.join("file"), "old\n").expect("a file");
+    let (upper, work) = (sandbox.directory("upper"), sandbox.directory("work"));
+    for (index, map) in MAPS.iter().enumerate() {
+        let run = |flags: &str, script: &str| {
+            sandbox.run(&format!("run --network none --user 0 {map} {flags} busybox sh -c '{script}'"))
+        };
+        let over = format!("--name over -v {}:/x:O", source.display());
+        run(&over, "cat /x/file; echo new >/x/more; ls /x").success().stdout("old\nfile\nmore\n");
+        sandbox.run("start -a over").success().stdout("old\nfile\nmore\n");
+        sandbox.run("rm over").success();
+        let volume = format!("--rm -v data{index}:/x");
+        run(&volume, "mkdir /x/deep; echo kept >/x/deep/file").success();
+        run(&format!("{volume}:O"), "echo lost >/x/deep/file; touch /x/deep/more; cat /x/deep/file")
+            .success()
+            .stdout("lost\n");
+        run(&volume, "cat /x/deep/*").success().stdout("kept\n");
+        assert_eq!(std::fs::read_dir(&source).expect("a directory").count(), 1);
+    }
+    let mode = format!("O,upperdir={},workdir={}", upper.display(), work.display());
+    let line = format!("run --rm --userns auto --network none -v {}:/x:{mode} busybox", source.display());
+    sandbox.run(&format!("{line} touch /x/kept")).success();
+    sandbox.run(&format!("{line} ls /x")).success().stdout("file\nkept\n");
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn mounted_images_have_the_owners_that_they_say() {
+    needs_a_user_with_ids!();
+    let sandbox = Sandbox::with_busybox();
+    let entries = [Entry::directory("sub"), Entry::file("sub/file", "of the image\n").owned_by(33, 34)];
+    sandbox.add(&Image::busybox_and(&entries), "tools");
+    for map in MAPS {
+        let run = |mount: &str, script: &str| {
+            let mount = format!("--mount type=image,src=tools,dst=/i{mount}");
+            sandbox.run(&format!("run --rm --network none --user 0 {map} {mount} busybox sh -c '{script}'"))
+        };
+        run("", "stat -c %u:%g /i /i/sub/file; cat /i/sub/file; touch /i/x 2>&1")
+            .code(1)
+            .stdout("0:0\n33:34\nof the image\ntouch: /i/x: Read-only file system\n");
+        run(",rw", "echo more >>/i/sub/file; touch /i/x; stat -c %u:%g /i/x /i/sub/file; cat /i/sub/file")
+            .success()
+            .stdout("0:0\n33:34\nof the image\nmore\n");
+        run(",subpath=sub", "stat -c %u:%g /i/file").success().stdout("33:34\n");
+    }
+    sandbox.assert_no_traces();
+}

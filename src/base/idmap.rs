@@ -126,6 +126,11 @@ impl IdMaps {
         Some((self.uids.outside(0)?, self.gids.outside(0)?))
     }
 
+    /// Whether the user is nobody inside: then nobody there gets to the user's directories.
+    pub fn lacks_user(&self) -> bool {
+        self.uids.0.iter().all(|range| range.outside > 0)
+    }
+
     /// Whether nobody exists inside but the user, by whatever number.
     pub fn is_the_user_alone(&self) -> bool {
         self.uids.is_the_user_alone() && self.gids.is_the_user_alone()

@@ -107,15 +107,15 @@ impl Draft {
             (Driver::Vfs, Source::Image { layers, .. }) => {
                 let maps = if has_own_ids { settle()? } else { None };
                 self.copy = Some(vfs::copy(engine, layers, maps.as_ref(), durability(&self.options))?);
-                Ok(())
+                shift::ensure(engine, None, &self.options.mounts, maps.as_ref())
             }
             _ if has_own_ids => {
                 let maps = settle()?;
-                if self.driver == Driver::FuseOverlayfs && maps.as_ref().is_some_and(lacks_user) {
+                if self.driver == Driver::FuseOverlayfs && maps.as_ref().is_some_and(IdMaps::lacks_user) {
                     return Err(anyhow!("user ids without your own are not supported by fuse-overlayfs"))
                         .hint(|| "use --userns=keep-id, or another driver: coracle --storage-driver vfs");
                 }
-                shift::ensure(engine, &self.source, maps.as_ref())
+                shift::ensure(engine, Some(&self.source), &self.options.mounts, maps.as_ref())
             }
             _ => Ok(()),
         }
@@ -153,8 +153,9 @@ impl Draft {
         mounts::make_directories(&directory, &record.options)?;
         // Until the container is published, nobody sees that these are in use.
         let _volumes = mounts::hold_volumes(engine, &record.options)?;
-        let gids = &record.maps.as_ref().unwrap_or(&user.maps).gids;
-        let mut around = surroundings(engine, &record.options, &record.id, gids.largest())?;
+        let maps = record.maps.as_ref();
+        let gids = &maps.unwrap_or(&user.maps).gids;
+        let mut around = surroundings(engine, &record.options, &record.id, maps, gids.largest())?;
         (around.has_tty_group, around.has_root_group) =
             (gids.outside(5).is_some(), gids.outside(0).is_some());
         around.identity = accounts::identity(&record.options, spec::workdir(&record.options, &image))?;
@@ -223,11 +224,6 @@ impl Drop for Making<'_> {
             let _ = remove::clear(self.engine, draft.entry());
         }
     }
-}
-
-/// Whether the user is nobody in a container: then nobody in it gets to the user's directories.
-fn lacks_user(maps: &IdMaps) -> bool {
-    maps.uids.0.iter().all(|range| range.outside > 0)
 }
 
 /// A container that goes when it ends is not worth waiting for the disk.
@@ -445,11 +441,12 @@ fn make_directories(engine: &Engine, directory: &Path, source: &Source) -> Resul
     Ok(())
 }
 
-/// Looks at the host for what the specification depends on.
+/// Looks at the host for what the specification depends on; `maps` are the container's, if it has some of its own.
 pub fn surroundings(
     engine: &Engine,
     options: &ContainerOptions,
     id: &str,
+    maps: Option<&IdMaps>,
     max_gid: u32,
 ) -> Result<Surroundings> {
     Ok(Surroundings {
@@ -461,7 +458,7 @@ pub fn surroundings(
         max_gid,
         has_tty_group: max_gid >= 5,
         has_root_group: true,
-        sources: mounts::sources(engine, options)?,
+        sources: mounts::sources(engine, options, maps)?,
         identity: Identity::default(),
     })
 }

@@ -9,11 +9,11 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::spec::mounts::{MountSource, is_layered, overlay_directory};
-use super::volumes;
-use super::{Engine, create};
+use super::{Engine, create, shift, volumes};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::base::id;
+use crate::base::idmap::IdMaps;
 use crate::oci::image::ContainerConfig;
 use crate::store::backing::Backing;
 use crate::store::mounts::{Given, MountKind, MountOption};
@@ -133,7 +133,11 @@ pub fn make_directories(container: &Path, options: &ContainerOptions) -> Result<
 
 /// Finds what the mounts are made of, in their order, and makes host directories that `-v` names and are
 /// missing.
-pub fn sources(engine: &Engine, options: &ContainerOptions) -> Result<Vec<MountSource>> {
+pub fn sources(
+    engine: &Engine,
+    options: &ContainerOptions,
+    maps: Option<&IdMaps>,
+) -> Result<Vec<MountSource>> {
     let source = |mount: &MountOption| {
         Ok(match &mount.kind {
             MountKind::Volume { name, .. } => {
@@ -148,7 +152,8 @@ pub fn sources(engine: &Engine, options: &ContainerOptions) -> Result<Vec<MountS
                 MountSource::Volume { data: engine.volumes().data(name), backing }
             }
             MountKind::Image { layers, .. } => {
-                MountSource::Layers(layers.iter().map(|layer| engine.layout().layer(layer)).collect())
+                let names = shift::names(layers, maps).into_iter();
+                MountSource::Layers(names.map(|name| engine.layout().layers().join(name)).collect())
             }
             MountKind::Bind { source, create, .. } => {
                 check_source(source, *create)?;

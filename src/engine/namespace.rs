@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -11,13 +12,14 @@ use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::spec::mounts::{is_layered, overlay_directory};
 use super::{Engine, shift};
 use crate::base::exit::Interrupted;
 use crate::base::idmap::IdMaps;
 use crate::runtime::protocol::Failure;
 use crate::runtime::userns::{self, Offered, Pending, UserMaps, UserNamespace};
 use crate::store::containers::Record;
-use crate::store::options::MountKind;
+use crate::store::mounts::{MountKind, OverlayOption};
 use crate::sys::clone::{self, Forked, Namespaces};
 use crate::sys::exec;
 use crate::sys::signal::Signals;
@@ -97,21 +99,40 @@ fn open_volumes(engine: &Engine, record: &Record, (uid, gid): (u32, u32)) -> Res
     Ok(())
 }
 
+/// The directories that the layered mounts of a container write to. Those that the user has named are left to the user
+/// where the container's root may write there anyhow.
+fn layered_tops(record: &Record, maps: &IdMaps, container: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let layered = record.options.mounts.iter().enumerate().filter(|(_, mount)| is_layered(mount));
+    let own = layered.filter_map(|(index, mount)| match mount.flags.overlay.clone().unwrap_or_default() {
+        OverlayOption { upper: Some(upper), work: Some(work) } => maps.lacks_user().then_some((upper, work)),
+        _ => {
+            let own = overlay_directory(container, index);
+            Some((own.join("upper"), own.join("work")))
+        }
+    });
+    own.collect()
+}
+
 /// Gives what the engine has made for a container to the container's root, before its first start; as root of the
 /// user's namespace.
 pub fn hand_over(engine: &Engine, record: &Record) -> Result<()> {
     let Some(maps) = &record.maps else { return Ok(()) };
     let Some((uid, gid)) = maps.root() else { return Ok(()) };
-    if maps.uids.0.iter().all(|range| range.outside > 0) {
+    if maps.lacks_user() {
         open_volumes(engine, record, (uid, gid))?;
     }
     let directory = engine.layout().container(&record.id);
-    // The kernel makes this directory when the layers are first mounted: what is above it may be the container's own
-    // doing by then.
-    let is_new = !directory.join("work/work").exists();
-    let tops: &[&str] = if is_new { &["upper", "work"] } else { &[] };
-    for name in tops.iter().chain(&["hosts", "hostname", "resolv.conf"]) {
-        let path = directory.join(name);
+    let mut given: Vec<PathBuf> =
+        ["hosts", "hostname", "resolv.conf"].iter().map(|name| directory.join(name)).collect();
+    let tops = layered_tops(record, maps, &directory);
+    for (upper, work) in tops.into_iter().chain([(directory.join("upper"), directory.join("work"))]) {
+        // The kernel makes this directory when the layers are first mounted: what is above it may be the container's
+        // own doing by then.
+        if !work.join("work").exists() {
+            given.extend([upper, work]);
+        }
+    }
+    for path in given {
         match std::os::unix::fs::lchown(&path, Some(uid), Some(gid)) {
             // A directory as the root filesystem has no layers.
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -18,6 +18,7 @@ use crate::store::driver::Driver;
 use crate::store::flush::Flusher;
 use crate::store::gc;
 use crate::store::layers::{Layers, Staging, shown_once};
+use crate::store::mounts::{MountKind, MountOption};
 
 /// How often it is told how far the copying has come.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -25,8 +26,13 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The directories of a container's layers, lowest first, as they are called in the directory of layers.
 pub fn layer_names(record: &Record) -> Vec<String> {
     let Source::Image { layers, .. } = &record.source else { return Vec::new() };
+    names(layers, record.maps.as_ref())
+}
+
+/// The directories of an image's layers under these maps.
+pub fn names(layers: &[Digest], maps: Option<&IdMaps>) -> Vec<String> {
     let layers = shown_once(layers);
-    match map_of(record.maps.as_ref()) {
+    match map_of(maps) {
         Some(map) => layers.iter().map(|layer| Layers::shifted_name(layer, &map)).collect(),
         None => layers.iter().map(|layer| layer.hex()).collect(),
     }
@@ -45,16 +51,34 @@ pub fn wanted(maps: Option<&IdMaps>) -> Option<&IdMaps> {
 
 /// Makes what a container that is on record needs of this. One with files of its own needs none.
 pub fn ensure_for(engine: &Engine, record: &Record) -> Result<()> {
-    match record.driver {
-        Driver::Overlay | Driver::FuseOverlayfs => ensure(engine, &record.source, record.maps.as_ref()),
-        Driver::Vfs => Ok(()),
-    }
+    let source = match record.driver {
+        Driver::Overlay | Driver::FuseOverlayfs => Some(&record.source),
+        Driver::Vfs => None,
+    };
+    ensure(engine, source, &record.options.mounts, record.maps.as_ref())
 }
 
-/// Makes the layers of a container that are not there yet under its map.
-pub fn ensure(engine: &Engine, source: &Source, maps: Option<&IdMaps>) -> Result<()> {
-    let (Source::Image { name, layers, .. }, Some(maps)) = (source, maps) else { return Ok(()) };
-    let Some(map) = map_of(Some(maps)) else { return Ok(()) };
+/// Makes the layers of a container, and of the images that it mounts, that are not there yet under its map.
+pub fn ensure(
+    engine: &Engine,
+    source: Option<&Source>,
+    mounts: &[MountOption],
+    maps: Option<&IdMaps>,
+) -> Result<()> {
+    let Some(maps) = wanted(maps) else { return Ok(()) };
+    if let Some(Source::Image { name, layers, .. }) = source {
+        ensure_layers(engine, name, layers, maps)?;
+    }
+    for mount in mounts {
+        if let MountKind::Image { image, layers, .. } = &mount.kind {
+            ensure_layers(engine, image, layers, maps)?;
+        }
+    }
+    Ok(())
+}
+
+fn ensure_layers(engine: &Engine, name: &str, layers: &[Digest], maps: &IdMaps) -> Result<()> {
+    let map = maps.fingerprint();
     let missing = missing(engine, layers, &map);
     if missing.is_empty() {
         return Ok(());

@@ -608,7 +608,7 @@ impl Supervisor<'_> {
 fn refresh(engine: &Engine, record: &Record, max_gid: u32, endpoints: &[Endpoint]) -> Result<Spec> {
     // A volume that somebody took away by hand is made again, empty.
     let _volumes = mounts::hold_volumes(engine, &record.options)?;
-    let around = surroundings(engine, &record.options, &record.id, max_gid)?;
+    let around = surroundings(engine, &record.options, &record.id, record.maps.as_ref(), max_gid)?;
     files::write(&around.directory, &record.options, &around.hostname, endpoints)?;
     read_spec(engine, &record.id)
 }

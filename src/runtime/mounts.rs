@@ -1,7 +1,9 @@
 //! One mount of a plan, made and attached nowhere yet.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +13,7 @@ use rustix::mount::MountAttrFlags;
 use super::copyup;
 use super::plan::{MountKind, MountPlan};
 use crate::base::hint::HintExt;
+use crate::base::walk;
 use crate::sys::mount::{self, Attributes, Filesystem};
 use crate::sys::path::Dir;
 
@@ -119,6 +122,9 @@ fn layered(
     work: BorrowedFd<'_>,
     via: Option<OwnedFd>,
 ) -> Result<OwnedFd> {
+    if step.extra.fresh {
+        discard(upper).context("discard what was written before")?;
+    }
     if let Some(top) = lower.last() {
         take_after(top.as_fd(), upper).context("make the upper layer like the lower one")?;
     }
@@ -132,15 +138,30 @@ fn layered(
     open().with_context(|| format!("cannot access path {subpath}"))
 }
 
+/// Removes everything in a directory.
+fn discard(directory: BorrowedFd<'_>) -> io::Result<()> {
+    let directory = Dir::from_fd(directory.try_clone_to_owned()?).open_dir("")?;
+    walk::list(directory.as_fd())?
+        .iter()
+        .try_for_each(|entry| directory.remove_all(OsStr::from_bytes(entry.name.to_bytes())))
+}
+
 /// The root directory of an overlay is that of its upper layer: while that is empty it takes after the lower
 /// one's.
 fn take_after(top: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let upper = rustix::fs::openat(upper, c".", flags, Mode::empty())?;
-    if copyup::is_empty(upper.as_fd())? {
-        copyup::take_after(upper.as_fd(), &rustix::fs::fstat(top)?)?;
+    if !copyup::is_empty(upper.as_fd())? {
+        return Ok(());
     }
-    Ok(())
+    let stat = rustix::fs::fstat(top)?;
+    match copyup::take_after(upper.as_fd(), &stat) {
+        // Nobody here is the owner of the lower one: the upper one stays with whoever it is made for.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            Ok(rustix::fs::fchmod(&upper, Mode::from_raw_mode(stat.st_mode & 0o7777))?)
+        }
+        result => result,
+    }
 }
 
 /// Sets the attributes of a mount. Flags that the host's mount has are locked in a user namespace and stay; only

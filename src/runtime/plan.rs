@@ -80,6 +80,9 @@ pub struct MountExtra {
     /// A directory of the host to attach the mount to before that, out of the container's sight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<PathBuf>,
+    /// Layers: what was written there before is discarded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
     /// Give everything in it to the container's user.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub chown: bool,

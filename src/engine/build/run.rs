@@ -65,7 +65,7 @@ pub fn run(
 ) -> Result<(i32, Vec<PathBuf>)> {
     let options = options(around, run)?;
     let config = with_arguments(run, config);
-    let mut host: Host = surroundings(around.engine, &options, &"0".repeat(64), around.max_gid)?;
+    let mut host: Host = surroundings(around.engine, &options, &"0".repeat(64), None, around.max_gid)?;
     host.directory.clone_from(&place.scratch);
     host.hostname = HOSTNAME.to_owned();
     host.identity = accounts::identity(&options, spec::workdir(&options, &config))?;

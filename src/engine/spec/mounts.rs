@@ -46,6 +46,9 @@ pub fn overlay_directory(container: &Path, index: usize) -> PathBuf {
 
 fn user_mount(wanted: &MountOption, source: &MountSource, own: &Path) -> Result<(Mount, MountExtra)> {
     let mut extra = MountExtra { chown: wanted.flags.chown, ..MountExtra::default() };
+    // Podman's meaning of O: an upper directory that the user has named is kept.
+    extra.fresh =
+        is_layered(wanted) && wanted.flags.overlay.as_ref().is_none_or(|given| given.upper.is_none());
     let mount = match (&wanted.kind, source) {
         (MountKind::Bind { source, .. }, _) if wanted.flags.overlay.is_some() => {
             overlay(wanted, std::slice::from_ref(source), own)?
@@ -209,7 +212,7 @@ mod tests {
             (read_only(bind(true)), &given, "bind /s:1 rbind,rprivate,rro {}".to_owned()),
             (read_only(bind(false)), &given, "bind /s:1 bind,rprivate,ro {}".to_owned()),
             (beneath, &given, "bind /s:1 rbind,rprivate,ro {}".to_owned()),
-            (over, &given, format!("overlay overlay rw,lowerdir=/s\\:1,{upper} {{}}")),
+            (over, &given, format!("overlay overlay rw,lowerdir=/s\\:1,{upper} {{\"fresh\":true}}")),
             (placed, &given, "overlay overlay rw,lowerdir=/s\\:1,upperdir=/u,workdir=/w {}".to_owned()),
             (
                 own,
@@ -232,13 +235,17 @@ mod tests {
                 &volume(Backing::Bind { device: "/srv".into(), options: words("bind,ro") }),
                 "bind /srv rprivate,bind,ro,rro {}".to_owned(),
             ),
-            (image(None), &layers, format!("overlay overlay rro,lowerdir=/l/2:/l/1,{upper} {{}}")),
+            (
+                image(None),
+                &layers,
+                format!("overlay overlay rro,lowerdir=/l/2:/l/1,{upper} {{\"fresh\":true}}"),
+            ),
             (
                 image(Some("bin")),
                 &layers,
                 format!(
                     "overlay overlay rro,lowerdir=/l/2:/l/1,{upper} \
-                     {{\"subpath\":\"bin\",\"via\":\"/c/overlays/0/merged\"}}"
+                     {{\"subpath\":\"bin\",\"via\":\"/c/overlays/0/merged\",\"fresh\":true}}"
                 ),
             ),
         ] {
