@@ -26,7 +26,7 @@ use super::stack::Stack;
 use super::{acl, tree, whiteout};
 use crate::base::hint::HintExt;
 use crate::base::idmap::{IdMap, IdMaps, NOBODY};
-use crate::sys::path::{Dir, clear_umask};
+use crate::sys::path::{Dir, clear_umask, create_as, keep_capabilities};
 
 /// More threads than this only wait for each other in the filesystem.
 const MAX_THREADS: usize = 8;
@@ -65,7 +65,7 @@ pub fn shift(jobs: Vec<Job>, maps: Option<&IdMaps>, done: &AtomicU64) -> Result<
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS));
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| Worker { pool: &pool, maps, done, buffer: vec![0; BUFFER] }.work());
+            scope.spawn(|| Worker { pool: &pool, maps, done, buffer: vec![0; BUFFER], owner: None }.work());
         }
     });
     match lock(&pool.state).failure.take() {
@@ -152,11 +152,14 @@ struct Worker<'a> {
     maps: Option<&'a IdMaps>,
     done: &'a AtomicU64,
     buffer: Vec<u8>,
+    /// Who owns what this thread creates, once that is said.
+    owner: Option<(u32, u32)>,
 }
 
 impl Worker<'_> {
     fn work(mut self) {
         let ready = clear_umask().context("clear the umask");
+        let ready = ready.and_then(|()| keep_capabilities().context("keep the capabilities"));
         if let Err(error) = ready {
             lock(&self.pool.state).failure.get_or_insert(error);
         }
@@ -175,6 +178,11 @@ impl Worker<'_> {
                 open().with_context(|| shown(name.to_bytes()))?
             }
         };
+        if directory.parents.is_none() {
+            let (uid, gid) = self.owner(&directory.stat)?;
+            rustix::fs::fchown(&to, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                .context("set the owner")?;
+        }
         let to = Arc::new(to);
         for (name, index) in from.names().context("list a directory")? {
             self.entry(directory, &from, index, &to, &name).with_context(|| shown(name.to_bytes()))?;
@@ -198,6 +206,7 @@ impl Worker<'_> {
         let tree = &directory.tree;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
+                self.create_as(&stat)?;
                 rustix::fs::mkdirat(&**to, name, Mode::RWXU).context("create")?;
                 let parents = Some((layers.below(index), Arc::clone(to)));
                 let (tree, name) = (Arc::clone(tree), name.to_owned());
@@ -243,6 +252,7 @@ impl Worker<'_> {
         (name, made): (&CStr, &CStr),
         stat: &Stat,
     ) -> Result<()> {
+        self.create_as(stat)?;
         match kind {
             FileType::RegularFile => return self.file(tree, from, to, (name, made), stat),
             FileType::Symlink => {
@@ -256,10 +266,7 @@ impl Worker<'_> {
             // No layer has others: see the unpacking.
             _ => return Ok(()),
         }
-        let (uid, gid) = self.owner(stat)?;
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        rustix::fs::chownat(to, made, Some(uid), Some(gid), flags).context("set the owner")?;
-        rustix::fs::utimensat(to, made, &times(stat), flags).context("set the time")
+        rustix::fs::utimensat(to, made, &times(stat), AtFlags::SYMLINK_NOFOLLOW).context("set the time")
     }
 
     fn file(
@@ -316,10 +323,9 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Gives owner, mode, attributes and time, in this order: a change of owner takes setuid and capabilities away.
+    /// Gives mode, attributes and time, in this order, to what has its owner and its content: both take setuid and
+    /// capabilities away.
     fn finish(&self, tree: &Tree, from: BorrowedFd<'_>, to: BorrowedFd<'_>, stat: &Stat) -> Result<()> {
-        let (uid, gid) = self.owner(stat)?;
-        rustix::fs::fchown(to, Some(uid), Some(gid)).context("set the owner")?;
         let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
         if is_directory || stat.st_mode & SPECIAL != 0 {
             rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777)).context("set the mode")?;
@@ -328,15 +334,24 @@ impl Worker<'_> {
         rustix::fs::futimens(to, &times(stat)).context("set the time")
     }
 
-    fn owner(&self, stat: &Stat) -> Result<(Uid, Gid)> {
-        let (uid, gid) = match self.maps {
-            Some(maps) => (
+    /// What is created next belongs to whom this belongs to.
+    fn create_as(&mut self, stat: &Stat) -> Result<()> {
+        let (uid, gid) = self.owner(stat)?;
+        if self.owner != Some((uid, gid)) {
+            create_as(uid, gid).context("set the owner")?;
+            self.owner = Some((uid, gid));
+        }
+        Ok(())
+    }
+
+    fn owner(&self, stat: &Stat) -> Result<(u32, u32)> {
+        match self.maps {
+            Some(maps) => Ok((
                 mapped(&maps.uids, stat.st_uid, "user", "--uidmap")?,
                 mapped(&maps.gids, stat.st_gid, "group", "--gidmap")?,
-            ),
-            None => (stat.st_uid, stat.st_gid),
-        };
-        Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
+            )),
+            None => Ok((stat.st_uid, stat.st_gid)),
+        }
     }
 }
 
