@@ -72,6 +72,9 @@ fn prepare(
     }
     let memory = joined.memory.as_ref().map(|other| shared_memory(other.as_fd())).transpose()?;
     let assembled = rootfs::assemble(plan, memory.as_ref().map(AsFd::as_fd), device)?;
+    if plan.becomes_root {
+        protocol::send_visible(parent).context("tell the supervisor")?;
+    }
     secrets::attach(&assembled.root, &secrets.files)?;
     match stdio {
         Some(stdio) => {

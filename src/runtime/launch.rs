@@ -101,6 +101,10 @@ impl Launch<'_> {
         };
         match cloned.context("create the container's namespaces").hint(userns::refusal_hint)? {
             Forked::Parent(child) => {
+                drop(channel);
+                if self.plan.becomes_root {
+                    await_visible(parent.as_fd())?;
+                }
                 let shares_processes = !self.plan.namespaces.contains(Namespaces::PID);
                 let borrowed = self.joined.memory.as_ref().map(OwnedFd::as_fd);
                 let stragglers = shares_processes.then(|| Stragglers::of(child.pid(), borrowed)).transpose();
@@ -164,6 +168,7 @@ impl Starting {
         loop {
             match receive(channel.as_fd())? {
                 (FromChild::Terminal, Some(master)) => terminal = Some(Streams::Terminal(master)),
+                (FromChild::Visible, _) => {}
                 (FromChild::Terminal, None) => return Err(anyhow!("the container sent no terminal")),
                 (FromChild::Failed(failure), _) => return Err(failure.into_error()),
                 (FromChild::NotExecuted(errno), _) => return Err(not_executed(&program, errno)),
@@ -172,6 +177,16 @@ impl Starting {
         }
         let streams = terminal.or(pipes).context("start the container: its first process died")?;
         Ok(Started { child, streams, stragglers })
+    }
+}
+
+/// Waits until the first process has become root. While it does the kernel shows nobody its namespaces, which its
+/// network is made in.
+fn await_visible(channel: BorrowedFd<'_>) -> Result<()> {
+    match receive(channel)?.0 {
+        FromChild::Visible => Ok(()),
+        FromChild::Failed(failure) => Err(failure.into_error()),
+        _ => Err(anyhow!("start the container: its first process died")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages between the processes of one container, one per packet of a `SOCK_SEQPACKET` socket.
 //!
-//! The container's first process tells its parent: a terminal's master, a failure, or, by the starter and in
+//! The container's first process tells its parent: that it can be looked at, a terminal's master, a failure, or, by the starter and in
 //! four bytes, why the program could not be executed; end of file says that it was.
 //!
 //! A client (`run`, `attach`, `start -a`) talks to the supervisor with [`Request`] and [`Event`]: a byte for
@@ -18,6 +18,8 @@ pub const CHUNK: usize = 32 << 10;
 /// What the container's first process says before it is the program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FromChild {
+    /// It was nobody to its parent for a moment, and is no longer.
+    Visible,
     /// Comes with the descriptor of the terminal's master.
     Terminal,
     Failed(Failure),
@@ -27,6 +29,7 @@ pub enum FromChild {
     Closed,
 }
 
+const VISIBLE: u8 = b'V';
 const TERMINAL: u8 = b'T';
 const FAILED: u8 = b'F';
 
@@ -35,12 +38,18 @@ impl FromChild {
     pub fn decode(bytes: &[u8]) -> Self {
         match bytes {
             [] => Self::Closed,
+            [VISIBLE] => Self::Visible,
             [TERMINAL] => Self::Terminal,
             &[a, b, c, d] => Self::NotExecuted(i32::from_le_bytes([a, b, c, d])),
             [FAILED, rest @ ..] => Self::Failed(Failure::decode(rest)),
             _ => Self::Failed(Failure { code: 125, text: "unknown message".into(), hint: String::new() }),
         }
     }
+}
+
+/// Says that the process can be looked at.
+pub fn send_visible(channel: BorrowedFd<'_>) -> io::Result<()> {
+    socket::send(channel, &[IoSlice::new(&[VISIBLE])])
 }
 
 /// Sends the master of the container's terminal.
