@@ -37,6 +37,12 @@ fn json_files_carry_labels_variables_and_a_tag() {
     let config = sandbox.inspect("talk", "HostConfig.LogConfig");
     assert_eq!(config["Type"], "json-file");
     assert_eq!(config["Config"]["env"], "COLOR");
+    let patterns = "--log-opt labels-regex=^te --log-opt env-regex=[EI]$ --log-opt env=COLOR";
+    let line = format!(
+        "run --name match --label team=blue --label other=1 -e COLOR=red -e NOISE=1 -e HI=2 {patterns}"
+    );
+    sandbox.run(&format!("{line} busybox echo x")).success();
+    sandbox.run("logs --details match").success().stdout("COLOR=red,HI=2,NOISE=1,team=blue x\n");
     // Without anything to say there is still the space, as with docker.
     sandbox.run("run --name plain busybox echo x").success();
     sandbox.run("logs --details plain").success().stdout(" x\n");

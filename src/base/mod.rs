@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows of images or containers.
 
+pub mod boolean;
 pub mod copy;
 pub mod digest;
 pub mod escape;

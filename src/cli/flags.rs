@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::report::UsageError;
 use super::unsupported;
 use super::verb::{Operands, Verb};
-use crate::base::time;
+use crate::base::{boolean, time};
 
 /// The id of the one positional argument, which holds all operands.
 const OPERANDS: &str = "operands";
@@ -88,11 +88,7 @@ fn like_docker(arg: Arg) -> Arg {
 
 /// The values that Go's `strconv.ParseBool` takes.
 pub fn parse_switch(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(format!("strconv.ParseBool: parsing \"{text}\": invalid syntax")),
-    }
+    boolean::parse(text).ok_or_else(|| format!("strconv.ParseBool: parsing \"{text}\": invalid syntax"))
 }
 
 /// Reads a decimal number as Go's `strconv.ParseInt` does, with its messages.

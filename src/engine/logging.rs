@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::base::hint::HintExt;
-use crate::base::size;
+use crate::base::pattern::Regex;
+use crate::base::{boolean, size};
 use crate::runtime::child::Stdio;
 use crate::runtime::log::{Destination, Format, journal};
 use crate::store::containers::{Record, Source};
@@ -26,15 +27,14 @@ pub fn check(options: &ContainerOptions) -> Result<()> {
     }
     for name in log.options.keys() {
         if !known(log.driver).contains(&name.as_str()) {
-            match name.as_str() {
-                "compress" | "labels-regex" | "env-regex" | "mode" | "max-buffer-size" => {
-                    bail!("log opt '{name}' of the {driver} log driver is not supported yet")
-                }
-                _ => bail!("unknown log opt '{name}' for {driver} log driver"),
-            }
+            bail!("unknown log opt '{name}' for {driver} log driver");
         }
     }
+    refuse_missing(log)?;
     limits(log)?;
+    for name in ["labels-regex", "env-regex"] {
+        pattern(log, name)?;
+    }
     if let Some(path) = log.options.get("path").filter(|path| !Path::new(path).is_absolute()) {
         bail!("log opt 'path' is not absolute: {path}");
     }
@@ -52,11 +52,55 @@ pub fn check(options: &ContainerOptions) -> Result<()> {
 
 fn known(driver: LogDriver) -> &'static [&'static str] {
     match driver {
-        LogDriver::JsonFile | LogDriver::Local => &["max-size", "max-file", "labels", "env", "tag"],
+        LogDriver::JsonFile | LogDriver::Local => &[
+            "max-size",
+            "max-file",
+            "compress",
+            "labels",
+            "labels-regex",
+            "env",
+            "env-regex",
+            "tag",
+            "mode",
+            "max-buffer-size",
+        ],
         LogDriver::K8sFile => &["max-size", "path"],
-        LogDriver::Journald => &["labels", "env", "tag"],
+        LogDriver::Journald => {
+            &["labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"]
+        }
         LogDriver::None | LogDriver::Passthrough => &[],
     }
+}
+
+/// Refuses what docker has and we have not: files that are compressed, and a memory of its own for each log.
+fn refuse_missing(log: &LogOptions) -> Result<()> {
+    let (driver, option) = (log.driver.as_str(), |name: &str| log.options.get(name).map(String::as_str));
+    if let Some(text) = option("compress") {
+        let wanted = boolean::parse(text);
+        let wanted = wanted.with_context(|| {
+            format!("strconv.ParseBool: parsing {}: invalid syntax", serde_json::json!(text))
+        })?;
+        if wanted {
+            bail!("log opt 'compress' of the {driver} log driver is not supported yet");
+        }
+    }
+    match option("mode") {
+        None | Some("" | "blocking") if option("max-buffer-size").is_some() => {
+            bail!("logger: max-buffer-size option is only supported with 'mode=non-blocking'")
+        }
+        None | Some("" | "blocking") => Ok(()),
+        Some("non-blocking") => {
+            bail!("mode=non-blocking of the {driver} log driver is not supported yet")
+        }
+        Some(mode) => bail!("logger: logging mode not supported: {mode}"),
+    }
+}
+
+/// The pattern that an option gives.
+fn pattern(log: &LogOptions, option: &str) -> Result<Option<Regex>> {
+    let text = log.options.get(option).filter(|text| !text.is_empty());
+    let compile = |text: &String| Regex::new(text).with_context(|| format!("read the log opt '{option}'"));
+    text.map(compile).transpose()
 }
 
 fn find_journal() -> Result<()> {
@@ -122,7 +166,7 @@ pub fn path(layout: &Layout, record: &Record) -> Option<PathBuf> {
 /// Where the log of a container goes; `environment` is that of its program.
 pub fn destination(layout: &Layout, record: &Record, environment: &[String]) -> Result<Destination> {
     let log = &record.options.log;
-    let mut attributes = attributes(record, environment);
+    let mut attributes = attributes(record, environment)?;
     if let Some(path) = path(layout, record) {
         let (max_size, max_files) = limits(log)?;
         let format = if log.driver == LogDriver::K8sFile { Format::K8s } else { Format::Json };
@@ -152,23 +196,30 @@ pub fn destination(layout: &Layout, record: &Record, environment: &[String]) -> 
     Ok(Destination::Journal { fields })
 }
 
-/// The labels and variables that `labels=` and `env=` name.
-fn attributes(record: &Record, environment: &[String]) -> BTreeMap<String, String> {
-    let options = &record.options.log.options;
-    let names = |option: &str| {
-        let names = options.get(option).map_or("", String::as_str).split(',');
-        names.filter(|name| !name.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
+/// The labels and variables that `labels=` and `env=` name, and those whose names match `labels-regex=` and
+/// `env-regex=`.
+fn attributes(record: &Record, environment: &[String]) -> Result<BTreeMap<String, String>> {
+    let log = &record.options.log;
     let mut found = BTreeMap::new();
-    for name in names("labels") {
-        let value = record.options.labels.get(&name).cloned();
-        found.extend(value.map(|value| (name, value)));
-    }
-    for name in names("env") {
-        let value = environment.iter().find_map(|entry| entry.strip_prefix(&name)?.strip_prefix('='));
-        found.extend(value.map(|value| (name, value.to_owned())));
-    }
-    found
+    let mut take = |option: &str, pairs: &mut dyn Iterator<Item = (&str, &str)>| -> Result<()> {
+        let names = log.options.get(option).map_or("", String::as_str);
+        let pattern = pattern(log, &format!("{option}-regex"))?;
+        if names.is_empty() && pattern.is_none() {
+            return Ok(());
+        }
+        let is_named = |name: &str| {
+            names.split(',').any(|wanted| wanted == name)
+                || pattern.as_ref().is_some_and(|all| all.is_match(name))
+        };
+        let named = pairs.filter(|(name, _)| is_named(name));
+        found.extend(named.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(())
+    };
+    let labels = &record.options.labels;
+    take("labels", &mut labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+    // Of a variable that is there twice the first counts, as it does for the program.
+    take("env", &mut environment.iter().rev().filter_map(|entry| entry.split_once('=')))?;
+    Ok(found)
 }
 
 /// The value of `tag=`, filled in.
@@ -227,6 +278,20 @@ mod tests {
                 [("compress", "true")],
                 "log opt 'compress' of the json-file log driver is not supported yet",
             ),
+            (JsonFile, [("compress", "x")], "strconv.ParseBool: parsing \"x\": invalid syntax"),
+            (
+                JsonFile,
+                [("mode", "non-blocking")],
+                "mode=non-blocking of the json-file log driver is not supported yet",
+            ),
+            (JsonFile, [("mode", "x")], "logger: logging mode not supported: x"),
+            (
+                JsonFile,
+                [("max-buffer-size", "1m")],
+                "logger: max-buffer-size option is only supported with 'mode=non-blocking'",
+            ),
+            (JsonFile, [("env-regex", "(")], "read the log opt 'env-regex'"),
+            (K8sFile, [("mode", "blocking")], "unknown log opt 'mode' for k8s-file log driver"),
             (None, [("tag", "x")], "invalid logging opts for driver none"),
             (K8sFile, [("max-file", "3")], "unknown log opt 'max-file' for k8s-file log driver"),
             (K8sFile, [("path", "x")], "log opt 'path' is not absolute: x"),
@@ -235,6 +300,7 @@ mod tests {
         }
         assert!(check(&options(JsonFile, &[("tag", "{{")])).is_err());
         assert!(check(&options(JsonFile, &[("tag", "{{.Name}}"), ("max-size", "10m")])).is_ok());
+        assert!(check(&options(JsonFile, &[("compress", "false"), ("mode", "blocking")])).is_ok());
     }
 
     #[test]

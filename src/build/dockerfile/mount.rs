@@ -1,5 +1,6 @@
 //! `RUN --mount=type=…`: comma-separated fields, whose values may use variables.
 
+use crate::base::boolean;
 use crate::base::nearest;
 use crate::base::size;
 use crate::build::diagnostic::Problem;
@@ -144,9 +145,7 @@ impl Wish {
         let invalid = |value: &str| Problem::at(text, format!("invalid value for {key}: {value}"));
         let switch = || match value {
             None => Ok(true),
-            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-            Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
-            Some(value) => Err(invalid(value)),
+            Some(value) => boolean::parse(value).ok_or_else(|| invalid(value)),
         };
         match key {
             "readonly" | "ro" => self.read_only = Some(switch()?),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::mounts::{ATTRIBUTES, PROPAGATIONS, refuse_idmap, refuse_relabelling, target_path, volume_kind};
+use crate::base::boolean;
 use crate::base::pattern::glob;
 use crate::base::size;
 use crate::engine::volumes;
@@ -291,11 +292,7 @@ impl Fields {
 }
 
 fn switch(key: &str, text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(format!("invalid value for {key}: {text}")),
-    }
+    boolean::parse(text).ok_or_else(|| format!("invalid value for {key}: {text}"))
 }
 
 fn propagation(text: &str) -> Result<String, String> {

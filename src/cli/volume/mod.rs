@@ -7,9 +7,10 @@ pub mod ls;
 pub mod prune;
 pub mod rm;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
+use crate::base::boolean;
 use crate::base::pattern::Regex;
 use crate::base::time;
 use crate::engine::volumes::Condition;
@@ -31,9 +32,5 @@ fn condition(key: &str, value: &str) -> Result<Option<Condition>> {
 
 /// Reads the values that Go's `strconv.ParseBool` takes, in a filter.
 fn switch(key: &str, value: &str) -> Result<bool> {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => bail!("invalid filter '{key}={value}'"),
-    }
+    boolean::parse(value).with_context(|| format!("invalid filter '{key}={value}'"))
 }
