@@ -47,6 +47,17 @@ fn limits_of_control_groups() {
 }
 
 #[test]
+fn logs_in_the_journal() {
+    run("journal.sh");
+}
+
+#[test]
+fn containers_over_a_reboot() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd/coracle-restart.service");
+    run_with("reboot.sh", &[unit]);
+}
+
+#[test]
 fn units_of_systemd() {
     run("units.sh");
 }

@@ -1,32 +1,13 @@
 # Logs in the journal, in the guest: the fields that podman writes too, and `logs` that reads them back.
-set -eu
-cp /job/coracle "$HOME/coracle"
-PATH=$HOME:$PATH
-failed=0
-
-check() { # WHAT WANT GOT
-	if [ "$2" = "$3" ]; then
-		echo "ok: $1"
-	else
-		echo "FAILED: $1: wanted '$2', got '$3'"
-		failed=1
-	fi
-}
+. /job/base.sh
+has() { [ "$(journalctl -q -o cat --output-fields=PRIORITY "CONTAINER_NAME=$1" | wc -l)" -ge "$2" ]; }
 # What the journal has of a container in one field, an entry a line, once it has so many entries.
 field() { # NAME FIELD ENTRIES
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		[ "$(journalctl -q -o cat --output-fields=PRIORITY "CONTAINER_NAME=$1" | wc -l)" -lt "$3" ] || break
-		sleep 1
-	done
+	await has "$1" "$3"
 	journalctl -q -o cat "--output-fields=$2" "CONTAINER_NAME=$1"
 }
 
-root=$HOME/root
-mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/tmp"
-cp /usr/bin/busybox "$root/bin/"
-for name in sh cat sleep head tail tr true; do ln -s busybox "$root/bin/$name"; done
-tar -C "$root" -c . >"$HOME/root.tar"
-coracle import "$HOME/root.tar" box >/dev/null
+make_box
 run="coracle run --network none --log-driver journald"
 words='echo to out; sleep 0.1; echo to err >&2; sleep 0.1; echo last'
 
@@ -69,7 +50,7 @@ $run --name marked --label stage=test -e MOOD=fine --log-opt labels=stage --log-
 check "a tag" "marked/box" "$(field marked SYSLOG_IDENTIFIER 3 | head -n 1)"
 check "details" "MOOD=fine,STAGE=test last" "$(coracle logs --details --tail 1 marked)"
 check "a long line comes whole" "100001" \
-	"$($run --name long box sh -c 'head -c 100000 /dev/zero | tr "\0" x; echo' | wc -c)"
+	"$($run --name long box sh -c 'head -c 100000 /dev/zero | busybox tr "\0" x; echo' | wc -c)"
 field long PRIORITY 7 >/dev/null
 check "and is read back so" "100001" "$(coracle logs long | wc -c)"
 
@@ -78,6 +59,6 @@ check "and is read back so" "100001" "$(coracle logs long | wc -c)"
 $run -d --name goes box sh -c 'echo one; sleep 3; echo two' >/dev/null
 check "followed to its end" "one
 two" "$(timeout 60 coracle logs -f goes)"
-coracle rm -f talks marked long goes >/dev/null
+quiet rm -f talks marked long goes
 podman rm -f says >/dev/null
 exit $failed

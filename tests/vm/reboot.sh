@@ -1,16 +1,6 @@
 # Containers over a reboot of the guest and over a restart of the user's manager, brought back by the unit of
 # packaging/systemd. Runs twice: the first time it ends with the reboot.
-set -eu
-failed=0
-
-check() { # WHAT WANT GOT
-	if [ "$2" = "$3" ]; then
-		echo "ok: $1"
-	else
-		echo "FAILED: $1: wanted '$2', got '$3'"
-		failed=1
-	fi
-}
+. /job/base.sh
 statuses() { coracle ps -a --format '{{.Names}} {{.State}}' | sort | tr '\n' ',' | sed 's/,$//'; }
 lines() { coracle logs "$1" | wc -l; }
 
@@ -20,18 +10,13 @@ if [ ! -e "$HOME/rebooted" ]; then
 	systemctl --user daemon-reload
 	systemctl --user -q enable coracle-restart
 
-	root=$HOME/root
-	mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/tmp"
-	cp /usr/bin/busybox "$root/bin/"
-	for name in sh cat sleep true; do ln -s busybox "$root/bin/$name"; done
-	tar -C "$root" -c . >"$HOME/root.tar"
-	coracle import "$HOME/root.tar" box >/dev/null
+	make_box
 	for policy in always unless-stopped on-failure no; do
 		for name in runs stopped; do
-			coracle run -d --name "$policy-$name" --network none --restart "$policy" -v "$policy-$name:/data" \
-				box sh -c 'echo up; echo again >>/data/runs; exec sleep 100000' >/dev/null
+			quiet run -d --name "$policy-$name" --network none --restart "$policy" -v "$policy-$name:/data" \
+				box sh -c 'echo up; echo again >>/data/runs; exec sleep 100000'
 		done
-		coracle stop -t 0 "$policy-stopped" >/dev/null
+		quiet stop -t 0 "$policy-stopped"
 	done
 	# As a power cut: nobody is told, and nothing is unmounted but the disk.
 	touch "$HOME/rebooted"
@@ -54,7 +39,7 @@ check "on its volume" "2" "$(coracle exec always-runs cat /data/runs | wc -l)"
 
 # --- The user's manager ends and begins again ----------------------------------------------------------------
 
-coracle stop -t 0 always-stopped >/dev/null
+quiet stop -t 0 always-stopped
 sudo systemctl stop user@1000.service
 check "the manager takes along what it has started" \
 	"always-runs exited,always-stopped exited,$common,unless-stopped-runs exited,unless-stopped-stopped exited" \
