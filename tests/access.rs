@@ -59,6 +59,37 @@ fn the_owner_on_the_host_and_the_flag_that_helps() {
             metadata.gid()
         ));
     }
+    // With ids of its own the container has the user by another name, or not at all.
+    if has_subordinate_ids() {
+        let number = getuid().as_raw();
+        for (flags, want) in [
+            (
+                "--userns keep-id --user 1",
+                format!("which is your user, here the user {number}: use --user {number}\n"),
+            ),
+            (
+                "--userns auto",
+                "which is your user, whom the container does not have: use --userns keep-id\n".to_owned(),
+            ),
+        ] {
+            denied(&format!("{x} {flags}"), "/x/private/tool").stderr_has(&want);
+        }
+    }
+    // What may not be executed is another matter.
+    fs::copy(sandbox.file("script", "#!/bin/sh\n"), mine.join("fit")).expect("a copy");
+    close(&mine.join("fit"), 0o755);
+    let forbidden = "hint: nothing on /x may be executed: leave noexec out of the flag that mounts it\n";
+    denied(&format!("{x}:noexec"), "/x/fit").stderr_has(forbidden);
+    sandbox
+        .run(&format!("run -d --name boat --network none {x}:noexec --tmpfs /t busybox sleep 1000"))
+        .success();
+    sandbox.run("exec boat /x/fit").code(126).stderr_has(forbidden);
+    sandbox.run("exec boat cp /bin/busybox /t/tool").success();
+    sandbox
+        .run("exec boat /t/tool")
+        .code(126)
+        .stderr_has("hint: nothing on /t may be executed: mount it with exec: ");
+    sandbox.run("exec -u 1000 boat /x/private/tool").code(126).stderr_has("which is your user");
     if has_subordinate_ids() {
         sandbox.run(&format!("run --rm --network none {x} busybox rm -r /x/theirs")).success();
     }

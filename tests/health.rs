@@ -170,6 +170,44 @@ fn the_unhealthy_end_as_they_were_asked_to() {
 }
 
 #[test]
+fn what_starts_is_checked_for_that_first() {
+    let sandbox = Sandbox::with_busybox();
+    let run = |name: &str, startup: &str| {
+        let check = "--health-cmd 'echo checked >>/checked' --health-interval 100ms";
+        let startup = format!("--health-startup-cmd 'test -e /up' --health-startup-interval 100ms {startup}");
+        let script = "echo run; exec sleep 1000";
+        sandbox
+            .run(&format!("run -d --name {name} {check} {startup} --stop-timeout 0 busybox sh -c '{script}'"))
+            .success();
+    };
+    run("boat", "--health-startup-success 2");
+    eventually("the start was checked", || {
+        (sandbox.inspect("boat", "State.Health.Log").as_array().map_or(0, Vec::len) > 2).then_some(())
+    });
+    // Nothing that fails counts yet, and nothing else is checked.
+    assert_eq!(health(&sandbox, "boat"), "starting");
+    assert_eq!(sandbox.inspect("boat", "State.Health.FailingStreak"), 0);
+    sandbox.run("exec boat test ! -e /checked").success();
+    assert_eq!(sandbox.inspect("boat", "Config.StartupHealthCheck.Successes"), 2);
+    sandbox.run("exec boat touch /up").success();
+    becomes(&sandbox, "boat", "healthy");
+    sandbox.run("exec boat test -e /checked").success();
+    // One that does not come up is started again.
+    run("stuck", "--health-startup-retries 2");
+    eventually("it was started again", || {
+        (sandbox.run("logs stuck").success().lines().len() > 1).then_some(())
+    });
+    sandbox.run("exec boat true").success();
+    for (flags, want) in [
+        ("--health-startup-cmd true", "goes before a health check"),
+        ("--health-cmd x --health-startup-retries 1", "--health-startup-* needs --health-startup-cmd"),
+        ("--rm --health-cmd x --health-startup-cmd x --health-startup-retries 1", "conflicting options"),
+    ] {
+        sandbox.run(&format!("run {flags} busybox true")).code(125).stderr_has(want);
+    }
+}
+
+#[test]
 fn a_container_that_ends_takes_its_check_along() {
     let sandbox = Sandbox::with_busybox();
     let check = "--health-interval 10ms --health-cmd 'sleep 555'";

@@ -47,11 +47,6 @@ const CREATE: &[(&str, Option<char>, Kind)] = &[
     ("--io-maxiops", None, Kind::Windows),
     ("--decryption-key", None, Kind::Missing),
     ("--gpus", None, Kind::Driver),
-    ("--health-startup-cmd", None, Kind::Missing),
-    ("--health-startup-interval", None, Kind::Missing),
-    ("--health-startup-retries", None, Kind::Missing),
-    ("--health-startup-success", None, Kind::Missing),
-    ("--health-startup-timeout", None, Kind::Missing),
     ("--init-ctr", None, Kind::Missing),
     ("--link-local-ip", None, Kind::Missing),
     ("--personality", None, Kind::Missing),
@@ -135,13 +130,11 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--variant", None),
         ],
     ),
-    ("commit", &[("--format", Some('f')), ("--squash", Some('s'))]),
     ("container exists", &[("--external", None)]),
     ("events", &[("--no-trunc", None)]),
     ("images", &[("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
     ("login", &[("--secret", None)]),
-    ("logs", &[("--color", None), ("--names", None)]),
-    ("mount", &[("--format", None), ("--latest", Some('l'))]),
+    ("logs", &[("--color", None)]),
     (
         "ps",
         &[
@@ -365,7 +358,7 @@ mod tests {
         for (verb, flag, long) in [
             ("run", "--pod", "--pod"),
             ("create", "--kernel-memory", "--kernel-memory"),
-            ("logs", "--names", "--names"),
+            ("logs", "--color", "--color"),
             ("ps", "-p", "--pod"),
         ] {
             assert_eq!(of_verb(verb, flag).unwrap().long, long);

@@ -16,8 +16,8 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, driver, events, files, first, limits, logging, mounts, namespace, networks, remove,
-    requires, secrets, sharing, shift, vfs,
+    Engine, access, driver, events, files, first, health, limits, logging, mounts, namespace, networks,
+    remove, requires, secrets, sharing, shift, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -48,6 +48,8 @@ pub struct Draft {
     pub options: ContainerOptions,
     source: Source,
     driver: Driver,
+    /// The ids that it is to have, if they are others than the user's; known once it is prepared.
+    pub maps: Option<IdMaps>,
     /// The copy of the image's files, with the driver vfs.
     copy: Option<Staging>,
     image: ContainerConfig,
@@ -59,9 +61,9 @@ pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) ->
     let mut draft = Draft::new(engine, options, name)?;
     draft.prepare(engine)?;
     let maps = namespace::maps(engine);
-    let mounts = draft.options.mounts.clone();
+    let (mounts, own_maps) = (draft.options.mounts.clone(), draft.maps.clone());
     let written = draft.write(engine, &maps, Purpose::Create);
-    Ok(written.map_err(|error| access::explain(engine, &mounts, error))?.record)
+    Ok(written.map_err(|error| access::explain(engine, &mounts, own_maps.as_ref(), error))?.record)
 }
 
 impl Draft {
@@ -82,7 +84,7 @@ impl Draft {
         requires::settle(engine, &mut options)?;
         mounts::settle(engine, &mut options, &image)?;
         secrets::settle(engine, &mut options)?;
-        settle_health(&mut options, &image);
+        health::settle(&mut options, &image)?;
         if options.notify == Notify::Healthy && options.health.as_ref().is_none_or(|h| h.command().is_none())
         {
             bail!("sdnotify policy \"healthy\" requires a healthcheck to be set");
@@ -93,7 +95,7 @@ impl Draft {
             Source::Rootfs { .. } => Driver::default(),
         };
         let name = name.map(str::to_owned);
-        Ok(Self { id, name, options, source, driver, copy: None, image, command })
+        Ok(Self { id, name, options, source, driver, maps: None, copy: None, image, command })
     }
 
     /// Does what takes long, where it can be shown how far it has come: makes the image's layers for the ids that the
@@ -102,20 +104,21 @@ impl Draft {
         let has_own_ids = !self.options.userns.is_default()
             || self.options.donor().is_some()
             || matches!(self.options.network, NetworkMode::Path { .. });
-        let settle = || userns::settle(engine, &self.options, &self.id, &namespace::maps(engine));
+        if has_own_ids {
+            self.maps = userns::settle(engine, &self.options, &self.id, &namespace::maps(engine))?;
+        }
+        let maps = self.maps.as_ref();
         match (self.driver, &self.source) {
             (Driver::Vfs, Source::Image { layers, .. }) => {
-                let maps = if has_own_ids { settle()? } else { None };
-                self.copy = Some(vfs::copy(engine, layers, maps.as_ref(), durability(&self.options))?);
-                shift::ensure(engine, None, &self.options.mounts, maps.as_ref())
+                self.copy = Some(vfs::copy(engine, layers, maps, durability(&self.options))?);
+                shift::ensure(engine, None, &self.options.mounts, maps)
             }
             _ if has_own_ids => {
-                let maps = settle()?;
-                if self.driver == Driver::FuseOverlayfs && maps.as_ref().is_some_and(IdMaps::lacks_user) {
+                if self.driver == Driver::FuseOverlayfs && maps.is_some_and(IdMaps::lacks_user) {
                     return Err(anyhow!("user ids without your own are not supported by fuse-overlayfs"))
                         .hint(|| "use --userns=keep-id, or another driver: coracle --storage-driver vfs");
                 }
-                shift::ensure(engine, Some(&self.source), &self.options.mounts, maps.as_ref())
+                shift::ensure(engine, Some(&self.source), &self.options.mounts, maps)
             }
             _ => Ok(()),
         }
@@ -123,7 +126,7 @@ impl Draft {
 
     /// Puts the container on disk and on record; `user` are the ids that this user has.
     pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose<'_>) -> Result<Written> {
-        let Self { id, name, options, source, driver, copy, image, command } = self;
+        let Self { id, name, options, source, driver, copy, image, command, maps: _ } = self;
         engine.layout().create()?;
         let hold = gc::hold(engine.layout())?;
         let making = Making { engine, draft: Some(offstage::Draft::make(engine.layout(), &id)?) };
@@ -388,33 +391,6 @@ fn add_image_labels(options: &mut ContainerOptions, image: &ContainerConfig) {
     for (key, value) in &image.labels {
         options.labels.entry(key.clone()).or_insert_with(|| value.clone());
     }
-}
-
-/// What was not said about the health check is as the image says.
-fn settle_health(options: &mut ContainerOptions, image: &ContainerConfig) {
-    let given = image.healthcheck.as_ref().filter(|check| !check.test.is_empty());
-    if options.health.is_none() && given.is_none() {
-        return;
-    }
-    let health = options.health.get_or_insert_default();
-    if let Some(check) = given {
-        if health.test.is_empty() {
-            health.test.clone_from(&check.test);
-        }
-        let times = [
-            (&mut health.interval, check.interval),
-            (&mut health.timeout, check.timeout),
-            (&mut health.start_period, check.start_period),
-            (&mut health.start_interval, check.start_interval),
-        ];
-        for (own, usual) in times.into_iter().filter(|(own, _)| **own == 0) {
-            *own = usual;
-        }
-        if health.retries == 0 {
-            health.retries = check.retries;
-        }
-    }
-    health.shell.clone_from(&image.shell);
 }
 
 /// Makes what the root filesystem is mounted from and on.

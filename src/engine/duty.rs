@@ -75,16 +75,18 @@ impl<'a> Duties<'a> {
         }
     }
 
+    fn restart(&mut self, container: BorrowedFd<'_>) {
+        self.wants_restart = true;
+        self.ask_to_end(container);
+    }
+
     /// Does what was asked for the case that the container becomes unhealthy.
     fn answer_sickness(&mut self, container: BorrowedFd<'_>) {
         let action = self.record.options.health.as_ref().map(|health| health.on_failure);
         match action.unwrap_or_default() {
             OnUnhealthy::None => {}
             OnUnhealthy::Kill => send(container, libc::SIGKILL),
-            OnUnhealthy::Restart => {
-                self.wants_restart = true;
-                self.ask_to_end(container);
-            }
+            OnUnhealthy::Restart => self.restart(container),
             OnUnhealthy::Stop => {
                 let containers = self.engine.containers();
                 let _ = containers.note_stop(&self.record.id, StopReason::Stop, Durability::Fast);
@@ -132,10 +134,12 @@ impl Chore for Duties<'_> {
             unit.pass_on();
         }
         let checked = self.checks.as_mut()?.work(container)?;
-        if checked.succeeded {
+        if checked.succeeded && !checked.of_start {
             self.unit.iter().for_each(|unit| unit.healthy());
         }
-        if checked.became_unhealthy {
+        if checked.start_failed {
+            self.restart(container);
+        } else if checked.became_unhealthy {
             self.answer_sickness(container);
         }
         Some(checked.succeeded)

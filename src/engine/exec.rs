@@ -8,7 +8,7 @@ use oci_spec::runtime::Spec;
 use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
-use super::{Engine, events, filesystem, limits, namespace, pause, secrets, terminal};
+use super::{Engine, access, events, filesystem, limits, namespace, pause, secrets, terminal};
 use crate::base::exit::ExitWith;
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
@@ -79,7 +79,9 @@ pub fn exec(
         Forked::Parent(supervisor) => {
             drop((server, preserved));
             supervisor.release();
-            let outcome = attach::follow_start(client, streams)?;
+            let outcome = attach::follow_start(client, streams).map_err(|error| {
+                access::explain(engine, &record.options.mounts, record.maps.as_ref(), error)
+            })?;
             if outcome == Outcome::Detached {
                 events::container(engine, &record, "exec_detach", &[("execID", &journal.id)]);
             }

@@ -7,21 +7,25 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::exec::Probe;
 use super::{Engine, events};
 use crate::base::time::go_duration;
+use crate::oci::image::ContainerConfig;
 use crate::runtime::protocol::{CHUNK, Event};
 use crate::store::containers::Record;
 use crate::store::health::{self, CheckResult, Health, HealthStatus, LOG_LIMIT, LOG_SIZE, OUTPUT_LIMIT};
-use crate::store::options::HealthOptions;
+use crate::store::options::{ContainerOptions, HealthOptions, StartupOptions};
 use crate::sys::clone::Child;
 use crate::sys::{process, socket};
 
 /// The exit code of a check that could not be run, or took too long.
 const NOT_RUN: i32 = -1;
+
+/// How long there is between checks, and for one, where nothing is said.
+const USUAL: Duration = Duration::from_secs(30);
 
 /// When checks are made; docker's defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +54,8 @@ impl Schedule {
             Some(wanted) => usize::try_from(wanted).unwrap_or(most).min(most),
         };
         Self {
-            interval: or(options.interval, Duration::from_secs(30)),
-            timeout: or(options.timeout, Duration::from_secs(30)),
+            interval: or(options.interval, USUAL),
+            timeout: or(options.timeout, USUAL),
             start_period: or(options.start_period, Duration::ZERO),
             start_interval: or(options.start_interval, Duration::from_secs(5)),
             retries: if options.retries == 0 { 3 } else { options.retries },
@@ -73,6 +77,39 @@ impl Schedule {
     }
 }
 
+/// What was not said about the health check is as the image says.
+pub fn settle(options: &mut ContainerOptions, image: &ContainerConfig) -> Result<()> {
+    let given = image.healthcheck.as_ref().filter(|check| !check.test.is_empty());
+    if options.health.is_none() && given.is_none() {
+        return Ok(());
+    }
+    let health = options.health.get_or_insert_default();
+    if let Some(check) = given {
+        if health.test.is_empty() {
+            health.test.clone_from(&check.test);
+        }
+        let times = [
+            (&mut health.interval, check.interval),
+            (&mut health.timeout, check.timeout),
+            (&mut health.start_period, check.start_period),
+            (&mut health.start_interval, check.start_interval),
+        ];
+        for (own, usual) in times.into_iter().filter(|(own, _)| **own == 0) {
+            *own = usual;
+        }
+        if health.retries == 0 {
+            health.retries = check.retries;
+        }
+    }
+    health.shell.clone_from(&image.shell);
+    if health.startup.is_some() && health.command().is_none() {
+        bail!(
+            "--health-startup-cmd goes before a health check, and neither the image nor --health-cmd gives one"
+        );
+    }
+    Ok(())
+}
+
 /// The checks of one run of a container.
 pub struct Checks<'a> {
     engine: &'a Engine,
@@ -80,10 +117,26 @@ pub struct Checks<'a> {
     schedule: Schedule,
     /// Why no check can be run, if none can.
     probe: Result<Probe>,
+    /// What has to succeed first.
+    startup: Option<Startup>,
     health: Health,
     begun: Instant,
     next: Option<Instant>,
     running: Option<Check>,
+}
+
+/// The check of a start, podman's: it says nothing of the health, and the container is starting until it is over.
+struct Startup {
+    probe: Result<Probe>,
+    interval: Duration,
+    timeout: Duration,
+    manual: bool,
+    /// How many in a row it takes: of successes, and of failures if they are counted.
+    wanted: u32,
+    retries: Option<u32>,
+    /// How many there were.
+    successes: u32,
+    failures: u32,
 }
 
 /// A check that runs.
@@ -105,6 +158,10 @@ pub struct Checked {
     pub succeeded: bool,
     /// Whether the container has become unhealthy by it.
     pub became_unhealthy: bool,
+    /// Whether it was one of the start, which says nothing of the health.
+    pub of_start: bool,
+    /// Whether the container has not come up, and is to be started again.
+    pub start_failed: bool,
 }
 
 impl<'a> Checks<'a> {
@@ -117,15 +174,23 @@ impl<'a> Checks<'a> {
         health.begin();
         let _ = health::save(engine.layout(), &record.id, &health);
         let begun = Instant::now();
-        let pause = schedule.pause(Duration::ZERO, health.status);
+        let startup =
+            options.startup().map(|(startup, command)| Startup::of(engine, record, startup, command));
+        let first = match &startup {
+            Some(startup) => Some(begun).filter(|_| !startup.manual),
+            None => {
+                begun.checked_add(schedule.pause(Duration::ZERO, health.status)).filter(|_| !schedule.manual)
+            }
+        };
         Some(Self {
             engine,
             record: record.clone(),
             schedule,
             probe: Probe::new(engine, record, command),
+            startup,
             health,
             begun,
-            next: begun.checked_add(pause).filter(|_| !schedule.manual),
+            next: first,
             running: None,
         })
     }
@@ -147,8 +212,12 @@ impl<'a> Checks<'a> {
 
     /// Does what is due: hears the check that runs, or starts one.
     pub fn work(&mut self, container: BorrowedFd<'_>) -> Option<Checked> {
+        let (probe, timeout) = match &self.startup {
+            Some(startup) => (&startup.probe, startup.timeout),
+            None => (&self.probe, self.schedule.timeout),
+        };
         if let Some(check) = &mut self.running {
-            let (exit_code, output) = check.hear(self.schedule.timeout)?;
+            let (exit_code, output) = check.hear(timeout)?;
             let start = check.start;
             self.running = None;
             return Some(self.take(CheckResult { start, end: Timestamp::now(), exit_code, output }));
@@ -157,12 +226,13 @@ impl<'a> Checks<'a> {
             return None;
         }
         let start = Timestamp::now();
-        let begun = match &self.probe {
+        let begun = match probe {
             Ok(probe) => probe.run(container).map_err(|error| format!("{error:#}")),
             Err(error) => Err(format!("{error:#}")),
         };
         match begun.and_then(|(process, socket)| {
-            Check::new(process, socket, start, &self.schedule).map_err(|error| error.to_string())
+            Check::new(process, socket, start, timeout, self.schedule.log_size)
+                .map_err(|error| error.to_string())
         }) {
             Ok(check) => {
                 self.running = Some(check);
@@ -181,6 +251,9 @@ impl<'a> Checks<'a> {
 
     /// Writes a result down before anybody is told.
     fn take(&mut self, result: CheckResult) -> Checked {
+        if self.startup.is_some() {
+            return self.take_first(result);
+        }
         let before = self.health.status;
         let succeeded = result.exit_code == 0;
         let age = result.start.duration_since(self.record.state.started_at.unwrap_or(result.start));
@@ -196,24 +269,66 @@ impl<'a> Checks<'a> {
         }
         let pause = self.schedule.pause(self.begun.elapsed(), status);
         self.next = Instant::now().checked_add(pause).filter(|_| !self.schedule.manual);
-        Checked { succeeded, became_unhealthy: status == HealthStatus::Unhealthy && status != before }
+        let became_unhealthy = status == HealthStatus::Unhealthy && status != before;
+        Checked { succeeded, became_unhealthy, of_start: false, start_failed: false }
+    }
+
+    /// Takes a result of the check of the start.
+    fn take_first(&mut self, result: CheckResult) -> Checked {
+        let succeeded = result.exit_code == 0;
+        self.health.keep(result, self.schedule.log_count);
+        let _ = health::save(self.engine.layout(), &self.record.id, &self.health);
+        let mut start_failed = false;
+        if let Some(startup) = &mut self.startup {
+            startup.count(succeeded);
+            start_failed = startup.retries.is_some_and(|retries| startup.failures >= retries);
+            self.next = Instant::now().checked_add(startup.interval).filter(|_| !startup.manual);
+        }
+        if self.startup.take_if(|startup| startup.successes >= startup.wanted).is_some() {
+            self.next = Some(Instant::now()).filter(|_| !self.schedule.manual);
+        }
+        Checked { succeeded, became_unhealthy: false, of_start: true, start_failed }
+    }
+}
+
+impl Startup {
+    fn of(engine: &Engine, record: &Record, options: &StartupOptions, command: Vec<String>) -> Self {
+        let or_usual = |nanoseconds: u64| match nanoseconds {
+            0 => USUAL,
+            nanoseconds => Duration::from_nanos(nanoseconds),
+        };
+        Self {
+            probe: Probe::new(engine, record, command),
+            interval: or_usual(options.interval),
+            timeout: or_usual(options.timeout),
+            manual: options.manual,
+            wanted: options.successes.max(1),
+            retries: Some(options.retries).filter(|retries| *retries > 0),
+            successes: 0,
+            failures: 0,
+        }
+    }
+
+    fn count(&mut self, succeeded: bool) {
+        match succeeded {
+            true => (self.successes, self.failures) = (self.successes + 1, 0),
+            false => (self.successes, self.failures) = (0, self.failures + 1),
+        }
     }
 }
 
 impl Check {
-    fn new(process: Child, socket: OwnedFd, start: Timestamp, schedule: &Schedule) -> std::io::Result<Self> {
+    fn new(
+        process: Child,
+        socket: OwnedFd,
+        start: Timestamp,
+        timeout: Duration,
+        limit: usize,
+    ) -> std::io::Result<Self> {
         socket::never_block(socket.as_fd())?;
         let now = Instant::now();
-        let deadline = now.checked_add(schedule.timeout).unwrap_or(now + Duration::from_secs(1 << 31));
-        Ok(Self {
-            process,
-            socket,
-            start,
-            deadline,
-            output: Vec::new(),
-            limit: schedule.log_size,
-            is_cut: false,
-        })
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(1 << 31));
+        Ok(Self { process, socket, start, deadline, output: Vec::new(), limit, is_cut: false })
     }
 
     /// Hears what there is: exit code and output once it is over.

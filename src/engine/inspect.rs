@@ -28,7 +28,7 @@ use crate::store::health::Health;
 use crate::store::layout::Layout;
 use crate::store::options::{
     ContainerOptions, DeviceOption, HealthOptions, Link, MountKind, NamespaceMode, NetworkMode, Notify,
-    PortMapping, Systemd, Ulimit,
+    PortMapping, StartupOptions, Systemd, Ulimit,
 };
 use crate::store::resources::{Groups, Throttle};
 use crate::store::volumes::{LOCAL, Volume};
@@ -130,16 +130,31 @@ fn state(state: &State, paused: bool, health: Option<&Health>) -> Value {
 
 /// Docker's `Healthcheck` of a container's configuration, with what it leaves out.
 fn healthcheck(options: &HealthOptions) -> Value {
-    let mut shown = json!({"Test": options.test});
-    let times = [
+    let numbers = [
         ("Interval", options.interval),
         ("Timeout", options.timeout),
         ("StartPeriod", options.start_period),
         ("StartInterval", options.start_interval),
         ("Retries", u64::from(options.retries)),
     ];
-    for (key, value) in times.into_iter().filter(|(_, value)| *value != 0) {
-        shown[key] = value.into();
+    check(&options.test, &numbers)
+}
+
+/// Podman's `StartupHealthCheck`.
+fn startup_check(options: &StartupOptions) -> Value {
+    let numbers = [
+        ("Interval", options.interval),
+        ("Timeout", options.timeout),
+        ("Retries", u64::from(options.retries)),
+        ("Successes", u64::from(options.successes)),
+    ];
+    check(&options.test, &numbers)
+}
+
+fn check(test: &[String], numbers: &[(&str, u64)]) -> Value {
+    let mut shown = json!({"Test": test});
+    for (key, value) in numbers.iter().filter(|(_, value)| *value != 0) {
+        shown[*key] = (*value).into();
     }
     shown
 }
@@ -364,6 +379,7 @@ fn config(record: &Record, context: &Context) -> Value {
         "Env": environment(&image.env, &options.env),
         "Cmd": list_or_null(command.to_vec()),
         "Healthcheck": options.health.as_ref().map(healthcheck),
+        "StartupHealthCheck": options.health.as_ref().and_then(|health| health.startup.as_ref()).map(startup_check),
         "Image": options.image,
         "Volumes": if volumes.is_empty() { Value::Null } else { volumes.into() },
         "WorkingDir": options.workdir.as_deref().unwrap_or(&image.working_dir),
@@ -378,7 +394,16 @@ fn config(record: &Record, context: &Context) -> Value {
     });
     leave_out_empty(
         &mut config,
-        &["Healthcheck", "ExposedPorts", "StopSignal", "StopTimeout", "SystemdMode", "sdNotifyMode", "Shell"],
+        &[
+            "Healthcheck",
+            "StartupHealthCheck",
+            "ExposedPorts",
+            "StopSignal",
+            "StopTimeout",
+            "SystemdMode",
+            "sdNotifyMode",
+            "Shell",
+        ],
     );
     config
 }

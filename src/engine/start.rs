@@ -35,6 +35,7 @@ use super::{
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::base::hint::{self, HintExt};
+use crate::base::idmap::IdMaps;
 use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
 use crate::network::pasta::{self, PastaOptions};
@@ -88,6 +89,14 @@ impl Work {
         match self {
             Work::New(draft) => &draft.options,
             Work::Existing(record) => &record.options,
+        }
+    }
+
+    /// The ids that it has, if they are others than the user's.
+    fn maps(&self) -> Option<&IdMaps> {
+        match self {
+            Work::New(draft) => draft.maps.as_ref(),
+            Work::Existing(record) => record.maps.as_ref(),
         }
     }
 
@@ -165,7 +174,7 @@ pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Preserved)
             }
             outcome.map_err(|error| {
                 let loss = work.loss(engine);
-                loss.unwrap_or_else(|| access::explain(engine, &work.options().mounts, error))
+                loss.unwrap_or_else(|| access::explain(engine, &work.options().mounts, work.maps(), error))
             })
         }
         Forked::Child => {

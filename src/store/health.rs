@@ -1,5 +1,5 @@
-//! The health of a container, in a small file of its own beside the record: written by its supervisor after
-//! every check, read only for containers that have one. Its keys are those of docker's `State.Health`.
+//! Health checks as they are asked for, and the health of a container, in a small file of its own beside the record:
+//! written by its supervisor after every check, read only for containers that have one. Its keys are those of docker's `State.Health`.
 
 use std::path::PathBuf;
 
@@ -53,6 +53,86 @@ impl HealthStatus {
     }
 }
 
+/// A health check. Times are in nanoseconds, as docker keeps them; 0 takes the image's, then docker's default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthOptions {
+    /// Docker's `Test`: `NONE`; `CMD` and a command; `CMD-SHELL` and a line for the shell; empty takes the image's.
+    pub test: Vec<String>,
+    /// The image's shell, where it has one of its own.
+    pub shell: Vec<String>,
+    pub interval: u64,
+    pub timeout: u64,
+    pub start_period: u64,
+    pub start_interval: u64,
+    pub retries: u32,
+    /// Nothing is checked unless `healthcheck run` asks for it.
+    pub manual: bool,
+    pub on_failure: OnUnhealthy,
+    /// How many results are kept, and how many bytes of what each says; 0 is as many as there is room for. Docker's
+    /// where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_log_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_log_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<StartupOptions>,
+}
+
+/// Podman's check of a container that starts: until it has succeeded, the health check is not made. Times are in
+/// nanoseconds; 0 takes the default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StartupOptions {
+    /// As [`HealthOptions::test`].
+    pub test: Vec<String>,
+    pub interval: u64,
+    pub timeout: u64,
+    /// Failures in a row after which the container is started again; 0 never does.
+    pub retries: u32,
+    /// Successes in a row that it takes; 0 is one.
+    pub successes: u32,
+    /// Made only when `healthcheck run` asks for it.
+    pub manual: bool,
+}
+
+impl HealthOptions {
+    /// The command of a check; `None` if there is none to run.
+    pub fn command(&self) -> Option<Vec<String>> {
+        self.runnable(&self.test)
+    }
+
+    /// The command of the check of a start, if there is one to run.
+    pub fn startup(&self) -> Option<(&StartupOptions, Vec<String>)> {
+        let startup = self.startup.as_ref()?;
+        Some((startup, self.runnable(&startup.test)?))
+    }
+
+    fn runnable(&self, test: &[String]) -> Option<Vec<String>> {
+        let (kind, rest) = test.split_first()?;
+        match kind.as_str() {
+            "CMD" if !rest.is_empty() => Some(rest.to_vec()),
+            "CMD-SHELL" if !rest.is_empty() => {
+                let shell = ["/bin/sh".to_owned(), "-c".to_owned()];
+                let shell = if self.shell.is_empty() { &shell[..] } else { &self.shell };
+                Some([shell, rest].concat())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `--health-on-failure`: what is done with a container that has become unhealthy; podman's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnhealthy {
+    #[default]
+    None,
+    Kill,
+    Restart,
+    Stop,
+}
+
 /// Docker's `State.Health`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -77,9 +157,21 @@ pub struct CheckResult {
 
 impl Health {
     /// Takes a result in. A failure before the start period is over does not count until a check has succeeded.
-    /// Of the results the last `kept` stay, as far as there is room.
     pub fn record(&mut self, result: CheckResult, retries: u32, in_start_period: bool, kept: usize) {
         let failed = result.exit_code != 0;
+        self.keep(result, kept);
+        if !failed {
+            (self.status, self.failing_streak) = (HealthStatus::Healthy, 0);
+        } else if !(in_start_period && self.status == HealthStatus::Starting) {
+            self.failing_streak += 1;
+            if self.failing_streak >= retries {
+                self.status = HealthStatus::Unhealthy;
+            }
+        }
+    }
+
+    /// Takes a result in that says nothing of the health. Of the results the last `kept` stay, as far as there is room.
+    pub fn keep(&mut self, result: CheckResult, kept: usize) {
         self.log.push(result);
         self.log.drain(..self.log.len().saturating_sub(kept));
         let mut room = LOG_SIZE + LOG_LIMIT * RESULT_SIZE;
@@ -89,14 +181,6 @@ impl Health {
         };
         let fitting = self.log.iter().rev().take_while(fits).count();
         self.log.drain(..self.log.len() - fitting.max(1));
-        if !failed {
-            (self.status, self.failing_streak) = (HealthStatus::Healthy, 0);
-        } else if !(in_start_period && self.status == HealthStatus::Starting) {
-            self.failing_streak += 1;
-            if self.failing_streak >= retries {
-                self.status = HealthStatus::Unhealthy;
-            }
-        }
     }
 
     /// The health as a run begins: what earlier checks said stays.

@@ -62,7 +62,7 @@ pub enum MountKind {
         copy_up: bool,
     },
     /// What an image holds: its name as written, and its layers, lowest first, once it has been found. What a
-    /// container writes there (`writable`) goes with the container.
+    /// container writes there (`writable`) ends with its program.
     Image { image: String, layers: Vec<Digest>, subpath: Option<String>, writable: bool },
     /// A filesystem of the kernel's that holds nothing: `devpts` or `ramfs`.
     Filesystem { name: String, options: Vec<String> },
@@ -120,7 +120,7 @@ pub enum Given {
     Image,
 }
 
-/// `O[,upperdir=DIR,workdir=DIR]`: without directories, what is written goes with the container.
+/// `O[,upperdir=DIR,workdir=DIR]`: without directories, what is written ends with the program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OverlayOption {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use super::accounts::AccountOptions;
+pub use super::health::{HealthOptions, OnUnhealthy, StartupOptions};
 pub use super::mounts::{MountKind, MountOption};
 use super::resources::ResourceOptions;
 use super::userns::UsernsMode;
@@ -347,46 +348,6 @@ pub struct EnvironmentRules {
     pub merge: Vec<String>,
 }
 
-/// A health check. Times are in nanoseconds, as docker keeps them; 0 takes the image's, then docker's default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HealthOptions {
-    /// Docker's `Test`: `NONE`; `CMD` and a command; `CMD-SHELL` and a line for the shell; empty takes the image's.
-    pub test: Vec<String>,
-    /// The image's shell, where it has one of its own.
-    pub shell: Vec<String>,
-    pub interval: u64,
-    pub timeout: u64,
-    pub start_period: u64,
-    pub start_interval: u64,
-    pub retries: u32,
-    /// Nothing is checked unless `healthcheck run` asks for it.
-    pub manual: bool,
-    pub on_failure: OnUnhealthy,
-    /// How many results are kept, and how many bytes of what each says; 0 is as many as there is room for. Docker's
-    /// where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_log_count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_log_size: Option<u32>,
-}
-
-impl HealthOptions {
-    /// The command of a check; `None` if there is none to run.
-    pub fn command(&self) -> Option<Vec<String>> {
-        let (kind, rest) = self.test.split_first()?;
-        match kind.as_str() {
-            "CMD" if !rest.is_empty() => Some(rest.to_vec()),
-            "CMD-SHELL" if !rest.is_empty() => {
-                let shell = ["/bin/sh".to_owned(), "-c".to_owned()];
-                let shell = if self.shell.is_empty() { &shell[..] } else { &self.shell };
-                Some([shell, rest].concat())
-            }
-            _ => None,
-        }
-    }
-}
-
 /// `--secret`: which one, never what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretOption {
@@ -445,17 +406,6 @@ impl LogDriver {
             Self::Passthrough => "passthrough",
         }
     }
-}
-
-/// `--health-on-failure`: what is done with a container that has become unhealthy; podman's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnUnhealthy {
-    #[default]
-    None,
-    Kill,
-    Restart,
-    Stop,
 }
 
 /// `--security-opt`, taken apart.

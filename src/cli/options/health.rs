@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::super::flags::parse_integer;
 use crate::base::time::parse_duration;
-use crate::store::options::{HealthOptions, OnUnhealthy};
+use crate::store::options::{HealthOptions, OnUnhealthy, StartupOptions};
 
 /// Flags of the health check.
 #[derive(clap::Args)]
@@ -39,6 +39,8 @@ pub struct HealthFlags {
     /// The time that one check may take (default 30s)
     #[arg(long, value_name = "duration", value_parser = nanoseconds)]
     health_timeout: Option<i64>,
+    #[command(flatten)]
+    startup: StartupFlags,
     /// Make no health checks, whatever the image says
     #[arg(long)]
     no_healthcheck: bool,
@@ -50,6 +52,70 @@ enum Interval {
     Nanoseconds(i64),
     /// Podman's `disable`.
     Never,
+}
+
+/// Flags of podman's check of a start.
+#[derive(clap::Args)]
+struct StartupFlags {
+    /// What has to succeed before the health check is made at all
+    #[arg(long, value_name = "command")]
+    health_startup_cmd: Option<String>,
+    /// The time between two checks of the start (default 30s); 'disable' checks only when healthcheck run asks
+    #[arg(long, value_name = "duration", value_parser = interval)]
+    health_startup_interval: Option<Interval>,
+    /// The failures in a row after which the container is started again (default never)
+    #[arg(long, value_name = "n")]
+    health_startup_retries: Option<u32>,
+    /// The successes in a row that end the start (default 1)
+    #[arg(long, value_name = "n")]
+    health_startup_success: Option<u32>,
+    /// The time that one check of the start may take (default 30s)
+    #[arg(long, value_name = "duration", value_parser = nanoseconds)]
+    health_startup_timeout: Option<i64>,
+}
+
+impl StartupFlags {
+    fn options(self, auto_remove: bool) -> Result<Option<StartupOptions>> {
+        let Some(command) = self.health_startup_cmd.filter(|command| !command.is_empty()) else {
+            let is_silent = self.health_startup_interval.is_none()
+                && self.health_startup_retries.is_none()
+                && self.health_startup_success.is_none()
+                && self.health_startup_timeout.is_none();
+            return if is_silent { Ok(None) } else { bail!("--health-startup-* needs --health-startup-cmd") };
+        };
+        let (interval, manual) = split(self.health_startup_interval);
+        let [interval, timeout] =
+            settled([("startup-interval", interval), ("startup-timeout", self.health_startup_timeout)])?;
+        let retries = self.health_startup_retries.unwrap_or(0);
+        if retries > 0 && auto_remove {
+            bail!("conflicting options: cannot specify both --health-startup-retries and --rm");
+        }
+        let successes = self.health_startup_success.unwrap_or(0);
+        Ok(Some(StartupOptions { test: test(&command), interval, timeout, retries, successes, manual }))
+    }
+}
+
+/// The interval, and whether no check is made by itself.
+fn split(interval: Option<Interval>) -> (Option<i64>, bool) {
+    match interval {
+        Some(Interval::Nanoseconds(interval)) => (Some(interval), false),
+        Some(Interval::Never) => (None, true),
+        None => (None, false),
+    }
+}
+
+/// Durations in nanoseconds, each with its name in the flag, 0 where nothing is said; refuses what docker does.
+fn settled<const N: usize>(durations: [(&str, Option<i64>); N]) -> Result<[u64; N]> {
+    let durations = durations.map(|(name, duration)| (name, duration.unwrap_or(0)));
+    for (name, duration) in durations {
+        if duration < 0 {
+            bail!("--health-{name} cannot be negative");
+        }
+        if duration != 0 && duration < 1_000_000 {
+            bail!("{} in Healthcheck cannot be less than 1ms", title(name));
+        }
+    }
+    Ok(durations.map(|(_, duration)| duration.unsigned_abs()))
 }
 
 /// A duration in nanoseconds, which may be negative: that is refused later, as docker does.
@@ -94,11 +160,8 @@ fn test(command: &str) -> Vec<String> {
 impl HealthFlags {
     /// What was asked for, if anything was.
     pub fn options(self, auto_remove: bool) -> Result<Option<HealthOptions>> {
-        let (interval, manual) = match self.health_interval {
-            Some(Interval::Nanoseconds(interval)) => (Some(interval), false),
-            Some(Interval::Never) => (None, true),
-            None => (None, false),
-        };
+        let (interval, manual) = split(self.health_interval);
+        let startup = self.startup.options(auto_remove)?;
         let durations = [
             ("interval", interval),
             ("timeout", self.health_timeout),
@@ -113,6 +176,7 @@ impl HealthFlags {
             && self.health_max_log_size.is_none()
             && self.health_on_failure.is_none()
             && self.health_retries.unwrap_or(0) == 0
+            && startup.is_none()
             && durations.iter().all(|(_, duration)| duration.unwrap_or(0) == 0);
         if self.no_healthcheck {
             if !is_silent {
@@ -123,15 +187,7 @@ impl HealthFlags {
         if is_silent {
             return Ok(None);
         }
-        for (name, duration) in durations {
-            let duration = duration.unwrap_or(0);
-            if duration < 0 {
-                bail!("--health-{name} cannot be negative");
-            }
-            if duration != 0 && duration < 1_000_000 {
-                bail!("{} in Healthcheck cannot be less than 1ms", title(name));
-            }
-        }
+        let [interval, timeout, start_period, start_interval] = settled(durations)?;
         let Ok(retries) = u32::try_from(self.health_retries.unwrap_or(0)) else {
             bail!("--health-retries cannot be negative");
         };
@@ -139,8 +195,6 @@ impl HealthFlags {
         if on_failure == OnUnhealthy::Restart && auto_remove {
             bail!("conflicting options: cannot specify both --health-on-failure=restart and --rm");
         }
-        let [interval, timeout, start_period, start_interval] =
-            durations.map(|(_, duration)| u64::try_from(duration.unwrap_or(0)).unwrap_or(0));
         let test = command.as_deref().map(test).unwrap_or_default();
         Ok(Some(HealthOptions {
             test,
@@ -153,6 +207,7 @@ impl HealthFlags {
             on_failure,
             max_log_count: self.health_max_log_count,
             max_log_size: self.health_max_log_size,
+            startup,
             ..HealthOptions::default()
         }))
     }
@@ -161,8 +216,8 @@ impl HealthFlags {
 /// Docker's name of a setting.
 fn title(name: &str) -> &str {
     match name {
-        "interval" => "Interval",
-        "timeout" => "Timeout",
+        "interval" | "startup-interval" => "Interval",
+        "timeout" | "startup-timeout" => "Timeout",
         "start-period" => "StartPeriod",
         _ => "StartInterval",
     }
