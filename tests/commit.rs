@@ -162,6 +162,43 @@ fn others_read_it() {
     other.run_words(&["run", "--rm", "--network", "none", &listed, "sh", "-c", LOOK]).success().stdout(SEEN);
 }
 
+#[test]
+fn squashed_and_in_dockers_form() {
+    let sandbox = Sandbox::new();
+    sandbox.add(&layered(), "layered");
+    sandbox
+        .run_words(&["run", "--name", "work", "--network", "none", "layered", "sh", "-c", CHANGES])
+        .success();
+    sandbox.run("commit --squash -m all work one").success();
+    assert_eq!(sandbox.inspect("one", "RootFS.Layers").as_array().map(Vec::len), Some(1));
+    assert_eq!(sandbox.run("history -q one").success().lines().len(), 1);
+    sandbox.run_words(&["run", "--rm", "--network", "none", "one", "sh", "-c", LOOK]).success().stdout(SEEN);
+    for (format, want) in [
+        ("oci", "application/vnd.oci.image.manifest.v1+json"),
+        ("docker", "application/vnd.docker.distribution.manifest.v2+json"),
+    ] {
+        sandbox.run(&format!("commit --format {format} work {format}")).success();
+        let index = fs::read(sandbox.store().join("images/index.json")).expect("an index");
+        let index: serde_json::Value = serde_json::from_slice(&index).expect("JSON");
+        let is_named =
+            |entry: &&serde_json::Value| entry["annotations"].to_string().contains(&format!("/{format}:"));
+        let entry =
+            index["manifests"].as_array().expect("manifests").iter().find(is_named).expect("the image");
+        assert_eq!(entry["mediaType"], want);
+        sandbox
+            .run_words(&["run", "--rm", "--network", "none", format, "sh", "-c", LOOK])
+            .success()
+            .stdout(SEEN);
+        if program("skopeo").is_some() {
+            let archive = sandbox.path().join(format);
+            sandbox.run(&format!("save --format oci-dir -o {} {format}", archive.display())).success();
+            sandbox.witness(&format!("skopeo inspect oci:{}", archive.display())).success();
+        }
+    }
+    sandbox.run("commit --format x work").code(125).stderr_has("must be oci or docker");
+    sandbox.assert_no_traces();
+}
+
 /// Owners and rights as the container has them.
 #[test]
 fn owners_and_rights_stay() {

@@ -10,6 +10,7 @@ use super::verb::{Action, Operands, Session};
 use crate::base::hint::HintExt;
 use crate::engine::commit::{self, Wishes};
 use crate::engine::pause;
+use crate::oci::media::Family;
 use crate::oci::reference::Reference;
 
 #[derive(clap::Args)]
@@ -21,6 +22,9 @@ pub struct Args {
     /// USER VOLUME WORKDIR
     #[arg(long, short, value_name = "instruction")]
     change: Vec<String>,
+    /// The documents of the image: oci or docker
+    #[arg(long, short, value_name = "format", default_value = "oci", value_parser = family)]
+    format: Family,
     /// Write the image's id to a file
     #[arg(long, value_name = "file")]
     iidfile: Option<PathBuf>,
@@ -36,6 +40,17 @@ pub struct Args {
     /// Print nothing but the image's id: there is never more
     #[arg(long, short, hide = true)]
     quiet: bool,
+    /// Make the image of a single layer, of all that there is
+    #[arg(long, short)]
+    squash: bool,
+}
+
+fn family(text: &str) -> Result<Family, String> {
+    match text {
+        "oci" => Ok(Family::Oci),
+        "docker" => Ok(Family::Docker),
+        _ => Err(format!("unrecognized image format \"{text}\": must be oci or docker")),
+    }
 }
 
 impl Action for Args {
@@ -68,6 +83,8 @@ impl Action for Args {
             message: self.message.unwrap_or_default(),
             changes: self.change,
             include_volumes: self.include_volumes,
+            squash: self.squash,
+            family: self.format,
         };
         let id = commit::commit(&engine, container, name.as_ref(), &wishes)?;
         drop(paused);

@@ -4,7 +4,9 @@
 //! name only once all of it is on the disk; whatever ends the command before leaves no image, and waste that the
 //! next collection takes.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
@@ -12,22 +14,26 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::changes::{self, Layers};
-use super::{Engine, events, namespace};
+use super::{Engine, events, namespace, vfs};
 use crate::base::digest::Digest;
+use crate::base::file::Durability;
 use crate::build::dockerfile;
 use crate::image::compose;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
 use crate::layer::compress;
+use crate::layer::pack::{self, Form};
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
+use crate::oci::media::Family;
 use crate::oci::reference::Reference;
+use crate::runtime::userns::UserNamespace;
 use crate::store::blobs::Blobs;
 use crate::store::containers::{Record, Source};
 use crate::store::options::{ContainerOptions, MountKind};
 use crate::store::{gc, space};
 
 /// What `commit` was asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wishes {
     pub author: String,
     pub message: String,
@@ -35,6 +41,10 @@ pub struct Wishes {
     pub changes: Vec<String>,
     /// Whether what was mounted as a volume is one of the image too.
     pub include_volumes: bool,
+    /// Whether the image has a single layer, of all that there is.
+    pub squash: bool,
+    /// Which documents it has.
+    pub family: Family,
 }
 
 /// Makes an image of a container, with a name or without one; returns its id.
@@ -59,14 +69,28 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
     space::require(engine.layout(), changes::size(engine, &record)?)
         .with_context(|| format!("commit {container}"))?;
     let hold = gc::hold(engine.layout())?;
-    let id: Result<String> = namespace::run_inside(&opened, || {
-        let layer = store_layer(engine, &record, fold_ids)?;
-        let image = document(&record, &base, config, &layer.diff_id, wishes);
-        let mut layers = base_manifest.layers().clone();
+    let committed = || -> Result<String> {
+        let pack_changes = |out: &mut dyn Write| {
+            Layers::open(engine, &record)?.pack(out, record.maps.as_ref()).context("pack the layer").map(drop)
+        };
+        let mut layer = namespace::run_inside(&opened, || store_layer(engine, fold_ids, &pack_changes))?;
+        let (mut base, mut layers) = (base, base_manifest.layers().clone());
+        if wishes.squash {
+            layer = squash(engine, &opened, &base, &layer, fold_ids)?;
+            (base.rootfs.diff_ids, base.history) = (Vec::new(), Vec::new());
+            layers.clear();
+        }
         layers.push(compose::describe_layer(compress::GZIP_LAYER, &layer)?);
-        let id = compose::store(engine.layout(), &layers, &image, name)?;
-        Ok(id.to_string())
-    });
+        let image = document(&record, &base, config, &layer.diff_id, wishes);
+        let store = || {
+            let (layout, family) = (engine.layout(), wishes.family);
+            let stored =
+                compose::store_annotated(layout, &layers, &image, family, &BTreeMap::new(), &[name])?;
+            Ok(stored.0.to_string())
+        };
+        namespace::run_inside(&opened, store)
+    };
+    let id = committed();
     gc::release(engine.layout(), hold)?;
     if id.is_err() {
         // The layer may be there without its image. What was wrong says more than what is left.
@@ -82,15 +106,36 @@ pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes
     Ok(id)
 }
 
-/// Packs the changes into a blob, and unpacks that into a layer.
-fn store_layer(engine: &Engine, record: &Record, fold_ids: bool) -> Result<LayerWanted> {
-    let layers = Layers::open(engine, record)?;
+/// Makes one layer of those of an image and another one; the files are what they show together.
+fn squash(
+    engine: &Engine,
+    user: &UserNamespace,
+    base: &ImageConfig,
+    top: &LayerWanted,
+    fold_ids: bool,
+) -> Result<LayerWanted> {
+    let all: Vec<Digest> = base.rootfs.diff_ids.iter().chain([&top.diff_id]).cloned().collect();
+    let files = vfs::copy(engine, &all, None, Durability::Fast)?;
+    let pack_files = |out: &mut dyn Write| {
+        let root = files.dir().open_dir(vfs::ROOT).context("open the files")?;
+        pack::pack(root.into(), Path::new(""), Form::Files, out, |_| false, None)
+            .context("pack the files")
+            .map(drop)
+    };
+    namespace::run_inside(user, || store_layer(engine, fold_ids, &pack_files))
+}
+
+/// Packs files into a blob, and unpacks that into a layer.
+fn store_layer(
+    engine: &Engine,
+    fold_ids: bool,
+    pack: &(dyn Fn(&mut dyn Write) -> Result<()> + Sync),
+) -> Result<LayerWanted> {
     let mut blob = Blobs::new(engine.layout()).writer()?;
     let (compressor, packed) = std::io::pipe().context("make a pipe")?;
     let hasher = std::thread::scope(|scope| {
         let packer = std::thread::Builder::new().name("pack".to_owned());
-        let packer =
-            packer.spawn_scoped(scope, || pack_changes(&layers, packed, record)).context("start a thread")?;
+        let packer = packer.spawn_scoped(scope, || hashed(packed, pack)).context("start a thread")?;
         let compressed = compress::gzip(compressor, &mut blob).context("compress the layer");
         // Why the stream has ended early says more than that it has.
         let hasher = packer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -105,10 +150,10 @@ fn store_layer(engine: &Engine, record: &Record, fold_ids: bool) -> Result<Layer
     Ok(layer)
 }
 
-/// Packs the changes, and hashes the archive: the layer's diff-id.
-fn pack_changes(layers: &Layers, out: impl Write, record: &Record) -> Result<Sha256> {
+/// Packs files, and hashes the archive: the layer's diff-id.
+fn hashed(out: impl Write, pack: impl Fn(&mut dyn Write) -> Result<()>) -> Result<Sha256> {
     let mut tee = Tee { hasher: Sha256::new(), out };
-    layers.pack(&mut tee, record.maps.as_ref()).context("pack the layer")?;
+    pack(&mut tee)?;
     Ok(tee.hasher)
 }
 

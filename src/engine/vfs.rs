@@ -20,7 +20,7 @@ use crate::store::flush::Flusher;
 use crate::store::layers::{Layers, Staging};
 
 /// The name of the root directory.
-const ROOT: &str = "rootfs";
+pub const ROOT: &str = "rootfs";
 
 /// Copies what layers show together, lowest first, into a directory that goes with the returned value unless it is
 /// moved. `maps` are the container's ids, where those are not the user's own.

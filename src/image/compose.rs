@@ -44,15 +44,16 @@ pub fn store(
     image: &ImageConfig,
     name: Option<&Reference>,
 ) -> Result<Digest> {
-    Ok(store_annotated(layout, layers, image, &BTreeMap::new(), &[name])?.0)
+    Ok(store_annotated(layout, layers, image, Family::Oci, &BTreeMap::new(), &[name])?.0)
 }
 
-/// Like [`store`], with annotations of the manifest and any number of names; returns the image's id and the digest of
+/// Like [`store`], with documents of either family, annotations of the manifest and any number of names; returns the image's id and the digest of
 /// its manifest.
 pub fn store_annotated(
     layout: &Layout,
     layers: &[Descriptor],
     image: &ImageConfig,
+    family: Family,
     annotations: &BTreeMap<String, String>,
     names: &[Option<&Reference>],
 ) -> Result<(Digest, Digest)> {
@@ -60,18 +61,17 @@ pub fn store_annotated(
     let config = serde_json::to_vec(&without_nothing(serde_json::to_value(image)?))?;
     let id = Digest::of(&config);
     blobs.put(&id, &config)?;
-    // An OCI manifest has the OCI's names for the layers that docker's have others for.
     let layer = |layer: &Descriptor| {
         json!({
-            "mediaType": Family::Oci.name_of(layer.media_type().as_ref()),
+            "mediaType": family.name_of(layer.media_type().as_ref()),
             "digest": layer.digest().to_string(),
             "size": layer.size(),
         })
     };
     let mut manifest = json!({
         "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": { "mediaType": OCI_CONFIG, "digest": id.to_string(), "size": config.len() },
+        "mediaType": family.name_of(OCI_MANIFEST),
+        "config": { "mediaType": family.name_of(OCI_CONFIG), "digest": id.to_string(), "size": config.len() },
         "layers": layers.iter().map(layer).collect::<Vec<_>>(),
     });
     if !annotations.is_empty() {
@@ -80,7 +80,7 @@ pub fn store_annotated(
     let manifest = serde_json::to_vec(&manifest).context("encode the manifest")?;
     let digest = Digest::of(&manifest);
     blobs.put(&digest, &manifest)?;
-    let described = describe(MediaType::ImageManifest, &manifest)?;
+    let described = describe(family.name_of(OCI_MANIFEST).into(), &manifest)?;
     for name in names {
         Images::new(layout).add(*name, &described, None)?;
     }

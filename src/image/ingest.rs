@@ -18,6 +18,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::progress::{Progress, Silent};
@@ -36,7 +37,7 @@ use meter::Meter;
 use stream::{BUFFERS, Buffer, Piece, Stream};
 
 /// What a layer claims to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LayerWanted {
     /// Of the compressed blob.
     pub digest: Digest,

@@ -23,6 +23,7 @@ use crate::image::save::ArchiveFormat;
 use crate::layer::compress;
 use crate::layer::pack::{self, Form};
 use crate::oci::image::{History, ImageConfig};
+use crate::oci::media::Family;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
@@ -166,7 +167,7 @@ fn image(
         false => tags.iter().map(Some).collect(),
     };
     let (id, manifest) =
-        compose::store_annotated(layout, &layers, &config, &around.wishes.annotations, &names)?;
+        compose::store_annotated(layout, &layers, &config, Family::Oci, &around.wishes.annotations, &names)?;
     watch.say(vertex, &format!("writing image {id} done"));
     for name in tags {
         watch.say(vertex, &format!("naming to {} done", name.clone().with_default_tag()));
