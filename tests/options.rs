@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Image, Sandbox, program};
+use crate::support::{Image, Sandbox, eventually, program};
 
 /// An image with variables, an exposed port and a shell.
 fn sandbox() -> Sandbox {
@@ -231,7 +231,13 @@ fn an_image_goes_with_its_container() {
     sandbox.run("run --rmi --network none busybox true").success().stderr("");
     sandbox.run("images -q").success().stdout("");
     sandbox.run("ps -aq").success().stdout("");
-    sandbox.run("run --rmi -d busybox").code(125).stderr_has("--rmi with --detach is not supported yet");
+    sandbox.add(&Image::busybox(), "other");
+    sandbox.run("run --rmi -d --name boat other sh -c 'test -e /done || sleep 1000'").success();
+    assert_eq!(sandbox.run("images -q other").success().lines().len(), 1);
+    sandbox.run("kill boat").success();
+    eventually("the image is gone", || {
+        sandbox.run("images -q other").success().out().is_empty().then_some(())
+    });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::verb::{Action, Operands, Session};
 use super::{detach, out};
 use crate::config::linger;
 use crate::engine::attach::{Outcome, Streams};
-use crate::engine::{Engine, rmi, run};
+use crate::engine::{rmi, run};
 use crate::store::options::{Attached, RestartPolicy};
 
 #[derive(clap::Args)]
@@ -67,9 +67,6 @@ impl Action for Args {
     ];
 
     fn run(mut self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        if self.rmi && self.detach {
-            bail!("--rmi with --detach is not supported yet");
-        }
         self.create.remove_at_end |= self.rmi;
         let rmi = self.rmi;
         if self.detach && !self.attach.is_empty() {
@@ -104,8 +101,16 @@ impl Action for Args {
                 if names_first { out::line(made) } else { Ok(()) }
             })
         })?;
-        if rmi && matches!(outcome, Outcome::Exited(_)) {
-            remove_image(&engine, &image);
+        if rmi {
+            match outcome {
+                Outcome::Exited(_) => {
+                    if let Err(error) = rmi::remove_left(&engine, &image) {
+                        // What the program came to is what it came to.
+                        report::print(&error, "rmi");
+                    }
+                }
+                _ => rmi::remove_with(&engine, &id, &image)?,
+            }
         }
         if shows {
             return Ok(exit_code(outcome));
@@ -148,14 +153,6 @@ impl Args {
         };
         check_terminal(&streams)?;
         Ok(Some(streams))
-    }
-}
-
-/// Removes the image of a container that is gone. That it could not be removed does not change what the program came to.
-fn remove_image(engine: &Engine, name: &str) {
-    let removed = engine.images().lookup(name).and_then(|image| rmi::remove_unused(engine, &image));
-    if let Err(error) = removed.and_then(|_| rmi::collect(engine)) {
-        report::print(&error, "rmi");
     }
 }
 

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
+use super::start::leave_the_terminal;
+use super::wait::{self, Condition};
 use super::{Engine, events, image_mount, namespace};
 use crate::config::registries::shortnames;
 use crate::oci::platform::Platform;
@@ -14,6 +16,7 @@ use crate::store::containers::{Record, Source};
 use crate::store::gc;
 use crate::store::images::Image;
 use crate::store::mounts::MountKind;
+use crate::sys::clone::{self, Forked, Namespaces};
 
 /// What a removal did, in order; each is a line of `rmi`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +139,32 @@ pub fn remove_unused(engine: &Engine, image: &Image) -> Result<Vec<Removal>> {
     let mut done = Vec::new();
     untag_all(image, &mut done);
     delete(engine, image, done)
+}
+
+/// Takes the image of a container that is gone, unless another one is made from it, and frees what it held.
+pub fn remove_left(engine: &Engine, image: &str) -> Result<()> {
+    remove_unused(engine, &engine.images().lookup(image)?)?;
+    collect(engine).map(drop)
+}
+
+/// The same once the container is gone, by a process that waits for that; a container of which nobody waits any more, as
+/// after a reboot, leaves its image.
+pub fn remove_with(engine: &Engine, container: &str, image: &str) -> Result<()> {
+    match clone::clone(Namespaces::default()).context("fork")? {
+        Forked::Parent(child) => {
+            child.release();
+            Ok(())
+        }
+        Forked::Child => {
+            let work = || {
+                leave_the_terminal()?;
+                // One that is gone already is no longer to be waited for.
+                let _ = wait::wait(engine, container, Condition::Removed);
+                remove_left(engine, image)
+            };
+            clone::exit_now(i32::from(work().is_err()))
+        }
+    }
 }
 
 /// Takes an image off record, whose names are told of already.
