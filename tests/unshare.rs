@@ -61,6 +61,13 @@ fn files_of_a_container_at_a_path() {
     looked.code(1).stdout(&format!("{place}\nchanged\n{} {place}\nread-only\none\n", &id[..12]));
     looked.stderr(&format!("Error: container {id} is not mounted\n"));
     within(&sandbox, "c mount -a | wc -l; c unmount -a | wc -l; c mount").success().stdout("2\n2\n");
+    let rows = within(&sandbox, "c mount one >/dev/null; c mount two >/dev/null; c mount --format json one");
+    let rows = rows.success().json();
+    assert_eq!((rows.as_array().expect("rows").len(), &rows[0]["Names"][0]), (1, &serde_json::json!("one")));
+    assert_eq!(rows[0]["id"], sandbox.inspect("one", "Id"));
+    let place = rows[0]["mountpoint"].as_str().expect("a path").to_owned();
+    within(&sandbox, "c mount -l").success().stdout_has("/rootfs");
+    assert!(place.ends_with("/rootfs"), "{place}");
     // What is mounted hinders neither a start nor a removal.
     let script = "m=$(c mount two) && c start two && ls $m/bin/sh && c rm -f two && test ! -e $m";
     within(&sandbox, script).success().stdout_has("/bin/sh\n");

@@ -1,12 +1,17 @@
 //! `mount` and `unmount`: a container's files at a path, within `unshare`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
 
+use super::choice::LatestFlag;
 use super::verb::{Action, Operands, Session};
 use super::{out, report};
 use crate::engine::mounting;
+use crate::store::containers::Record;
 
 /// What both need besides.
 const EXAMPLE: (&str, &str) =
@@ -17,6 +22,11 @@ pub struct Args {
     /// Mount every container
     #[arg(long, short)]
     all: bool,
+    /// Show what is mounted as JSON
+    #[arg(long, value_name = "json", value_parser = ["json"])]
+    format: Option<String>,
+    #[command(flatten)]
+    latest: LatestFlag,
     /// Show ids in full
     #[arg(long, alias = "notruncate")]
     no_trunc: bool,
@@ -26,17 +36,27 @@ impl Action for Args {
     const SUMMARY: &'static str = "Mount containers' filesystems for reading";
     const USAGE: &'static str = "[OPTIONS] [CONTAINER...]";
     const OPERANDS: Operands = Operands::AtLeast(0);
+    const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] =
         &[EXAMPLE, ("What is mounted, within unshare", "coracle mount")];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
+        let operands = self.latest.before(engine.containers(), operands)?;
         if self.all && !operands.is_empty() {
             bail!("when using the --all switch, you may not pass any container names or IDs");
         }
         if self.all {
             let (records, _) = engine.containers().list()?;
             records.iter().try_for_each(|record| mounting::mount(&engine, &record.id).map(drop))?;
+        }
+        if self.format.is_some() {
+            let chosen = operands.iter().map(|name| engine.containers().resolve(name));
+            let chosen = chosen.collect::<Result<Vec<_>>>()?;
+            chosen.iter().try_for_each(|id| mounting::mount(&engine, id).map(drop))?;
+            let mut mounted = mounting::mounted(&engine)?;
+            mounted.retain(|(record, _)| chosen.is_empty() || chosen.contains(&record.id));
+            return show_json(&mounted);
         }
         if let [name] = &operands[..] {
             out::line(&mounting::mount(&engine, name)?.display().to_string())?;
@@ -53,6 +73,25 @@ impl Action for Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Podman's document.
+fn show_json(mounted: &[(Record, PathBuf)]) -> Result<ExitCode> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        id: &'a str,
+        #[serde(rename = "Names")]
+        names: [&'a str; 1],
+        mountpoint: &'a Path,
+    }
+    let rows: Vec<_> = mounted
+        .iter()
+        .map(|(record, place)| Row { id: &record.id, names: [&record.name], mountpoint: place })
+        .collect();
+    let mut text = Vec::new();
+    rows.serialize(&mut Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b" ")))?;
+    out::line(&String::from_utf8(text)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[derive(clap::Args)]
