@@ -25,8 +25,7 @@ fn verbs_choose_containers_by_flags() {
     sandbox.run("logs -l").success().stdout("");
     sandbox.run("diff -l").success();
     sandbox.run("port -l").success().stdout("");
-    sandbox.run("logs -l two").code(1).stderr_has("'coracle logs' requires 1 argument");
-    sandbox.run("logs").code(1).stderr_has("'coracle logs' requires 1 argument");
+    sandbox.run("logs").code(1).stderr_has("'coracle logs' requires at least 1 argument");
 
     let file = sandbox.file("cid", format!("{one}\n"));
     let restarted = sandbox.run(&format!("restart --cidfile {}", file.display()));

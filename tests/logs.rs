@@ -37,7 +37,7 @@ fn json_files_carry_labels_variables_and_a_tag() {
     let config = sandbox.inspect("talk", "HostConfig.LogConfig");
     assert_eq!(config["Type"], "json-file");
     assert_eq!(config["Config"]["env"], "COLOR");
-    let patterns = "--log-opt labels-regex=^te --log-opt env-regex=[EI]$ --log-opt env=COLOR";
+    let patterns = "--log-opt labels-regex=^te --log-opt env-regex=^(HI|NO.*)$ --log-opt env=COLOR";
     let line = format!(
         "run --name match --label team=blue --label other=1 -e COLOR=red -e NOISE=1 -e HI=2 {patterns}"
     );
@@ -219,6 +219,31 @@ fn followers_end_with_the_container() {
     let since = sandbox.command("logs -f --since 0s -t until").start();
     sandbox.run("kill until").success();
     since.finish().success().stdout("");
+}
+
+#[test]
+fn several_logs_side_by_side() {
+    let sandbox = Sandbox::with_busybox();
+    for name in ["one", "two"] {
+        let script = format!("echo of {name}; while test ! -e /go; do sleep 0.1; done; echo end of {name}");
+        sandbox.run(&format!("run -d --name {name} busybox sh -c '{script}'")).success();
+    }
+    let follower = sandbox.command("logs -f --names one two").start();
+    follower.expect("one of one\n");
+    follower.expect("two of two\n");
+    sandbox.run("exec one touch /go").success();
+    follower.expect("one end of one\n");
+    sandbox.run("exec two touch /go").success();
+    assert_eq!(follower.finish().success().lines().len(), 4);
+    let id = &sandbox.run("ps -aq --no-trunc --filter name=one").success().line()[..12];
+    let marked = sandbox.run("logs one two");
+    assert!(
+        marked.success().out().starts_with(&format!("{id} of one\n{id} end of one\n")),
+        "{}",
+        marked.out()
+    );
+    let missing = sandbox.run("logs --names one none");
+    missing.code(1).stdout("one of one\none end of one\n").stderr_has("No such container: none");
 }
 
 #[test]

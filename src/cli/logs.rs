@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use super::choice::LatestFlag;
 use super::flags::{parse_integer, parse_moment};
+use super::report;
 use super::verb::{Action, Operands, Session};
-use crate::engine::logs::{self, LogOptions};
+use crate::engine::logs::{self, LogOptions, Mark};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -19,6 +20,9 @@ pub struct Args {
     follow: bool,
     #[command(flatten)]
     latest: LatestFlag,
+    /// Mark the lines of several containers with their names, not their ids
+    #[arg(long)]
+    names: bool,
     /// Show only what was written since a time, or since a duration ago
     #[arg(long, value_name = "time")]
     since: Option<String>,
@@ -47,11 +51,12 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 
 impl Action for Args {
     const SUMMARY: &'static str = "Fetch the logs of a container";
-    const USAGE: &'static str = "[OPTIONS] CONTAINER";
-    const OPERANDS: Operands = Operands::Exactly(1);
+    const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
     const CHOOSERS: &'static [&'static str] = &["latest"];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("The last ten lines, and what follows", "coracle logs -f -n 10 web"),
+        ("Two side by side, by name", "coracle logs -f --names web db"),
         ("The last five minutes", "coracle logs --since 5m -t web"),
     ];
 
@@ -63,12 +68,18 @@ impl Action for Args {
             until: parse_moment("until", self.until.as_deref())?,
             timestamps: self.timestamps,
             details: self.details,
+            prefix: None,
         };
         let engine = session.engine()?;
         let operands = self.latest.before(engine.containers(), operands)?;
-        let name = operands.first().map_or("", String::as_str);
-        logs::logs(&engine, name, &options, rustix::stdio::stdout(), rustix::stdio::stderr())?;
-        Ok(ExitCode::SUCCESS)
+        if let [name] = &operands[..] {
+            logs::logs(&engine, name, &options, rustix::stdio::stdout(), rustix::stdio::stderr())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mark = if self.names { Mark::Name } else { Mark::Id };
+        let complain = |error: &anyhow::Error| report::print(error, &session.path);
+        let all_well = logs::logs_of_all(&engine, &operands, &options, mark, &complain)?;
+        Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

@@ -7,12 +7,13 @@ mod watch;
 
 use std::os::fd::BorrowedFd;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::{Engine, logging};
+use super::{Engine, logging, namespace};
 use crate::runtime::log::Format;
 use crate::store::options::LogDriver;
+use crate::sys::clone::{self, Forked, Namespaces};
 use printer::Printer;
 use watch::Watch;
 
@@ -27,6 +28,59 @@ pub struct LogOptions {
     pub timestamps: bool,
     /// Show the labels and variables that entries carry.
     pub details: bool,
+    /// What comes before every line, and a space.
+    pub prefix: Option<String>,
+}
+
+/// What the lines of several containers begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Id,
+    Name,
+}
+
+/// Writes the logs of several containers, one after the other, or with `follow` side by side: each line is marked with
+/// its container. Goes on where one cannot be read, and returns whether that was never so.
+pub fn logs_of_all(
+    engine: &Engine,
+    ids: &[String],
+    options: &LogOptions,
+    mark: Mark,
+    complain: &dyn Fn(&anyhow::Error),
+) -> Result<bool> {
+    let mut all_well = true;
+    let mut followers = Vec::new();
+    for id in ids {
+        let show = || -> Result<()> {
+            let record = engine.containers().load(&engine.containers().resolve(id)?)?;
+            let prefix = match mark {
+                Mark::Id => record.id[..12].to_owned(),
+                Mark::Name => record.name,
+            };
+            let options = LogOptions { prefix: Some(prefix), ..options.clone() };
+            logs(engine, &record.id, &options, rustix::stdio::stdout(), rustix::stdio::stderr())
+        };
+        let tell = |result: Result<()>| {
+            let failure = result.err();
+            failure.iter().for_each(complain);
+            failure.is_none()
+        };
+        if !options.follow {
+            all_well &= tell(show());
+            continue;
+        }
+        match clone::clone(Namespaces::default()).context("fork")? {
+            Forked::Parent(child) => followers.push(child),
+            Forked::Child => {
+                let shown = namespace::follow_command().and_then(|()| show());
+                clone::exit_now(i32::from(!tell(shown)))
+            }
+        }
+    }
+    for follower in followers {
+        all_well &= follower.wait().context("wait for a child")? == 0;
+    }
+    Ok(all_well)
 }
 
 /// Writes a container's log, its standard output to `out` and its standard error to `err`.

@@ -67,6 +67,9 @@ impl<'a> Printer<'a> {
             return Ok(true);
         }
         self.turn_to(stream)?;
+        if let Some(prefix) = &options.prefix {
+            write!(self.buffer, "{prefix} ")?;
+        }
         if options.timestamps {
             // All nine digits, as docker pads it.
             write!(self.buffer, "{:.9} ", time.unwrap_or_default())?;
@@ -90,8 +93,8 @@ impl<'a> Printer<'a> {
 
     /// Whether an entry's time and attributes need not be looked at.
     fn is_plain(&self) -> bool {
-        let LogOptions { since, until, timestamps, details, .. } = self.options;
-        since.is_none() && until.is_none() && !timestamps && !details
+        let LogOptions { since, until, timestamps, details, prefix, .. } = self.options;
+        since.is_none() && until.is_none() && prefix.is_none() && !timestamps && !details
     }
 
     fn turn_to(&mut self, stream: Stream) -> Result<()> {
