@@ -38,6 +38,21 @@ const SCENARIOS: &[Scenario] = &[
         command: "run --rm --name boat -v /data --network none busybox true",
         allowed: &["", "created", "running", "exited"],
     },
+    // What is written over a volume and over an image is the container's.
+    Scenario {
+        prepare: &[],
+        command: "run --name boat -v kept:/data:O --mount type=image,src=busybox,dst=/i,rw --network none busybox \
+                  touch /data/new /i/new",
+        allowed: &["", "created", "running", "exited"],
+    },
+    Scenario {
+        prepare: &[
+            "create --name boat -v kept:/data:O --network none busybox touch /data/new",
+            "start -a boat",
+        ],
+        command: "start -a boat",
+        allowed: &["created", "running", "exited"],
+    },
     Scenario {
         prepare: &[],
         command: "run -d --name boat --network none busybox sleep 1000",
