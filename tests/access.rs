@@ -81,7 +81,10 @@ fn the_owner_on_the_host_and_the_flag_that_helps() {
     let forbidden = "hint: nothing on /x may be executed: leave noexec out of the flag that mounts it\n";
     denied(&format!("{x}:noexec"), "/x/fit").stderr_has(forbidden);
     sandbox
-        .run(&format!("run -d --name boat --network none {x}:noexec --tmpfs /t busybox sleep 1000"))
+        .run(&format!(
+            "run -d --name boat --network none {x}:noexec -v {}:/y --tmpfs /t busybox sleep 1000",
+            mine.display()
+        ))
         .success();
     sandbox.run("exec boat /x/fit").code(126).stderr_has(forbidden);
     sandbox.run("exec boat cp /bin/busybox /t/tool").success();
@@ -89,7 +92,7 @@ fn the_owner_on_the_host_and_the_flag_that_helps() {
         .run("exec boat /t/tool")
         .code(126)
         .stderr_has("hint: nothing on /t may be executed: mount it with exec: ");
-    sandbox.run("exec -u 1000 boat /x/private/tool").code(126).stderr_has("which is your user");
+    sandbox.run("exec -u 1000 boat /y/private/tool").code(126).stderr_has("which is your user");
     if has_subordinate_ids() {
         sandbox.run(&format!("run --rm --network none {x} busybox rm -r /x/theirs")).success();
     }

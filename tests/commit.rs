@@ -196,6 +196,7 @@ fn squashed_and_in_dockers_form() {
         }
     }
     sandbox.run("commit --format x work").code(125).stderr_has("must be oci or docker");
+    sandbox.run("rm work").success();
     sandbox.assert_no_traces();
 }
 

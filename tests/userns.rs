@@ -135,9 +135,8 @@ fn shifted_layers_are_like_the_plain_ones() {
     assert_eq!(layers(), 3 * 3);
     sandbox.run("exec -u 0 held cat /d/seen").success().stdout("y");
     sandbox.run("rm -f held").success();
-    let _ = sandbox.run("rmi -f many");
-    sandbox.add(&Image::busybox(), "other");
-    sandbox.run("rmi other").success();
+    // Docker's rule: the image has lost its name alone while the container ran.
+    sandbox.run("image prune -f").success();
     assert_eq!(layers(), 0);
 }
 

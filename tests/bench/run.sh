@@ -370,18 +370,18 @@ row_many() {
 		"$binary" >"$starter"
 	sh "$starter" >"$work/many-started" 2>"$work/error" &
 	started=$!
-	: >"$work/many"
+	: >"$work/many-times"
 	while kill -0 "$started" 2>/dev/null; do
 		begun=$(date +%s%N)
 		"$binary" ps -q >/dev/null
-		echo $((($(date +%s%N) - begun) / 1000)) >>"$work/many"
+		echo $((($(date +%s%N) - begun) / 1000)) >>"$work/many-times"
 		sleep 0.02
 	done
 	wait "$started" || say "many: not all were started: $(tail -n 1 "$work/error")"
-	sort -n "$work/many" | awk '{ all[NR] = $1 / 1000 } END { print all[int((NR + 1) / 2)], all[NR] }' >"$work/many-figures"
+	sort -n "$work/many-times" | awk '{ all[NR] = $1 / 1000 } END { print all[int((NR + 1) / 2)], all[NR] }' >"$work/many-figures"
 	read -r median worst <"$work/many-figures"
 	row "ps while 800 containers start, the median" "$median" "" "" "<= 50 ms"
-	row "the same, the worst of $(wc -l <"$work/many")" "$worst" "" "" ""
+	row "the same, the worst of $(wc -l <"$work/many-times")" "$worst" "" "" ""
 	"$binary" ps -a -q | xargs -r "$binary" rm -f >/dev/null
 }
 
