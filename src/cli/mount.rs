@@ -51,12 +51,14 @@ impl Action for Args {
             records.iter().try_for_each(|record| mounting::mount(&engine, &record.id).map(drop))?;
         }
         if self.format.is_some() {
-            let chosen = operands.iter().map(|name| engine.containers().resolve(name));
-            let chosen = chosen.collect::<Result<Vec<_>>>()?;
-            chosen.iter().try_for_each(|id| mounting::mount(&engine, id).map(drop))?;
-            let mut mounted = mounting::mounted(&engine)?;
-            mounted.retain(|(record, _)| chosen.is_empty() || chosen.contains(&record.id));
-            return show_json(&mounted);
+            let mount = |name: &String| {
+                let place = mounting::mount(&engine, name)?;
+                Ok((engine.containers().load(&engine.containers().resolve(name)?)?, place))
+            };
+            return show_json(&match operands.is_empty() {
+                true => mounting::mounted(&engine)?,
+                false => operands.iter().map(mount).collect::<Result<Vec<_>>>()?,
+            });
         }
         if let [name] = &operands[..] {
             out::line(&mounting::mount(&engine, name)?.display().to_string())?;
