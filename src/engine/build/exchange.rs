@@ -15,7 +15,6 @@ use crate::base::digest::Digest;
 use crate::engine::{Engine, save};
 use crate::image::compose;
 use crate::image::save::DirectoryFormat;
-use crate::layer::compress;
 use crate::oci::image::{CachedStep, ImageConfig};
 use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
@@ -200,8 +199,7 @@ fn compose_image(
     for layer in outcomes.iter().filter_map(|outcome| outcome.made.layer.as_ref()) {
         if !config.rootfs.diff_ids.contains(&layer.diff_id) {
             config.rootfs.diff_ids.push(layer.diff_id.clone());
-            let kind = compress::PLAIN_LAYER.into();
-            descriptors.push(compose::descriptor(kind, &layer.diff_id, layer.archive)?);
+            descriptors.push(export::descriptor(layer)?);
         }
     }
     export::store_blobs(around, &config.rootfs.diff_ids, user)?;

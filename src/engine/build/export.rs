@@ -28,6 +28,7 @@ use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
 use crate::store::blobs::Blobs;
+use crate::store::build_cache::Layer;
 use crate::store::layers::Layers;
 use crate::store::platforms;
 use crate::sys::path::Dir;
@@ -102,58 +103,15 @@ fn image(
     watch: &mut dyn Watch,
 ) -> Result<Exported> {
     let vertex = watch.begin("exporting to image");
-    let layout = around.engine.layout();
     let (mut config, mut layers) = base(around, stage)?;
-    config.build_cache.clear();
-    config.os.clone_from(&around.platform.os);
-    config.architecture.clone_from(&around.platform.architecture);
-    config.variant.clone_from(&around.platform.variant);
-    config.config = stage.config.clone();
-    config.config.labels.extend(around.wishes.labels.clone());
-    config.author.clone_from(&stage.author);
-    config.comment = None;
-    config.docker_version = None;
-    config.rootfs.kind = "layers".to_owned();
     let inherited = config.rootfs.diff_ids.len();
-    let mut last = config.created.clone();
-    if let Some(seconds) = around.wishes.epoch {
-        last = Some(jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH")?.to_string());
-    }
-    for (created_by, node) in &stage.history {
-        let made = match node {
-            Some(node) => Some(&made[*node].as_ref().context("a step of the image was not done")?.made),
-            None => None,
-        };
-        let layer = made.and_then(|made| made.layer.as_ref());
-        if let Some(made) = made {
-            last = Some(made.created.to_string());
-        }
-        if let Some(layer) = layer {
-            config.rootfs.diff_ids.push(layer.diff_id.clone());
-            layers.push(compose::descriptor(compress::PLAIN_LAYER.into(), &layer.diff_id, layer.archive)?);
-        }
-        config.history.push(History {
-            created: last.clone(),
-            created_by: created_by.clone(),
-            author: String::new(),
-            comment: "buildkit.dockerfile.v0".to_owned(),
-            empty_layer: layer.is_none(),
-        });
-    }
+    describe(around, stage, &mut config);
+    add_steps(around, stage, made, &mut config, &mut layers)?;
     if around.wishes.squash && config.rootfs.diff_ids.len() > inherited + 1 {
-        let place = around.scratch.join("squashed");
-        let all = config.rootfs.diff_ids.clone();
-        let layer = inside(around, user, || squash::squash(around, &all, inherited, &place))?;
-        config.rootfs.diff_ids.truncate(inherited);
-        config.rootfs.diff_ids.push(layer.diff_id.clone());
+        let layer = join_layers(around, user, inherited, stage.history.len(), &mut config)?;
         layers.truncate(inherited);
-        layers.push(compose::descriptor(compress::PLAIN_LAYER.into(), &layer.diff_id, layer.archive)?);
-        let told = config.history.len() - stage.history.len();
-        config.history[told..].iter_mut().for_each(|step| step.empty_layer = true);
-        let comment = "all layers of the build in one".to_owned();
-        config.history.push(History { created: last.clone(), comment, ..History::default() });
+        layers.push(layer);
     }
-    config.created = last.or_else(|| Some(around.created().to_string()));
     store_blobs(around, &config.rootfs.diff_ids[inherited..], user)?;
     if around.wishes.cache_to.iter().any(|to| to.carrier == Carrier::Inline) {
         let nodes = stage.layers.iter().filter_map(Below::node);
@@ -166,6 +124,7 @@ fn image(
         true => vec![None],
         false => tags.iter().map(Some).collect(),
     };
+    let layout = around.engine.layout();
     let (id, manifest) =
         compose::store_annotated(layout, &layers, &config, Family::Oci, &around.wishes.annotations, &names)?;
     watch.say(vertex, &format!("writing image {id} done"));
@@ -174,6 +133,84 @@ fn image(
     }
     watch.done(vertex);
     Ok(Exported { id, manifest })
+}
+
+/// Says in the configuration what is not its base's, but for the steps.
+fn describe(around: &Surroundings<'_>, stage: &Stage, config: &mut ImageConfig) {
+    config.build_cache.clear();
+    config.os.clone_from(&around.platform.os);
+    config.architecture.clone_from(&around.platform.architecture);
+    config.variant.clone_from(&around.platform.variant);
+    config.config = stage.config.clone();
+    config.config.labels.extend(around.wishes.labels.clone());
+    config.author.clone_from(&stage.author);
+    config.comment = None;
+    config.docker_version = None;
+    config.rootfs.kind = "layers".to_owned();
+}
+
+/// Adds the layers and the history of the steps. The image was made when the last of them was.
+fn add_steps(
+    around: &Surroundings<'_>,
+    stage: &Stage,
+    made: &[Option<Outcome>],
+    config: &mut ImageConfig,
+    layers: &mut Vec<Descriptor>,
+) -> Result<()> {
+    let mut last = match around.wishes.epoch {
+        Some(seconds) => {
+            Some(jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH")?.to_string())
+        }
+        None => config.created.clone(),
+    };
+    for (created_by, node) in &stage.history {
+        let made = match node {
+            Some(node) => Some(&made[*node].as_ref().context("a step of the image was not done")?.made),
+            None => None,
+        };
+        if let Some(made) = made {
+            last = Some(made.created.to_string());
+        }
+        let layer = made.and_then(|made| made.layer.as_ref());
+        if let Some(layer) = layer {
+            config.rootfs.diff_ids.push(layer.diff_id.clone());
+            layers.push(descriptor(layer)?);
+        }
+        config.history.push(History {
+            created: last.clone(),
+            created_by: created_by.clone(),
+            author: String::new(),
+            comment: "buildkit.dockerfile.v0".to_owned(),
+            empty_layer: layer.is_none(),
+        });
+    }
+    config.created = last.or_else(|| Some(around.created().to_string()));
+    Ok(())
+}
+
+/// `--squash`: one layer in the place of all after the inherited ones, whose `steps` are then told as without.
+fn join_layers(
+    around: &Surroundings<'_>,
+    user: Option<&UserNamespace>,
+    inherited: usize,
+    steps: usize,
+    config: &mut ImageConfig,
+) -> Result<Descriptor> {
+    let place = around.scratch.join("squashed");
+    let all = config.rootfs.diff_ids.clone();
+    let layer = inside(around, user, || squash::squash(around, &all, inherited, &place))?;
+    config.rootfs.diff_ids.truncate(inherited);
+    config.rootfs.diff_ids.push(layer.diff_id.clone());
+    let told = config.history.len() - steps;
+    config.history[told..].iter_mut().for_each(|step| step.empty_layer = true);
+    let comment = "all layers of the build in one".to_owned();
+    config.history.push(History { created: config.created.clone(), comment, ..History::default() });
+    descriptor(&layer)
+}
+
+/// A layer of a build, whose archive is kept as it is.
+pub fn descriptor(layer: &Layer) -> Result<Descriptor> {
+    compose::descriptor(compress::PLAIN_LAYER.into(), &layer.diff_id, layer.archive)
 }
 
 /// Gives images for several platforms their names together.
