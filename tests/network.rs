@@ -269,6 +269,42 @@ fn a_port_can_be_picked() {
 }
 
 #[test]
+fn a_port_is_picked_of_several() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    // The first of three is somebody else's.
+    let (listener, first) = (0..100)
+        .find_map(|_| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").ok()?;
+            let first = listener.local_addr().ok()?.port();
+            let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+            (first < 65_000 && is_free(first + 1) && is_free(first + 2)).then_some((listener, first))
+        })
+        .expect("three ports");
+    let last = first + 2;
+    for network in ["bridge", "slirp4netns"] {
+        let run = |name: &str| {
+            let publish = format!("-p 127.0.0.1:{first}-{last}:80 --network {network}");
+            sandbox.run(&format!("run -d --name {name} {publish} busybox sleep 1000"))
+        };
+        for (name, port) in [("one", first + 1), ("two", last)] {
+            run(name).success();
+            let picked = sandbox.inspect(name, "NetworkSettings.Ports.80~1tcp.0.HostPort");
+            assert_eq!(picked, port.to_string(), "{network}");
+            let asked = sandbox.inspect(name, "HostConfig.PortBindings.80~1tcp.0.HostPort");
+            assert_eq!(asked, format!("{first}-{last}"));
+        }
+        let refused = format!("Bind for 127.0.0.1:{first}-{last} failed: all ports are allocated");
+        run("three").code(125).stderr_has(&refused);
+        sandbox.run("rm -f one two three").success();
+    }
+    drop(listener);
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn a_taken_port_is_an_error() {
     if let Some(reason) = no_stack() {
         skip!("{reason}");

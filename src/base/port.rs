@@ -11,6 +11,9 @@ pub struct PortMapping {
     pub host_ip: Option<IpAddr>,
     /// 0 until one was picked.
     pub host_port: u16,
+    /// The last of those that one is picked of when the container starts; the first is `host_port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_port_last: Option<u16>,
     pub container_port: u16,
     pub protocol: Protocol,
 }
@@ -21,6 +24,15 @@ impl PortMapping {
         match self.host_ip {
             Some(ip) => vec![ip],
             None => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+        }
+    }
+
+    /// The host's port as it was asked for: `8080`, `8000-8010`, or nothing where any will do.
+    pub fn host_ports(&self) -> String {
+        match (self.host_port, self.host_port_last) {
+            (0, _) => String::new(),
+            (first, None) => first.to_string(),
+            (first, Some(last)) => format!("{first}-{last}"),
         }
     }
 }

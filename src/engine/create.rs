@@ -288,7 +288,13 @@ fn add_exposed(options: &mut ContainerOptions, image: &ContainerConfig) -> Resul
             .with_context(|| format!("publish the exposed port {exposed:?}: not a port"))?;
         let is_same = |other: &PortMapping| other.container_port == port && other.protocol == protocol;
         if !options.publish.iter().any(is_same) {
-            let any = PortMapping { host_ip: None, host_port: 0, container_port: port, protocol };
+            let any = PortMapping {
+                host_ip: None,
+                host_port: 0,
+                host_port_last: None,
+                container_port: port,
+                protocol,
+            };
             options.publish.push(any);
         }
     }

@@ -305,9 +305,8 @@ fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
     let mut bindings = Map::new();
     for port in ports {
         let key = format!("{}/{}", port.container_port, port.protocol.as_str());
-        let host_port = if port.host_port == 0 { String::new() } else { port.host_port.to_string() };
         let host_ip = port.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
-        let binding = json!({"HostIp": host_ip, "HostPort": host_port});
+        let binding = json!({"HostIp": host_ip, "HostPort": port.host_ports()});
         match bindings.entry(key).or_insert_with(|| json!([])) {
             Value::Array(all) => all.push(binding),
             other => *other = json!([binding]),
@@ -620,8 +619,13 @@ mod tests {
 
     #[test]
     fn ports() {
-        let port =
-            PortMapping { host_ip: None, host_port: 8080, container_port: 80, protocol: Protocol::Tcp };
+        let port = PortMapping {
+            host_ip: None,
+            host_port: 8080,
+            host_port_last: None,
+            container_port: 80,
+            protocol: Protocol::Tcp,
+        };
         let options = ContainerOptions {
             publish: vec![port.clone(), PortMapping { host_port: 0, ..port }],
             ..ContainerOptions::default()

@@ -454,6 +454,7 @@ mod tests {
         PortMapping {
             host_ip: ip.map(|ip| ip.parse().unwrap()),
             host_port: host,
+            host_port_last: None,
             container_port: container,
             protocol,
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
@@ -48,7 +48,20 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 /// Those of [`bind`].
 pub fn bind_mapping(wanted: &PortMapping) -> Result<(PortMapping, Bound)> {
-    let (port, protocol) = (wanted.host_port, wanted.protocol);
+    let Some(last) = wanted.host_port_last else { return bind_at(wanted, wanted.host_port) };
+    let is_in_use = |error: &anyhow::Error| error.downcast_ref().is_some_and(Refusal::is_in_use);
+    for port in wanted.host_port..=last {
+        match bind_at(wanted, port) {
+            Err(error) if is_in_use(&error) => {}
+            bound => return bound,
+        }
+    }
+    let ip = wanted.host_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    bail!("Bind for {ip}:{} failed: all ports are allocated", wanted.host_ports())
+}
+
+fn bind_at(wanted: &PortMapping, port: u16) -> Result<(PortMapping, Bound)> {
+    let protocol = wanted.protocol;
     let everywhere = Ipv4Addr::UNSPECIFIED.into();
     let (host_ip, bound) = match wanted.host_ip {
         Some(ip) => (Some(ip), bind(SocketAddr::new(ip, port), protocol)?),
@@ -63,7 +76,7 @@ pub fn bind_mapping(wanted: &PortMapping) -> Result<(PortMapping, Bound)> {
             }
         },
     };
-    let mapping = PortMapping { host_ip, host_port: bound.port()?, ..wanted.clone() };
+    let mapping = PortMapping { host_ip, host_port: bound.port()?, host_port_last: None, ..wanted.clone() };
     Ok((mapping, bound))
 }
 

@@ -35,7 +35,13 @@ mod tests {
     use crate::base::port::Protocol;
 
     fn mapping(host_ip: &str, host_port: u16, protocol: Protocol) -> PortMapping {
-        PortMapping { host_ip: Some(host_ip.parse().unwrap()), host_port, container_port: 80, protocol }
+        PortMapping {
+            host_ip: Some(host_ip.parse().unwrap()),
+            host_port,
+            host_port_last: None,
+            container_port: 80,
+            protocol,
+        }
     }
 
     #[test]

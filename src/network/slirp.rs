@@ -380,7 +380,7 @@ mod tests {
 
     fn mapping(host_port: u16, protocol: Protocol) -> PortMapping {
         let host_ip = Some(Ipv4Addr::LOCALHOST.into());
-        PortMapping { host_ip, host_port, container_port: 80, protocol }
+        PortMapping { host_ip, host_port, host_port_last: None, container_port: 80, protocol }
     }
 
     #[test]

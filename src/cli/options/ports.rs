@@ -21,18 +21,17 @@ pub fn publish(text: &str) -> Result<Vec<PortMapping>, String> {
         host => Some(range(host).map_err(|_| format!("invalid hostPort: {host}"))?),
     };
     let wanted = host_ports.as_ref().map_or(ports.len(), ExactSizeIterator::len);
-    if wanted != ports.len() {
-        return Err(match ports.len() {
-            1 => format!("{text}: a range of host ports for one container port is not supported yet"),
-            _ => format!("invalid ranges specified for container and host Ports: {container} and {host}"),
-        });
+    // One of several is picked when the container starts; without a host port, any.
+    let last = host_ports.as_ref().filter(|_| ports.len() == 1 && wanted > 1).map(|range| *range.end());
+    if wanted != ports.len() && last.is_none() {
+        return Err(format!("invalid ranges specified for container and host Ports: {container} and {host}"));
     }
-    // Without a host port one is picked when the container starts.
     let mut host_ports = host_ports.into_iter().flatten();
     Ok(ports
         .map(|container_port| PortMapping {
             host_ip,
             host_port: host_ports.next().unwrap_or(0),
+            host_port_last: last,
             container_port,
             protocol,
         })
@@ -141,6 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn one_of_several_ports() {
+        for text in ["127.0.0.1:8000-8010:80", "published=127.0.0.1:8000-8010,target=80"] {
+            let [mapping] = &publish(text).unwrap()[..] else { panic!("{text}: not one port") };
+            assert_eq!((mapping.host_port, mapping.host_port_last), (8000, Some(8010)), "{text}");
+            assert_eq!(mapping.host_ports(), "8000-8010");
+        }
+        let all: Vec<_> =
+            publish("8000-8001:80-81").unwrap().into_iter().map(|port| port.host_port_last).collect();
+        assert_eq!(all, [None, None]);
+    }
+
+    #[test]
     fn refused_ports() {
         for (text, want) in [
             ("x", "invalid containerPort: x"),
@@ -152,10 +163,6 @@ mod tests {
             (":", "no port specified: :<empty>"),
             ("80:", "no port specified: 80:<empty>"),
             ("90-80", "invalid containerPort: 90-80"),
-            (
-                "8000-8010:80",
-                "8000-8010:80: a range of host ports for one container port is not supported yet",
-            ),
             ("80:80/sctp", "the protocol sctp is not supported yet"),
             ("foo=80", "invalid publish opts format (should be name=value but got 'foo=80')"),
         ] {

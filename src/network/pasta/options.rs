@@ -156,6 +156,7 @@ mod tests {
         let port = |host_ip: Option<&str>, protocol| PortMapping {
             host_ip: host_ip.map(|ip| ip.parse().unwrap()),
             host_port: 8080,
+            host_port_last: None,
             container_port: 80,
             protocol,
         };

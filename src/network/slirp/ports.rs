@@ -27,7 +27,13 @@ mod tests {
     fn the_stack_listens_on_ipv4() {
         let on = |host_ip: Option<&str>| {
             let host_ip = host_ip.map(|ip| ip.parse().unwrap());
-            on_ipv4(&PortMapping { host_ip, host_port: 8080, container_port: 80, protocol: Protocol::Tcp })
+            on_ipv4(&PortMapping {
+                host_ip,
+                host_port: 8080,
+                host_port_last: None,
+                container_port: 80,
+                protocol: Protocol::Tcp,
+            })
         };
         let address = |ip| on(ip).unwrap().host_ip.map(|ip| ip.to_string());
         assert_eq!(address(None).as_deref(), Some("0.0.0.0"));
