@@ -44,6 +44,50 @@ fn tags_point_and_move() {
 }
 
 #[test]
+fn all_images_and_those_that_are_not_there() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("tag busybox second/name").success();
+    sandbox.add(&Image::busybox_and(&[Entry::file("used", "")]), "used");
+    sandbox.run("create --name boat used true").success();
+    sandbox.run("rmi --ignore nothing").success().stderr("");
+    sandbox.run("rmi").code(1).stderr_has("requires at least 1 argument");
+    sandbox.run("rmi -a busybox").code(1).stderr_has("--all").one_clear_line();
+    let removed = sandbox.run("rmi --all --no-prune");
+    removed
+        .code(1)
+        .stdout_has("Untagged: second/name:latest")
+        .stderr_has("stopped container")
+        .one_clear_line();
+    sandbox.run("images --format {{.Repository}}").success().stdout("used\n");
+    sandbox.run("rmi -a -f").success();
+    sandbox.run("images -q").success().stdout("");
+}
+
+#[test]
+fn rows_in_another_order() {
+    let sandbox = Sandbox::new();
+    for (name, size, created) in [
+        ("b:1", 3000, "2024-01-01T00:00:00Z"),
+        ("a:2", 1000, "2024-01-03T00:00:00Z"),
+        ("c:0", 2000, "2024-01-02T00:00:00Z"),
+    ] {
+        let layer = Layer::new(&[Entry::file("file", vec![b'x'; size])], Compression::None);
+        sandbox.add(&Image::new(vec![layer]).set_top("created", json!(created)), name);
+    }
+    for (order, want) in [("created", "a c b"), ("repository", "a b c"), ("size", "a c b"), ("tag", "c b a")]
+    {
+        let names =
+            sandbox.run(&format!("images --sort {order} --format {{{{.Repository}}}}")).success().lines();
+        assert_eq!(names.join(" "), want, "{order}");
+    }
+    sandbox.run("images --sort colour").code(125);
+    assert_eq!(sandbox.run("images --noheading").success().lines().len(), 3);
+    sandbox.run("images -n a --format 'table {{.Tag}}'").success().stdout("2\n");
+    sandbox.run("images --filter until=2024-01-02 --format {{.Repository}}").success().stdout("b\n");
+    sandbox.run("images --filter until=sometime").code(1).one_clear_line();
+}
+
+#[test]
 fn names_go_and_the_image_stays() {
     let sandbox = Sandbox::with_busybox();
     let id = Image::busybox().id();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use super::flags::parse_filter;
@@ -34,12 +34,41 @@ pub struct Args {
     /// Show ids in full
     #[arg(long)]
     no_trunc: bool,
+    /// Print no headings
+    #[arg(long, short = 'n')]
+    noheading: bool,
     /// Print ids only
     #[arg(long, short)]
     quiet: bool,
+    /// Order by created (the usual), id, repository, size or tag
+    #[arg(long, value_name = "field", value_enum)]
+    sort: Option<Order>,
     /// Show the platforms of each image
     #[arg(long)]
     tree: bool,
+}
+
+/// Podman's words for how rows are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Order {
+    Created,
+    Id,
+    Repository,
+    Size,
+    Tag,
+}
+
+impl Order {
+    /// What was made last comes first; the rest goes up. Rows that are alike stay as they are.
+    fn sort(self, rows: &mut [Row]) {
+        match self {
+            Self::Created => rows.sort_by_key(|row| std::cmp::Reverse(row.image.created)),
+            Self::Id => rows.sort_by(|a, b| a.image.id.cmp(&b.image.id)),
+            Self::Repository => rows.sort_by(|a, b| a.image.repository.cmp(&b.image.repository)),
+            Self::Size => rows.sort_by_key(|row| row.image.size),
+            Self::Tag => rows.sort_by(|a, b| a.image.tag.cmp(&b.image.tag)),
+        }
+    }
 }
 
 /// An image under one name, and what its row depends on.
@@ -66,6 +95,7 @@ impl Action for Args {
             if self.format.is_none() && !self.quiet { Settings::read()? } else { Settings::default() };
         let format = self.format.as_deref().or(Some(settings.images_format.as_str()));
         let format = Format::new(format, self.quiet.then_some("ID"));
+        let format = if self.noheading { format.without_headings() } else { format };
         let columns = if self.digests { WITH_DIGESTS } else { COLUMNS };
         let layout = session.layout()?;
         let images = Images::new(&layout);
@@ -83,6 +113,9 @@ impl Action for Args {
         for image in &found {
             let shown = images_view::rows(image, sizes.of(image), &selection);
             rows.extend(shown.into_iter().map(|image| Row { image, whole, now }));
+        }
+        if let Some(order) = self.sort {
+            order.sort(&mut rows);
         }
         if matches!(format, Format::Only(_)) {
             // An id is said once, however many names it has.
@@ -118,7 +151,7 @@ impl Args {
 
 /// Reads `--filter`; images that `before` and `since` name must be there.
 fn conditions(filters: &[(String, String)], images: &Images) -> Result<Vec<Condition>> {
-    let time =
+    let created =
         |name: &str| anyhow::Ok(images_view::created(&images.lookup(name)?).unwrap_or(Timestamp::UNIX_EPOCH));
     let read = |(key, value): &(String, String)| {
         Ok(match (key.as_str(), value.as_str()) {
@@ -126,8 +159,12 @@ fn conditions(filters: &[(String, String)], images: &Images) -> Result<Vec<Condi
             ("dangling", "false" | "0") => Condition::Dangling(false),
             ("label", label) => Condition::Label(label.to_owned()),
             ("reference", pattern) => Condition::Reference(pattern.to_owned()),
-            ("before", image) => Condition::Before(time(image)?),
-            ("since" | "after", image) => Condition::Since(time(image)?),
+            ("before", image) => Condition::Before(created(image)?),
+            ("since" | "after", image) => Condition::Since(created(image)?),
+            ("until", moment) => {
+                let until = time::parse_moment(moment, Timestamp::now());
+                Condition::Before(until.with_context(|| format!("invalid filter '{key}={value}'"))?)
+            }
             ("dangling", _) => bail!("invalid filter '{key}={value}'"),
             _ => bail!("invalid filter '{key}'"),
         })

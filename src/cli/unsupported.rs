@@ -132,7 +132,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ),
     ("container exists", &[("--external", None)]),
     ("events", &[("--no-trunc", None)]),
-    ("images", &[("--sort", None), ("--noheading", Some('n')), ("--history", None)]),
+    ("images", &[("--history", None)]),
     ("login", &[("--secret", None)]),
     ("logs", &[("--color", None)]),
     (
@@ -203,7 +203,6 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("save", &[("--uncompressed", None)]),
     ("secret create", &[("--driver-opts", None), ("--template-driver", None)]),
     ("rm", &[("--link", Some('l'))]),
-    ("rmi", &[("--all", Some('a')), ("--ignore", Some('i')), ("--no-prune", None)]),
     ("start", &[("--checkpoint", None), ("--checkpoint-dir", None)]),
     ("update", &[("--blkio-weight-device", None), ("--cpu-rt-period", None), ("--cpu-rt-runtime", None)]),
     ("unmount", &[("--force", Some('f')), ("--latest", Some('l'))]),

@@ -87,7 +87,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<rmi::Args>(&["rmi", "image rm", "image remove"]),
     Verb::of::<run::Args>(&["run", "container run"]),
     Verb::of::<save::Args>(&["save", "image save"]),
-    Verb::of::<search::Args>(&["search"]),
+    Verb::of::<search::Args>(&["search", "image search"]),
     Verb::of::<secret::create::Args>(&["secret create"]),
     Verb::of::<exists::SecretArgs>(&["secret exists"]),
     Verb::of::<secret::inspect::Args>(&["secret inspect"]),

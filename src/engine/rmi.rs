@@ -78,9 +78,7 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
                 image.id.short()
             );
         }
-        users.refuse(&image, force)?;
-        untag_all(&image, &mut done);
-        return delete(engine, &image, done);
+        return remove_whole(engine, text, force);
     }
     if !force
         && !has_several_places(&image)
@@ -103,6 +101,15 @@ pub fn remove(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> 
         }
         return Ok(done);
     }
+    delete(engine, &image, done)
+}
+
+/// Takes an image away with all its names.
+pub fn remove_whole(engine: &Engine, text: &str, force: bool) -> Result<Vec<Removal>> {
+    let image = engine.images().lookup(text)?;
+    Users::of(engine, &image)?.refuse(&image, force)?;
+    let mut done = Vec::new();
+    untag_all(&image, &mut done);
     delete(engine, &image, done)
 }
 
