@@ -506,9 +506,9 @@ row_copy() {
 	"$binary" rm "$id" >/dev/null
 }
 
-# An image of 100,000 small files; made once.
+# An image of 100,000 files of 1 kB; made once.
 make_many_files() {
-	layout=$cache/many
+	layout=$cache/many-small
 	[ ! -e "$layout/index.json" ] || return 0
 	say "making an image of 100,000 files (once)"
 	rm -rf "$layout" "$work/many"
@@ -517,7 +517,7 @@ make_many_files() {
 	ln -s busybox "$work/many/bin/true"
 	for directory in $(seq 100); do
 		mkdir -p "$work/many/files/$directory"
-		(cd "$work/many/files/$directory" && seq 1000 | xargs touch)
+		(cd "$work/many/files/$directory" && head -c 1000000 /dev/urandom | split -b 1000 -d -a 3)
 	done
 	tar -C "$work/many" --owner=0 --group=0 --numeric-owner -cf "$layout/layer" .
 	id=$(digest_of "$layout/layer")
@@ -538,7 +538,7 @@ row_keep_id() {
 	cat >"$work/fresh-coracle" <<-FRESH
 		mktemp -d "$work/store-XXXXXX" >"$work/store"
 		c="$binary --root \$(cat "$work/store")"
-		\$c tag "\$(\$c pull -q oci:$cache/many:latest)" many >/dev/null
+		\$c tag "\$(\$c pull -q oci:$cache/many-small:latest)" many >/dev/null
 		sync
 	FRESH
 	if have podman; then
@@ -549,7 +549,7 @@ row_keep_id() {
 		cat >"$work/fresh-podman" <<-FRESH
 			mktemp -d "$work/podman-XXXXXX" >"$work/store"
 			store=\$(cat "$work/store")
-			podman $flags tag "\$(podman $flags pull -q oci:$cache/many:latest)" localhost/many
+			podman $flags tag "\$(podman $flags pull -q oci:$cache/many-small:latest)" localhost/many
 			sync
 		FRESH
 	fi
