@@ -55,6 +55,7 @@ mod ports;
 mod ps;
 mod pull;
 mod push;
+mod reach;
 mod registries;
 mod run;
 mod search;

@@ -146,8 +146,10 @@ fn words_that_have_one_answer_here() {
             "--storage-opt size=1G",
             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
         ),
-        ("--cgroups split", "--cgroups split is not supported yet"),
-        ("--cgroups nonsense", "invalid cgroup mode \"nonsense\": must be \"enabled\" or \"disabled\""),
+        (
+            "--cgroups nonsense",
+            "invalid cgroup mode \"nonsense\": must be \"enabled\", \"disabled\", \"no-conmon\" or \"split\"",
+        ),
         ("--gpus all", "could not select device driver \"\" with capabilities: [[gpu]]"),
         ("--network-alias a", "network-scoped aliases are only supported for user-defined networks"),
         ("--link a", "--link is not supported yet"),

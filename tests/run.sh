@@ -58,6 +58,7 @@ qemu-aarch64-static qemu-user-static
 setpriv util-linux
 zsh zsh
 fish fish
+rpmbuild rpm
 apparmor_parser apparmor
 ssh-agent openssh-client
 TOOLS
