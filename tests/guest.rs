@@ -68,6 +68,21 @@ fn systemd_in_a_container() {
 }
 
 #[test]
+fn limits_that_are_delegated_by_hand() {
+    run("delegated.sh");
+}
+
+#[test]
+fn limits_of_builds() {
+    run("build-limits.sh");
+}
+
+#[test]
+fn pauses_that_end() {
+    run("pause.sh");
+}
+
+#[test]
 fn a_package_of_debian() {
     let directory = tempfile::tempdir().expect("a directory");
     let Some(package) = packages::made("deb", "dpkg-deb", directory.path()) else {

@@ -13,10 +13,11 @@ use oci_spec::runtime::{
 use super::{Engine, events, restart};
 use crate::base::file::Durability;
 use crate::base::hint::HintExt;
+use crate::base::id;
 use crate::config::systemd;
 use crate::runtime::cgroup::entrance::Entrance;
 use crate::runtime::cgroup::group::Group;
-use crate::runtime::cgroup::place::{self, Manager, Place, Position, Wanted};
+use crate::runtime::cgroup::place::{self, Manager, Place, Position, Step, Wanted};
 use crate::runtime::cgroup::values;
 use crate::runtime::cgroup::{self, Hierarchy};
 use crate::store::containers::Record;
@@ -79,6 +80,27 @@ pub fn enter(id: &str, options: &ContainerOptions, stays: bool) -> Result<Option
     let delegated = options.systemd == Systemd::Always;
     let wanted = Wanted { id, parent: &resources.parent, controllers: &controllers, position, delegated };
     Place::take(&manager(resources)?, &wanted).map(Some)
+}
+
+/// The limits of the steps of a build, each of which has a control group of its own.
+pub struct Steps {
+    place: Place,
+    settings: Vec<values::Setting>,
+}
+
+impl Steps {
+    /// Moves this process, a build, to where the groups of its steps will be, if they are to have limits.
+    pub fn enter(resources: &ResourceOptions) -> Result<Option<Self>> {
+        let options = ContainerOptions { resources: resources.clone(), ..ContainerOptions::default() };
+        let settings = settings(resources)?;
+        let place = enter(&format!("build-{}", id::random_hex(12)), &options, false)?;
+        Ok(place.map(|place| Self { place, settings }))
+    }
+
+    /// The group of a step, which this process starts.
+    pub fn begin(&self) -> Result<Step> {
+        self.place.step(&self.settings)
+    }
 }
 
 /// Makes the group for one run of a container.

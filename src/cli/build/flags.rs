@@ -10,6 +10,7 @@ use super::exchange;
 use crate::base::hint::HintExt;
 use crate::build::step::RunNetwork;
 use crate::cli::flags::parse_switch;
+use crate::cli::options::limits::LimitFlags;
 use crate::cli::options::{resources, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
@@ -17,11 +18,17 @@ use crate::engine::build::{HOST_NETWORK, INSECURE, SecretSource, Volume, Wishes}
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::options::Ulimit;
+use crate::store::resources::ResourceOptions;
 
 #[derive(clap::Args)]
 pub struct Flags {
     #[command(flatten)]
     same: Same,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// Make the control groups of steps beneath another: a slice of systemd, or with cgroupfs a path
+    #[arg(long, value_name = "group")]
+    cgroup_parent: Option<String>,
     /// Add a line to /etc/hosts of the steps: host:ip
     #[arg(long, value_name = "host:ip")]
     add_host: Vec<String>,
@@ -179,6 +186,9 @@ impl Flags {
         {
             bail!("--allow {other}: unknown entitlement");
         }
+        let mut resources =
+            ResourceOptions { parent: self.cgroup_parent.unwrap_or_default(), ..ResourceOptions::default() };
+        self.limits.apply(&mut resources)?;
         let tag = |text: &String| Reference::parse(text).map(|name| name.with_default_tag());
         Ok(Wishes {
             context,
@@ -200,6 +210,7 @@ impl Flags {
             network,
             shm_size: self.shm_size.filter(|size| *size > 0),
             ulimits: self.ulimit,
+            resources,
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
             allow: self.allow,

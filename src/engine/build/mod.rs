@@ -38,6 +38,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::limits::Steps;
 use super::{Engine, driver, namespace};
 use crate::base::hint::HintExt;
 use crate::base::size;
@@ -53,6 +54,7 @@ use crate::store::driver::Driver;
 use crate::store::gc;
 use crate::store::layers::{Layers, Staging};
 use crate::store::options::Ulimit;
+use crate::store::resources::ResourceOptions;
 use crate::sys::path::{Dir, path_of};
 
 use exchange::Gained;
@@ -94,6 +96,8 @@ pub struct Wishes {
     /// Bytes.
     pub shm_size: Option<u64>,
     pub ulimits: Vec<Ulimit>,
+    /// `--memory` and the like, of each step by itself.
+    pub resources: ResourceOptions,
     pub cap_add: Vec<String>,
     pub cap_drop: Vec<String>,
     /// Entitlements: [`INSECURE`], [`HOST_NETWORK`].
@@ -175,6 +179,8 @@ struct Surroundings<'a> {
     is_copied: bool,
     /// Where what is fetched for the build is kept, as long as it lasts.
     scratch: PathBuf,
+    /// The limits of steps, if they have any.
+    limits: Option<&'a Steps>,
 }
 
 impl Wishes {
@@ -295,10 +301,12 @@ struct Sources {
     context: Files,
     contexts: BTreeMap<String, Files>,
     dockerfile: Dockerfile,
+    limits: Option<Steps>,
 }
 
 impl Sources {
     fn open(wishes: &Wishes, stdin: BorrowedFd<'_>, ground: &Staging, watch: &mut dyn Watch) -> Result<Self> {
+        let limits = Steps::enter(&wishes.resources)?;
         let context = open_context(wishes, stdin, ground)?;
         let size = size::human(context.dockerfile.len() as u64, 4);
         let title = format!("[internal] load build definition from {}", context.name);
@@ -307,7 +315,7 @@ impl Sources {
         if let Some(frontend) = dockerfile.syntax() {
             progress::note(watch, &format!("[internal] built in for {frontend}"), &[]);
         }
-        Ok(Self { context: context.origin, contexts: open_contexts(wishes, ground)?, dockerfile })
+        Ok(Self { context: context.origin, contexts: open_contexts(wishes, ground)?, dockerfile, limits })
     }
 }
 
@@ -378,6 +386,7 @@ fn prepare<'a>(
         fold_ids: maps.is_single(),
         is_copied: driver::choose(engine)? != Driver::Overlay,
         scratch: scratch.path(),
+        limits: sources.limits.as_ref(),
     };
     let (graph, warnings) = bases::graph(&around, dockerfile, &settings, target, pull, watch)?;
     let platforms = graph.platforms.iter().chain([platform]).filter(|platform| platform.is_foreign());

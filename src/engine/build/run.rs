@@ -20,6 +20,7 @@ use crate::build::step::{Origin, Run, RunMount, RunMountKind, RunNetwork, Sharin
 use crate::config::env;
 use crate::config::paths::private_directory;
 use crate::engine::create::surroundings;
+use crate::engine::limits::Steps;
 use crate::engine::spec::{self, Surroundings as Host};
 use crate::engine::{accounts, emulation, files, start};
 use crate::oci::image::ContainerConfig;
@@ -42,6 +43,9 @@ pub const HOST_NETWORK: &str = "network.host";
 
 /// How the program's host is called: as with docker's builder, so that what tells names apart does not differ.
 const HOSTNAME: &str = "buildkitsandbox";
+
+/// The code of a program that the kernel has killed.
+const KILLED: i32 = 128 + libc::SIGKILL;
 
 /// Where the program runs.
 pub struct Place<'a> {
@@ -101,6 +105,7 @@ pub fn run(
         stdout: clone()?,
         stderr: clone()?,
     };
+    let limited = around.limits.map(Steps::begin).transpose()?;
     let launch = Launch {
         plan: &plan,
         secrets: &secrets,
@@ -109,11 +114,15 @@ pub fn run(
         joined: &joined,
         can_set_groups: around.can_set_groups,
         passed: Some(&stdio),
-        group: None,
+        group: limited.as_ref().map(AsFd::as_fd),
         preserved: &[],
     };
     let started = emulation::explain(launch.start(None)?.go(), around.foreign.first())?;
     let code = started.child.wait().context("wait for the program")?;
+    if code == KILLED && limited.as_ref().is_some_and(|limited| limited.oom_kills() > 0) {
+        return Err(anyhow!("the program was killed: cannot allocate memory"))
+            .hint(|| "give each step more: build --memory");
+    }
     Ok((code, places))
 }
 

@@ -179,7 +179,7 @@ pub fn not_delegated(controller: &str, attempt: &str) -> anyhow::Error {
         error,
         format!(
             "as root, write '[Service]' and 'Delegate={names}', on two lines, to {file}; then: systemctl \
-             daemon-reload, and log in anew"
+             daemon-reload, and log in anew; a kernel has it only if /sys/fs/cgroup/cgroup.controllers names it"
         ),
     )
     .into()

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -180,6 +181,16 @@ impl Place {
         Group::open(&path).with_context(|| format!("open the control group {path}"))
     }
 
+    /// Makes a group for one step of a build, with these limits.
+    pub fn step(&self, settings: &[Setting]) -> Result<Step> {
+        let path = format!("{}/step-{}", self.path, std::process::id());
+        make(&path)?;
+        let group = Group::open(&path).with_context(|| format!("open the control group {path}"))?;
+        let step = Step { path, group };
+        set(&step.path, settings)?;
+        Ok(step)
+    }
+
     /// Takes the container's group away once all of it has ended; how many of its processes the kernel has killed
     /// for want of memory.
     pub fn end(&self) -> u64 {
@@ -187,6 +198,31 @@ impl Place {
         let kills = Group::open(&path).map_or(0, |group| group.oom_kills());
         remove(&path);
         kills
+    }
+}
+
+/// The group of one step. Dropped, what is left in it is ended, and it is taken away.
+pub struct Step {
+    path: String,
+    group: Group,
+}
+
+impl Step {
+    /// How many of its processes the kernel has killed for want of memory.
+    pub fn oom_kills(&self) -> u64 {
+        self.group.oom_kills()
+    }
+}
+
+impl AsFd for Step {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.group.as_fd()
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        remove(&self.path);
     }
 }
 
@@ -315,8 +351,9 @@ fn remove(path: &str) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             _ => return,
         }
-        // The container's own group alone: in the others are supervisors.
-        if !path.ends_with(CONTAINER) {
+        // Not those that supervisors are in.
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if name != CONTAINER && !name.starts_with("step-") {
             return;
         }
         if attempt == 0 {

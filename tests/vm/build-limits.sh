@@ -1,0 +1,48 @@
+# Limits of the steps of a build, in the guest.
+. /job/base.sh
+make_box
+mkdir "$HOME/context"
+cd "$HOME/context"
+build="coracle build --network none --no-cache --progress plain"
+
+cat >Dockerfile <<'D'
+FROM box
+RUN for f in memory.max memory.swap.max cpu.max cpu.weight pids.max; do echo "$f $(cat /sys/fs/cgroup/$f)"; done
+D
+said=$($build --memory 64m --cpu-quota 50000 --cpu-period 200000 -c 512 --pids-limit 50 . 2>&1 || true)
+for line in "memory.max 67108864" "memory.swap.max 67108864" "cpu.max 50000 200000" "cpu.weight 20" "pids.max 50"; do
+	contains "in a step: $line" "$line" "$said"
+done
+contains "without: none" "memory.max max" "$($build . 2>&1 || true)"
+contains "a slice of the user's" "coracle-build" "$($build -m 64m --cgroup-parent mine.slice . >/dev/null 2>&1 & sleep 2; find /sys/fs/cgroup/user.slice -path '*mine.slice/coracle-build*' | head -n 1; wait)"
+
+cat >Dockerfile <<'D'
+FROM box AS one
+RUN x=a; while :; do x=$x$x$x$x; done
+D
+status=0
+said=$($build -m 32m . 2>&1) || status=$?
+check "a hog of memory ends its step" "1" "$status"
+contains "and that is told" "cannot allocate memory" "$said"
+contains "with what mends it" "hint: give each step more: build --memory" "$said"
+check "the guest is alive" "0" "$(coracle run --rm --network none box true; echo $?)"
+
+# Each step by itself: two that run at once have the whole of it each.
+cat >Dockerfile <<'D'
+FROM box AS one
+RUN cat /sys/fs/cgroup/memory.max >/one; sleep 1
+FROM box AS two
+RUN cat /sys/fs/cgroup/memory.max >/two; sleep 1
+FROM box
+COPY --from=one /one /
+COPY --from=two /two /
+RUN cat /one /two
+D
+check "steps at once" "2" "$($build -m 64m . 2>&1 | grep -c ' 67108864$')"
+inside="$HOME/coracle --cgroup-manager cgroupfs build --network none --no-cache --progress plain -m 64m ."
+contains "without systemd" "67108864" "$(systemd-run --user --scope -q -p Delegate=yes sh -c "$inside" 2>&1 || true)"
+contains "checks are run's" "Minimum memory limit allowed is 6MB" "$($build -m 1m . 2>&1 || true)"
+contains "a missing controller is named" "the control group controller cpuset is not delegated to you" \
+	"$($build --cpuset-cpus 0 . 2>&1 || true)"
+check "nothing is left" "" "$(find /sys/fs/cgroup/user.slice -name 'coracle-*')"
+exit $failed
