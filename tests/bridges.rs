@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::network::no_stack;
 use crate::skip;
 use crate::support::registry::free_port;
-use crate::support::{Sandbox, eventually, say_skipped, within};
+use crate::support::{Response, Sandbox, Server, eventually, say_skipped, within};
 
 /// Serves `text` over HTTP on port 80 of a container.
 fn serve(sandbox: &Sandbox, flags: &str, text: &str) {
@@ -127,6 +127,36 @@ fn an_internal_network_has_no_way_out() {
     let routes = sandbox.run("run --rm --network lan busybox ip route");
     routes.success().stdout_has("172.").stdout_lacks("default");
     sandbox.assert_no_traces();
+}
+
+#[test]
+fn the_hosts_loopback_is_closed_unless_a_network_opens_it() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let server = Server::start(|_| Response::new(200).body("from the host"));
+    let port = server.host().rsplit(':').next().expect("a port").to_owned();
+    sandbox.run("network create -o allow_host_loopback=true open").success();
+    let fetch = format!("--init busybox timeout 5 wget -q -O - http://10.0.2.2:{port}/");
+    assert_ne!(sandbox.run(&format!("run --rm {fetch}")).exit_code(), 0);
+    sandbox.run(&format!("run --rm --network open {fetch}")).success().stdout("from the host");
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn the_default_network_has_the_subnet_of_the_settings() {
+    let sandbox = Sandbox::new();
+    let settings = sandbox.home().join(".config/coracle");
+    std::fs::create_dir_all(&settings).expect("a directory");
+    let settings = settings.join("coracle.toml");
+    std::fs::write(&settings, "[network]\ndefault_subnet = \"10.88.0.1/16\"\n").expect("a file");
+    sandbox
+        .run("network inspect bridge")
+        .code(1)
+        .stderr_has("default_subnet: invalid subnet 10.88.0.1/16: it should be 10.88.0.0/16");
+    std::fs::write(&settings, "[network]\ndefault_subnet = \"10.88.0.0/16\"\n").expect("a file");
+    assert_eq!(sandbox.inspect("bridge", "IPAM.Config.0.Subnet"), "10.88.0.0/16");
 }
 
 #[test]

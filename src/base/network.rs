@@ -20,6 +20,10 @@ pub const MTU: u32 = 65520;
 /// gateway.
 pub const KEEP_SOURCE: &str = "keep_source";
 
+/// The option of a network with which, `true`, the stack's gateway leads its containers to what listens on the host's
+/// loopback interface.
+pub const HOST_LOOPBACK: &str = "allow_host_loopback";
+
 /// A bridge that containers are attached to: the document `networks/<name>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {

@@ -147,8 +147,12 @@ fn settings_page() -> Result<Vec<u8>> {
         "the user's, in ~/.config where that is not set",
     );
     entry(&mut roff, "/etc/coracle/coracle.toml", "the host's");
-    for (table, about) in [("containers", "What containers have"), ("engine", "What is done with containers")]
-    {
+    let tables = [
+        ("containers", "What containers have"),
+        ("engine", "What is done with containers"),
+        ("network", "What networks have"),
+    ];
+    for (table, about) in tables {
         roff.control("SH", [format!("[{table}]").as_str()]);
         roff.text([roman(format!("{about}, each with an example:"))]);
         for key in settings::KEYS.iter().filter(|key| key.table == table) {

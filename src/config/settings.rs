@@ -21,6 +21,7 @@ pub struct Settings {
     pub file: PathBuf,
     pub containers: Containers,
     pub engine: Engine,
+    pub network: Network,
 }
 
 /// What a file has in it.
@@ -29,6 +30,7 @@ pub struct Settings {
 struct Document {
     containers: Containers,
     engine: Engine,
+    network: Network,
 }
 
 /// `[containers]`: see [`KEYS`].
@@ -67,13 +69,20 @@ pub struct Engine {
     pub stop_timeout: Option<i64>,
 }
 
+/// `[network]`: see [`KEYS`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    pub default_subnet: Option<String>,
+}
+
 /// A key, for the manual.
 pub struct Key {
     pub table: &'static str,
     pub name: &'static str,
     /// A value that it may have.
     pub example: &'static str,
-    /// The flag of `run` and `create` that it stands for.
+    /// The flag that it stands for: of `run` and `create`, but for networks of `network create`.
     pub flag: &'static str,
 }
 
@@ -107,6 +116,12 @@ pub const KEYS: &[Key] = &[
     key("engine", "cgroup_manager", r#""cgroupfs""#, "--cgroup-manager"),
     key("engine", "detach_keys", r#""ctrl-a,d""#, "--detach-keys"),
     key("engine", "stop_timeout", "30", "--stop-timeout"),
+    key(
+        "network",
+        "default_subnet",
+        r#""10.88.0.0/16""#,
+        "--subnet of the network bridge, when it is first used",
+    ),
 ];
 
 impl Settings {
@@ -121,7 +136,8 @@ impl Settings {
         let document = parse(&text)
             .with_context(|| format!("read {}", file.display()))
             .hint(|| "man coracle.toml lists the keys")?;
-        Ok(Some(Self { file: file.to_owned(), containers: document.containers, engine: document.engine }))
+        let Document { containers, engine, network } = document;
+        Ok(Some(Self { file: file.to_owned(), containers, engine, network }))
     }
 }
 
@@ -150,7 +166,7 @@ mod tests {
             let text = format!("[{}]\n{} = {}\n", key.table, key.name, key.example);
             parse(text.as_bytes()).unwrap();
         }
-        for table in ["containers", "engine"] {
+        for table in ["containers", "engine", "network"] {
             let error = parse(format!("[{table}]\nx = 1\n").as_bytes()).unwrap_err().to_string();
             let expected = error.split_once("expected ").unwrap().1;
             let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
@@ -164,7 +180,10 @@ mod tests {
     fn what_is_wrong_with_a_file() {
         for (text, want) in [
             ("[containers]\nenv = []\nuserns = 1\n", "line 3: invalid type: integer `1`, expected a string"),
-            ("\n[engines]\n", "line 2: unknown field `engines`, expected `containers` or `engine`"),
+            (
+                "\n[engines]\n",
+                "line 2: unknown field `engines`, expected one of `containers`, `engine`, `network`",
+            ),
             ("[engine]\nstop_timeout = \n", "line 2: "),
             ("\u{0}", "line 1: "),
         ] {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 
@@ -13,6 +13,7 @@ use crate::base::digest::Digest;
 use crate::base::id;
 use crate::base::network::{BRIDGE, Endpoint, Ipv6, MTU, Network, VERSION};
 use crate::base::time;
+use crate::config::settings::Settings;
 use crate::network::subnets;
 use crate::store::networks::NoSuchNetwork;
 
@@ -35,7 +36,8 @@ pub struct Wanted {
 pub fn load(engine: &Engine, name: &str) -> Result<Network> {
     match engine.networks().load(name) {
         Err(error) if name == BRIDGE && error.is::<NoSuchNetwork>() => {
-            let wanted = Wanted { name: BRIDGE.to_owned(), ..Wanted::default() };
+            let subnets = default_subnet()?.into_iter().collect();
+            let wanted = Wanted { name: BRIDGE.to_owned(), subnets, ..Wanted::default() };
             match make(engine, &wanted) {
                 // Somebody else has made it meanwhile.
                 Err(_) if engine.networks().load(name).is_ok() => engine.networks().load(name),
@@ -44,6 +46,16 @@ pub fn load(engine: &Engine, name: &str) -> Result<Network> {
         }
         loaded => loaded,
     }
+}
+
+/// The subnet that the default network is to have, if the user or the host says so.
+fn default_subnet() -> Result<Option<IpNet>> {
+    let read = |settings: Settings| {
+        let text = settings.network.default_subnet?;
+        let subnet = subnets::parse(&text);
+        Some(subnet.with_context(|| format!("use {}: default_subnet", settings.file.display())))
+    };
+    Settings::read()?.into_iter().find_map(read).transpose()
 }
 
 /// Finds a network by name or id.

@@ -13,7 +13,7 @@ use super::neighbours::{self, Neighbours};
 use super::segment::{Inside, Segment};
 use super::slirp::{self, Addresses, INTERFACE, SlirpOptions, SlirpStack, Target};
 use super::subnets;
-use crate::base::network::{Endpoint, Network};
+use crate::base::network::{Endpoint, HOST_LOOPBACK, Network};
 
 /// What lies between the bridge and the stack: nobody sees it but the network itself, so the second is only for a
 /// network that has these addresses.
@@ -67,6 +67,8 @@ fn options(network: &Network) -> Result<SlirpOptions> {
     let link = LINKS.iter().find(is_free).unwrap_or(&LINKS[0]);
     let mut wanted = vec![format!("cidr={link}"), format!("mtu={}", network.mtu)];
     wanted.extend(network.ipv6.is_some().then(|| "enable_ipv6=true".to_owned()));
+    let is_open = network.options.get(HOST_LOOPBACK).is_some_and(|value| value == "true");
+    wanted.extend(is_open.then(|| "allow_host_loopback=true".to_owned()));
     SlirpOptions::parse(&wanted)
 }
 

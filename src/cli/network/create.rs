@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use ipnet::IpNet;
 
-use crate::base::network::KEEP_SOURCE;
+use crate::base::network::{HOST_LOOPBACK, KEEP_SOURCE};
 use crate::cli::options::{network, variables};
 use crate::cli::out;
 use crate::cli::verb::{Action, Operands, Session};
@@ -44,7 +44,8 @@ pub struct Args {
     /// Set a label
     #[arg(long, value_name = "key=value", value_parser = variables::label)]
     label: Vec<String>,
-    /// Set an option of the driver: mtu=BYTES, keep_source=false to show clients of published ports as the gateway
+    /// Set an option of the driver: mtu=BYTES, keep_source=false to show clients of published ports as the gateway,
+    /// allow_host_loopback=true to have 10.0.2.2 lead to the host's 127.0.0.1
     #[arg(long = "opt", short, value_name = "key=value", value_parser = option)]
     options: Vec<(String, String)>,
     /// The network's addresses, such as 10.5.0.0/24
@@ -87,7 +88,7 @@ impl Action for Args {
         }
         let is_known = |key: &str, value: &str| {
             matches!(key, "mtu" | "com.docker.network.driver.mtu")
-                || (key == KEEP_SOURCE && matches!(value, "true" | "false"))
+                || (matches!(key, KEEP_SOURCE | HOST_LOOPBACK) && matches!(value, "true" | "false"))
                 || USUAL.iter().any(|(name, values)| *name == key && values.contains(&value))
         };
         if let Some((key, value)) = self.options.iter().find(|(key, value)| !is_known(key, value)) {
