@@ -23,10 +23,13 @@ use super::names::Bearer;
 use super::protocol::{self, LOCK, Reply, Request, SOCKET};
 use crate::base::failure::Failure;
 use crate::base::file::FileLock;
-use crate::sys::socket;
+use crate::sys::{process, socket};
 
 /// How long a helper waits for the first connection at least.
 const FIRST: Duration = Duration::from_secs(2);
+
+/// After so long without anything to do, what only that needed is given back.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A connection's thread only waits and copies.
 const STACK: usize = 256 << 10;
@@ -73,11 +76,19 @@ impl Helper {
 
     /// Serves until nobody has needed it for a while.
     pub fn serve(&self) -> Result<()> {
+        let mut is_trimmed = false;
         loop {
             let next = self.shared.hub.sweep();
             let is_busy = self.shared.connections.load(Ordering::SeqCst) > 0;
             let limit = if is_busy { next } else { next.or(Some(self.patience())) };
-            let woken = self.wait(limit)?;
+            let may_rest = is_busy && !is_trimmed && limit.is_none_or(|limit| limit > QUIET);
+            let woken = self.wait(if may_rest { Some(QUIET) } else { limit })?;
+            if may_rest && !woken {
+                process::trim_memory();
+                is_trimmed = true;
+                continue;
+            }
+            is_trimmed &= !woken;
             while let Some(connection) = self.accept()? {
                 self.shared.clone().begin(connection)?;
             }

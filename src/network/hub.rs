@@ -15,6 +15,7 @@ use super::names::{Bearer, Names};
 use super::ports::Published;
 use super::protocol::Wanted;
 use super::relay::{Relay, Return, Target};
+use super::segment::Segment;
 use super::uplink;
 use super::warden::{Building, Warden};
 use crate::base::id;
@@ -278,7 +279,11 @@ impl Hub {
         drop(opened);
         let Some(stay) = self.state().stays.remove(container) else { return };
         if stay.namespace.is_some() {
-            stay.endpoints.iter().for_each(|endpoint| self.unplug(endpoint));
+            // Not waited for, as the kernel takes its time: whoever has an address next is attached after this.
+            let withdraw = |endpoint: &Endpoint| self.withdraw(endpoint.clone());
+            for (endpoint, segment) in stay.endpoints.iter().filter_map(withdraw) {
+                segment.begin(move |inside| inside.detach(&endpoint));
+            }
         }
         let mut state = self.state();
         stay.endpoints.iter().for_each(|endpoint| state.release(endpoint));
@@ -373,15 +378,19 @@ impl Hub {
     }
 
     fn unplug(&self, endpoint: &Endpoint) {
-        self.names.roster().leave(endpoint);
-        let Ok(segment) = self.warden(&endpoint.network_id).and_then(|warden| warden.segment()) else {
-            return;
-        };
-        let endpoint = endpoint.clone();
+        let Some((endpoint, segment)) = self.withdraw(endpoint.clone()) else { return };
         let _ = segment.run(move |inside| {
             inside.detach(&endpoint);
             Ok(())
         });
+    }
+
+    /// Takes a place from the roster, and gives it back with the segment that it is still to be detached from, if that
+    /// is there.
+    fn withdraw(&self, endpoint: Endpoint) -> Option<(Endpoint, Arc<Segment>)> {
+        self.names.roster().leave(&endpoint);
+        let segment = self.warden(&endpoint.network_id).and_then(|warden| warden.segment()).ok()?;
+        Some((endpoint, segment))
     }
 
     /// Relays what comes to the container's ports to its address on the network that is its way out, or else on the first.

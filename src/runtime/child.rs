@@ -63,9 +63,6 @@ fn prepare(
     // Made by the mounts and devices below, not by the caller's umask.
     rustix::process::umask(Mode::empty());
     join(joined)?;
-    if plan.namespaces.contains(Namespaces::NET) {
-        net::loopback_up().context("bring up the loopback interface")?;
-    }
     name_host(plan)?;
     if plan.becomes_root {
         open_to_all(stdio)?;
@@ -82,6 +79,10 @@ fn prepare(
                 .context("set the standard streams")?;
         }
         None => give_terminal(&assembled, plan.process.console_size, parent)?,
+    }
+    // After the mounts: the kernel changes one interface at a time, and this one's network may be in the making.
+    if plan.namespaces.contains(Namespaces::NET) {
+        net::loopback_up().context("bring up the loopback interface")?;
     }
     rootfs::enter(&assembled, plan.read_only_root)?;
     wait_for_go(parent)

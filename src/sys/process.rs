@@ -110,7 +110,8 @@ unsafe extern "C" {
 }
 
 /// Gives back what a process that only waits does not need: freed memory, the stack below its present depth, and
-/// the mapped pages of its own file, which come back from the page cache when they are run again.
+/// the mapped pages of its own file, which come back from the page cache when they are run again. It is for the first
+/// thread.
 pub fn trim_memory() {
     const PAGE: usize = 4096;
     /// What may have been used of the stack, and what may still be in use below this frame.
@@ -122,7 +123,7 @@ pub fn trim_memory() {
         let (from, to) = (from.next_multiple_of(PAGE), to / PAGE * PAGE);
         if from < to {
             // SAFETY: the first range is a private mapping of a file that nothing has written to, which is read
-            // from the file again; the second lies below every live frame of this, the only, thread. Pages of
+            // from the file again; the second lies below every live frame of this thread, the program's first. Pages of
             // either that are not mapped are an error that changes nothing.
             unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) };
         }
