@@ -620,7 +620,7 @@ fn a_limit_that_needs_a_control_group_is_an_error_without_one() {
 #[test]
 fn a_flag_that_is_not_built_says_so() {
     let sandbox = Sandbox::with_busybox();
-    for flag in ["--sdnotify x", "--systemd always", "--pod x", "--link x"] {
+    for flag in ["--link-local-ip x", "--personality x", "--pod x", "--rdt-class x"] {
         let output = sandbox.run(&format!("run --rm {flag} busybox true"));
         output.code(125).stderr_has("not supported yet").one_clear_line();
     }
