@@ -117,10 +117,8 @@ impl Action for Args {
         }
         if !names_first {
             out::line(&id)?;
-            if comes_back && let Some(user) = linger::missing() {
-                out::error_line(&format!(
-                    "hint: to keep it running after the last logout: loginctl enable-linger {user}"
-                ));
+            if comes_back {
+                hint_at_linger();
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -153,6 +151,15 @@ impl Args {
         };
         check_terminal(&streams)?;
         Ok(Some(streams))
+    }
+}
+
+/// Says what keeps a container running that is to run always, where the last logout would end it.
+pub fn hint_at_linger() {
+    if let Some(user) = linger::missing() {
+        out::error_line(&format!(
+            "hint: to keep it running after the last logout: loginctl enable-linger {user}"
+        ));
     }
 }
 

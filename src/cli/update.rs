@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use super::options::limits::LimitFlags;
 use super::options::restart::policy;
 use super::verb::{Action, Operands, Session};
-use super::{out, report};
+use super::{out, report, run};
 use crate::engine::limits;
+use crate::store::options::RestartPolicy;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,12 +35,16 @@ impl Action for Args {
             bail!("you must provide one or more flags when using this command");
         }
         let engine = session.engine()?;
-        report::each(&operands, &session.path, |name| {
+        let code = report::each(&operands, &session.path, |name| {
             limits::update(&engine, name, policy, |resources| match self.limits.is_empty() {
                 true => Ok(()),
                 false => self.limits.clone().apply(resources),
             })?;
             out::line(name)
-        })
+        })?;
+        if policy.is_some_and(|policy| policy != RestartPolicy::No) {
+            run::hint_at_linger();
+        }
+        Ok(code)
     }
 }

@@ -14,7 +14,19 @@ for line in "memory.max 67108864" "memory.swap.max 67108864" "cpu.max 50000 2000
 	contains "in a step: $line" "$line" "$said"
 done
 contains "without: none" "memory.max max" "$($build . 2>&1 || true)"
-contains "a slice of the user's" "coracle-build" "$($build -m 64m --cgroup-parent mine.slice . >/dev/null 2>&1 & sleep 2; find /sys/fs/cgroup/user.slice -path '*mine.slice/coracle-build*' | head -n 1; wait)"
+
+printf 'FROM box\nRUN sleep 1000\n' >slow
+$build -f slow -m 64m --cgroup-parent mine.slice . >/dev/null 2>&1 &
+slow=$!
+steps() { find /sys/fs/cgroup/user.slice -path '*/mine.slice/coracle-build-*' -name 'step-*'; }
+has_steps() { [ -n "$(steps)" ]; }
+await has_steps
+contains "a slice of the user's" "/mine.slice/coracle-build-" "$(steps)"
+kill "$slow"
+wait "$slow" || true
+has_none() { [ -z "$(steps)" ]; }
+await has_none
+check "a build that is ended takes its steps along" "" "$(steps)"
 
 cat >Dockerfile <<'D'
 FROM box AS one

@@ -136,4 +136,17 @@ quiet unpause split
 user stop split
 check "split: all of it goes with the unit" "" "$(find /sys/fs/cgroup$service -name 'coracle-*')"
 contains "split of what is not the user's" "Delegate=yes" "$($run --cgroups split box true 2>&1 || true)"
+
+# --- What outlives a logout --------------------------------------------------------------------------------
+
+quiet run -d --name stays --network none box sleep 1000
+check "linger: nothing to say" "" "$(coracle update --restart always stays 2>&1 >/dev/null)"
+sudo loginctl disable-linger alice
+hint="hint: to keep it running after the last logout: loginctl enable-linger alice"
+check "linger: update" "$hint" "$(coracle update --restart unless-stopped stays 2>&1 >/dev/null)"
+check "linger: not for limits" "" "$(coracle update --restart no stays 2>&1 >/dev/null)"
+check "linger: run" "$hint" "$(coracle run -d --name too --restart always --network none box sleep 1000 2>&1 >/dev/null)"
+contains "linger: doctor" "loginctl enable-linger alice" "$(coracle doctor 2>&1 || true)"
+sudo loginctl enable-linger alice
+quiet rm -f stays too
 exit $failed
