@@ -152,7 +152,7 @@ fn words_that_have_one_answer_here() {
         ),
         ("--gpus all", "could not select device driver \"\" with capabilities: [[gpu]]"),
         ("--network-alias a", "network-scoped aliases are only supported for user-defined networks"),
-        ("--link a", "--link is not supported yet"),
+        ("--link a", "could not get container for a: No such container: a"),
         (
             "--use-api-socket",
             "--use-api-socket has nothing to mount: there is no daemon, so there is no API socket",
