@@ -90,7 +90,8 @@ row_throughput() {
 	inside "$left" ip link add v0 mtu 65520 type veth peer name v1 mtu 65520 netns "$right"
 	inside "$left" sh -c 'ip addr add 10.77.0.1/24 dev v0; ip link set v0 up; ip link set lo up'
 	inside "$right" sh -c 'ip addr add 10.77.0.2/24 dev v1; ip link set v1 up; ip link set lo up'
-	inside "$right" iperf3 -s -p 5201 >/dev/null 2>&1 &
+	# Not through the function, whose shell would be what is ended.
+	nsenter -U --preserve-credentials -n -t "$right" iperf3 -s -p 5201 >/dev/null 2>&1 &
 	pair=$!
 	# A stack with nothing else, and a way to this host by its own address.
 	host=$(ip -4 route get 192.0.2.200 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')
