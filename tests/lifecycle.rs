@@ -382,3 +382,17 @@ fn verbs_under_their_nouns() {
     sandbox.run("image inspect -f {{.Os}} busybox").success().stdout("linux\n");
     sandbox.run("system info --format {{.OSType}}").success().stdout("linux\n");
 }
+
+/// The kernel shows the name that a process gives itself beside its start time, whatever bytes it is of.
+#[test]
+fn a_program_cannot_hide_behind_its_name() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "printf \"\\\\377) Z 1\" >/proc/1/comm; echo named; sleep 1000; true";
+    sandbox.run(&format!("run -d --name boat --network none busybox sh -c '{script}'")).success();
+    eventually("it has its name", || (sandbox.run("logs boat").out() == "named\n").then_some(()));
+    sandbox.run("exec boat true").success();
+    sandbox.run("stop -t 0 boat").success();
+    assert_eq!(sandbox.inspect("boat", "State.ExitCode"), 137);
+    sandbox.run("rm boat").success();
+    sandbox.assert_no_traces();
+}

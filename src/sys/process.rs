@@ -1,22 +1,38 @@
 //! Processes by number: whether one that was written down is still the one meant.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
+/// Room for `/proc/<pid>/stat`: 52 numbers and a name.
+const STAT_SIZE: usize = 2048;
+
+/// `/proc/<pid>/stat`, which the kernel gives whole to one read.
+fn stat(pid: i32) -> io::Result<String> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    read_stat(rustix::fs::open(format!("/proc/{pid}/stat"), flags, Mode::empty())?)
+}
+
+/// The name in it is whatever the process calls itself, in any bytes.
+fn read_stat(file: OwnedFd) -> io::Result<String> {
+    let mut buffer = [0; STAT_SIZE];
+    let size = rustix::io::read(file, &mut buffer)?;
+    Ok(String::from_utf8_lossy(&buffer[..size]).into_owned())
+}
+
 /// When a process started, in clock ticks since boot: field 22 of `/proc/<pid>/stat` (man proc(5)). A pid
 /// alone is reused; with this and the boot id it is not.
 pub fn start_time(pid: i32) -> io::Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let stat = stat(pid)?;
     parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// The parent of a process: field 4.
 pub fn parent(pid: i32) -> io::Result<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let stat = stat(pid)?;
     let parent = fields(&stat).and_then(|mut fields| fields.nth(1)?.parse().ok());
     parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
@@ -33,7 +49,7 @@ pub struct Usage {
 
 /// What a process uses, from `/proc/<pid>/stat`.
 pub fn usage(pid: i32) -> io::Result<Usage> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let stat = stat(pid)?;
     let (ticks, page) = (rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64);
     parse_usage(&stat, ticks, page).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
@@ -53,7 +69,7 @@ pub fn is_alive(pid: i32, start: u64) -> bool {
     if pid <= 0 {
         return false;
     }
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let Ok(stat) = stat(pid) else { return false };
     parse_start_time(&stat) == Some(start) && !matches!(parse_state(&stat), Some("Z" | "X"))
 }
 
@@ -62,9 +78,8 @@ pub fn is_alive(pid: i32, start: u64) -> bool {
 pub fn open(pid: i32, start: u64) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty())?;
-    let stat = rustix::fs::openat(&directory, "stat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut text = String::new();
-    fs::File::from(stat).read_to_string(&mut text)?;
+    let text =
+        read_stat(rustix::fs::openat(&directory, "stat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)?;
     match parse_start_time(&text) == Some(start) && !matches!(parse_state(&text), Some("Z" | "X")) {
         true => Ok(directory),
         false => Err(io::Error::from(io::ErrorKind::NotFound)),
