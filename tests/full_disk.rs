@@ -6,7 +6,7 @@ use crate::support::image::Kind;
 use crate::support::{Compression, Entry, Image, Layer, Output, Sandbox, Server};
 
 /// How much room the disk has, and what is put into it, in MB.
-const DISK: usize = 80;
+const DISK: usize = 160;
 const CONTENT: usize = 12;
 
 /// A layer that is small until it is unpacked.

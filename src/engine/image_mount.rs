@@ -5,7 +5,7 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{Mode, OFlags};
 
 use super::mounting::{detach, is_mounted, lay_over, refuse_outside};
@@ -29,9 +29,13 @@ pub fn mount(engine: &Engine, name: &str) -> Result<(Image, PathBuf)> {
         }
         private_directory(&place)?;
         rustix::process::chdir(engine.layout().layers()).context("enter the layers")?;
-        // An overlay takes two layers at least: the empty place itself is the lowest.
-        let mut layers = vec![place.display().to_string()];
-        layers.extend(shown_once(&image.config.rootfs.diff_ids).into_iter().map(Digest::hex));
+        let mut layers: Vec<_> =
+            shown_once(&image.config.rootfs.diff_ids).into_iter().map(Digest::hex).collect();
+        ensure!(!layers.is_empty(), "it has no layers");
+        if driver == Driver::Overlay && layers.len() == 1 {
+            // The kernel's overlay takes two at least: the empty place itself is the lowest.
+            layers.insert(0, place.display().to_string());
+        }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let target = rustix::fs::open(&place, flags, Mode::empty()).context("open the place")?;
         let made = lay_over(engine, driver, &layers)?;

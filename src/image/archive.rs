@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -254,8 +254,13 @@ pub fn unnamed_file(layout: &Layout) -> Result<File> {
     let path = layout.tmp().join(format!("archive-{}", id::random_hex(16)));
     let file = File::options().read(true).write(true).create_new(true).open(&path);
     let file = file.with_context(|| format!("create {}", path.display()))?;
-    std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
-    Ok(file)
+    match std::fs::remove_file(&path) {
+        // Who sweeps what dead processes have left may have been faster.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(file),
+    }
 }
 
 /// A layer of an image and the file it is in.

@@ -74,15 +74,20 @@ impl<'a> Blobs<'a> {
 
     /// Starts a blob whose content is still to come.
     pub fn writer(&self) -> Result<BlobWriter> {
-        let path = self.layout.tmp().join(format!("blob-{}", id::random_hex(16)));
-        let open = || {
-            private_directory(&self.layout.tmp())?;
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-            file.lock()?;
-            anyhow::Ok(file)
-        };
-        let file = open().with_context(|| format!("create {}", path.display()))?;
-        Ok(self.write_to(Partial { file, path, length: 0 }, false))
+        loop {
+            let path = self.layout.tmp().join(format!("blob-{}", id::random_hex(16)));
+            let open = || {
+                private_directory(&self.layout.tmp())?;
+                let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+                file.lock()?;
+                anyhow::Ok(file)
+            };
+            let file = open().with_context(|| format!("create {}", path.display()))?;
+            // Before it was locked it may have been swept away as a dead process's.
+            if path.exists() {
+                return Ok(self.write_to(Partial { file, path, length: 0 }, false));
+            }
+        }
     }
 
     /// Goes on with a blob of `size` bytes that an earlier process has left, or starts it. Where another process

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -235,7 +236,10 @@ pub fn sweep_temporary(layout: &Layout) -> Result<()> {
     }
     let tmp = Dir::open(&path).with_context(|| format!("open {}", path.display()))?;
     for name in names {
-        if offstage::parse(&name).is_none() && !is_in_use(&tmp, &name)? {
+        if offstage::parse(&name).is_some() {
+            continue;
+        }
+        if let Some(_claim) = claim(&tmp, &name)? {
             tmp.remove_all(OsStr::new(&name))
                 .with_context(|| format!("remove {}", path.join(&name).display()))?;
         }
@@ -243,17 +247,23 @@ pub fn sweep_temporary(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-fn is_in_use(tmp: &Dir, name: &str) -> Result<bool> {
+/// What keeps others off while it is removed: who has just made it, and has yet to lock it, waits and then finds it gone.
+struct Claim {
+    _lock: Option<OwnedFd>,
+}
+
+/// Claims a temporary file; `None` where a live process has it.
+fn claim(tmp: &Dir, name: &str) -> Result<Option<Claim>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(tmp, name, flags, Mode::empty()) {
         Ok(file) => file,
         // A link, or a directory closed to its owner: no writer makes those.
-        Err(Errno::LOOP | Errno::ACCESS | Errno::NOENT) => return Ok(false),
+        Err(Errno::LOOP | Errno::ACCESS | Errno::NOENT) => return Ok(Some(Claim { _lock: None })),
         Err(error) => return Err(error).with_context(|| format!("open {name}")),
     };
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(false),
-        Err(Errno::WOULDBLOCK) => Ok(true),
+        Ok(()) => Ok(Some(Claim { _lock: Some(file) })),
+        Err(Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("lock {name}")),
     }
 }
@@ -395,6 +405,29 @@ mod tests {
         assert_eq!(names_in(&tmp).unwrap().len(), 2);
         drop((staging, writer));
         assert_eq!(names_in(&tmp).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_is_just_being_made_is_not_swept_away() {
+        let scratch = Scratch::new();
+        let layout = &scratch.layout;
+        private_directory(&layout.tmp()).unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let sweeper = scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    sweep_temporary(layout).unwrap();
+                }
+            });
+            for _ in 0..300 {
+                let staging = Layers::new(layout).stage().unwrap();
+                let writer = Blobs::new(layout).writer().unwrap();
+                assert!(staging.path().is_dir());
+                drop(writer);
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            sweeper.join().unwrap();
+        });
     }
 
     #[test]

@@ -86,18 +86,21 @@ impl<'a> Layers<'a> {
     /// Makes an empty directory in `tmp/` to unpack a layer into.
     pub fn stage(&self) -> Result<Staging> {
         let tmp = self.layout.tmp();
-        let name = format!("layer-{}", id::random_hex(16));
-        let path = tmp.join(&name);
-        let open = || {
-            private_directory(&tmp)?;
-            let parent = Dir::open(&tmp)?;
-            fs::DirBuilder::new().mode(0o755).create(&path)?;
-            let dir = Dir::open(&path)?;
-            rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
-            anyhow::Ok((parent, dir))
-        };
-        let (parent, dir) = open().with_context(|| format!("create {}", path.display()))?;
-        Ok(Staging { parent, name, dir, tmp, layers: self.layout.layers(), committed: false })
+        loop {
+            let name = format!("layer-{}", id::random_hex(16));
+            let path = tmp.join(&name);
+            let open = || {
+                private_directory(&tmp)?;
+                let parent = Dir::open(&tmp)?;
+                fs::DirBuilder::new().mode(0o755).create(&path)?;
+                Ok((parent, open_locked(&path)?))
+            };
+            let attempt: Result<_> = open();
+            if let (parent, Some(dir)) = attempt.with_context(|| format!("create {}", path.display()))? {
+                let layers = self.layout.layers();
+                return Ok(Staging { parent, name, dir, tmp, layers, committed: false });
+            }
+        }
     }
 
     /// Removes a directory of layers by its name: at once for everybody else, and never half of it under that.
@@ -139,6 +142,16 @@ impl<'a> Layers<'a> {
     fn info_path(&self, diff_id: &Digest) -> PathBuf {
         info_path(&self.layout.layers(), diff_id)
     }
+}
+
+/// Opens a temporary directory that was just made, and locks it; `None` if it was swept away as a dead process's before.
+fn open_locked(path: &Path) -> Result<Option<Dir>> {
+    let dir = match Dir::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        dir => dir?,
+    };
+    rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
+    Ok(path.exists().then_some(dir))
 }
 
 /// Layers, lowest first, each where it is highest: what it has there hides all that it had further down, and an overlay
