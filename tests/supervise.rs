@@ -265,8 +265,8 @@ fn policies_can_be_changed() {
     sandbox.run("create --rm --name brief busybox true").success();
     sandbox.run("update --restart always brief").code(1).stderr_has("AutoRemove is enabled").one_clear_line();
     sandbox.run("update boat").code(1).stderr_has("you must provide one or more flags");
-    let refused = sandbox.run("update --blkio-weight-device /dev/null:10 boat");
-    refused.code(125).stderr_has("--blkio-weight-device is not supported yet");
+    let refused = sandbox.run("update --cpu-rt-period 1000 boat");
+    refused.code(125).stderr_has("--cpu-rt-period is not supported yet");
 }
 
 #[test]

@@ -196,7 +196,7 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("secret create", &[("--driver-opts", None), ("--template-driver", None)]),
     ("rm", &[("--link", Some('l'))]),
     ("start", &[("--checkpoint", None), ("--checkpoint-dir", None)]),
-    ("update", &[("--blkio-weight-device", None), ("--cpu-rt-period", None), ("--cpu-rt-runtime", None)]),
+    ("update", &[("--cpu-rt-period", None), ("--cpu-rt-runtime", None)]),
     ("unmount", &[("--force", Some('f')), ("--latest", Some('l'))]),
     ("unshare", &[("--rootless-netns", None)]),
     (

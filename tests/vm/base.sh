@@ -29,6 +29,16 @@ await() {
 		sleep 0.2
 	done
 }
+# gone WHAT DIRECTORY: no groups are left beneath. systemd takes a scope away a moment after its last process, and a
+# process whose own scope has gone ends in a group that it cannot take away.
+gone() {
+	for _ in $(seq 100); do
+		left=$(find "$2" -name 'coracle-*' ! -name coracle-ended 2>/dev/null || true)
+		[ -n "$left" ] || break
+		sleep 0.2
+	done
+	check "$1" "" "$left"
+}
 # The path of a container's control group on the host.
 group() { echo "/sys/fs/cgroup$(cut -d: -f3 "/proc/$(coracle inspect -f '{{.State.Pid}}' "$1")/cgroup")"; }
 

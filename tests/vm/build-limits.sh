@@ -56,5 +56,5 @@ contains "without systemd" "67108864" "$(systemd-run --user --scope -q -p Delega
 contains "checks are run's" "Minimum memory limit allowed is 6MB" "$($build -m 1m . 2>&1 || true)"
 contains "a missing controller is named" "the control group controller cpuset is not delegated to you" \
 	"$($build --cpuset-cpus 0 . 2>&1 || true)"
-check "nothing is left" "" "$(find /sys/fs/cgroup/user.slice -name 'coracle-*')"
+gone "nothing is left" /sys/fs/cgroup/user.slice
 exit $failed

@@ -54,5 +54,5 @@ case " $controllers " in
 *) echo "not tried: this kernel has no controller cpuset, only $(cat /sys/fs/cgroup/cgroup.controllers)" ;;
 esac
 contains "no disk" "it is no block device" "$($run --device-read-bps /dev/null:1mb box true 2>&1 || true)"
-check "nothing is left" "" "$(find /sys/fs/cgroup/user.slice -name 'coracle-*')"
+gone "nothing is left" "/sys/fs/cgroup/user.slice"
 exit $failed

@@ -1,36 +1,6 @@
 # The limits of containers, in the guest: each is read back inside and outside, felt, and compared with podman's.
-set -eu
-cp /job/coracle "$HOME/coracle"
-PATH=$HOME:$PATH
-failed=0
-
-check() { # WHAT WANT GOT
-	if [ "$2" = "$3" ]; then
-		echo "ok: $1"
-	else
-		echo "FAILED: $1: wanted '$2', got '$3'"
-		failed=1
-	fi
-}
-contains() { # WHAT PART TEXT
-	case $3 in
-	*"$2"*) echo "ok: $1" ;;
-	*)
-		echo "FAILED: $1: no '$2' in '$3'"
-		failed=1
-		;;
-	esac
-}
-quiet() { coracle "$@" >/dev/null; }
-# The path of a container's control group on the host.
-group() { echo "/sys/fs/cgroup$(cut -d: -f3 "/proc/$(coracle inspect -f '{{.State.Pid}}' "$1")/cgroup")"; }
-
-root=$HOME/root
-mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/tmp"
-cp /usr/bin/busybox "$root/bin/"
-for name in sh cat sleep head true; do ln -s busybox "$root/bin/$name"; done
-tar -C "$root" -c . >"$HOME/root.tar"
-coracle import "$HOME/root.tar" box >/dev/null
+. /job/base.sh
+make_box
 
 # --- Each limit, inside, outside, and as podman writes it --------------------------------------------
 
@@ -132,11 +102,5 @@ systemd-run --user --scope -q -p Delegate=yes "$HOME/coracle" --cgroup-manager c
 	run -d --name kept --network none -m 64m box sleep 1000 >/dev/null
 quiet stop -t 0 kept
 quiet rm -f all plain still bystander hog small hog1024 hog3072 kept
-# A supervisor whose own scope has gone ends in a group that it cannot take away.
-for _ in 1 2 3 4 5; do
-	left=$(find /sys/fs/cgroup/user.slice -name 'coracle-*' ! -name coracle-ended)
-	[ -n "$left" ] || break
-	sleep 1
-done
-check "nothing is left" "" "$left"
+gone "nothing is left" /sys/fs/cgroup/user.slice
 exit $failed

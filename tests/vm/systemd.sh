@@ -61,7 +61,7 @@ quiet start box
 await is_up box
 check "and boots again" "active" "$(coracle exec box systemctl is-active default.target 2>&1 || true)"
 quiet rm -f -t 0 box
-check "nothing is left" "" "$(find /sys/fs/cgroup/user.slice -name 'coracle-*')"
+gone "nothing is left" "/sys/fs/cgroup/user.slice"
 
 for mode in false true; do
 	quiet create --name "named-$mode" --systemd "$mode" debian /sbin/init
@@ -74,5 +74,5 @@ await coracle exec always test -d /sys/fs/cgroup/x
 check "always: groups are the container's" "coracle" "$(coracle logs always)"
 check "always: inspect" "true" "$(coracle inspect -f '{{.Config.SystemdMode}}' always)"
 quiet rm -f -t 0 always
-check "and they go with it" "" "$(find /sys/fs/cgroup/user.slice -name 'coracle-*')"
+gone "and they go with it" "/sys/fs/cgroup/user.slice"
 exit $failed

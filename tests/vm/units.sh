@@ -115,7 +115,7 @@ quiet restart -t 0 limited
 check "limits: and after a restart" "67108864" "$(coracle exec limited cat /sys/fs/cgroup/memory.max)"
 quiet rm -f limited
 user stop limited
-check "limits: nothing is left" "" "$(find /sys/fs/cgroup$service -name 'coracle-*')"
+gone "limits: nothing is left" "/sys/fs/cgroup$service"
 
 unit apart -p Type=notify $run -d --name apart --sdnotify conmon --cgroups no-conmon box sleep 1000
 contains "no-conmon: the supervisor is the unit's" "app.slice/apart.service" "$(cat "/proc/$(property apart MainPID)/cgroup")"
@@ -134,7 +134,7 @@ quiet pause split
 check "split: pauses" "paused" "$(coracle inspect -f '{{.State.Status}}' split)"
 quiet unpause split
 user stop split
-check "split: all of it goes with the unit" "" "$(find /sys/fs/cgroup$service -name 'coracle-*')"
+gone "split: all of it goes with the unit" "/sys/fs/cgroup$service"
 contains "split of what is not the user's" "Delegate=yes" "$($run --cgroups split box true 2>&1 || true)"
 
 # --- What outlives a logout --------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ use crate::engine::build::cache::{self, Conditions, Kept};
 
 #[derive(clap::Args)]
 pub struct Prune {
-    /// Remove what images are made of and shared directories too
+    /// Remove the steps that images are made of too
     #[arg(long, short)]
     all: bool,
     /// Remove only what meets a condition: until=24h

@@ -17,7 +17,7 @@ use crate::store::build_cache::{BuildCache, Entry};
 /// What a collection spares.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// What an image is made of goes too, and the directories of `RUN --mount=type=cache`.
+    /// What an image is made of goes too.
     pub all: bool,
     /// What was used since.
     pub until: Option<Timestamp>,
