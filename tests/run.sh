@@ -157,8 +157,8 @@ make_foreign() {
 	[ ! -s "$fixtures/busybox.arm64" ] || return 0
 	have mmdebstrap && have apt-get || return 0
 	extracted=$(mktemp -d)
-	if mmdebstrap --quiet --variant=extract --architectures=arm64 --include=busybox-static "$(suite)" "$extracted/root"; then
-		install -m 0755 "$extracted/root/bin/busybox" "$fixtures/busybox.arm64"
+	if mmdebstrap --quiet --variant=extract --architectures=arm64 --include=busybox-static "$(suite)" "$extracted/tree"; then
+		install -m 0755 "$extracted/tree/bin/busybox" "$fixtures/busybox.arm64"
 	else
 		say "no program for arm64 could be had: tests of emulation will be skipped"
 	fi

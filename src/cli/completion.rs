@@ -30,15 +30,14 @@ impl Action for Args {
 }
 
 /// What a shell needs to ask [`super::complete`].
-pub struct Script {
+struct Script {
     shell: &'static str,
-    /// What its file is called where the shell looks for it.
-    pub file: &'static str,
-    pub text: &'static str,
+    text: &'static str,
 }
 
-pub const SCRIPTS: [Script; 3] = [
-    Script { shell: "bash", file: "coracle.bash", text: include_str!("complete/coracle.bash") },
-    Script { shell: "zsh", file: "_coracle", text: include_str!("complete/_coracle") },
-    Script { shell: "fish", file: "coracle.fish", text: include_str!("complete/coracle.fish") },
+/// The same for every version: what they complete they ask for.
+const SCRIPTS: [Script; 3] = [
+    Script { shell: "bash", text: include_str!("../../completions/coracle.bash") },
+    Script { shell: "zsh", text: include_str!("../../completions/_coracle") },
+    Script { shell: "fish", text: include_str!("../../completions/coracle.fish") },
 ];

@@ -1,5 +1,5 @@
-//! `generate DIR`, hidden: writes manuals and completions from the definitions that parse the flags, so that
-//! neither can say anything else.
+//! `generate DIR`, hidden: writes manuals from the definitions that parse the flags, so that they cannot say anything
+//! else. Completions ask the binary itself ([`super::complete`]).
 
 mod rootless;
 
@@ -12,7 +12,6 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::completion;
 use super::help;
 use super::verb::{Action, Operands, Session, Verb};
 use super::verbs::{NOUNS, VERBS};
@@ -23,16 +22,13 @@ use rootless::SECTIONS;
 pub struct Args {}
 
 impl Action for Args {
-    const SUMMARY: &'static str = "Write manuals and completions";
+    const SUMMARY: &'static str = "Write manuals";
     const USAGE: &'static str = "DIR";
     const OPERANDS: Operands = Operands::Exactly(1);
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
 
     fn run(self, operands: Vec<String>, _: &Session) -> Result<ExitCode> {
         let base = Path::new(operands.first().map_or(".", String::as_str));
-        for script in completion::SCRIPTS {
-            write(&base.join("completions").join(script.file), script.text.as_bytes())?;
-        }
         for (name, page) in pages()? {
             write(&base.join("man").join(format!("{name}.1")), &page)?;
         }

@@ -16,8 +16,8 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, driver, events, files, first, health, limits, logging, mounts, namespace, networks,
-    remove, requires, secrets, sharing, shift, vfs,
+    Engine, access, driver, events, files, health, limits, logging, mounts, namespace, networks, remove,
+    requires, secrets, sharing, shift, systemd, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -77,7 +77,7 @@ impl Draft {
         let (source, image) = find_source(engine, &options)?;
         let command = spec::command(&options, &image)?;
         let id = id::container_id();
-        first::settle(&mut options, &image, &command, &id)?;
+        systemd::settle(&mut options, &image, &command, &id)?;
         add_exposed(&mut options, &image)?;
         settle_network(engine, &mut options, &source)?;
         sharing::settle(engine, &mut options)?;

@@ -3,11 +3,11 @@
 # An image whose programs are this host's, for iperf3 is not static, and a server for it.
 make_iperf_image() {
 	layout=$work/iperf
-	mkdir -p "$layout/root/usr" "$layout/root/proc" "$layout/root/dev" "$layout/root/sys" "$layout/root/tmp" "$layout/root/etc"
-	for directory in bin lib lib64; do ln -s "usr/$directory" "$layout/root/$directory"; done
-	cp -rL /etc/ld.so.cache "$layout/root/etc/" 2>/dev/null || true
-	tar -C "$layout/root" --owner=0 --group=0 --numeric-owner -cf "$layout/layer" .
-	rm -rf "$layout/root"
+	mkdir -p "$layout/tree/usr" "$layout/tree/proc" "$layout/tree/dev" "$layout/tree/sys" "$layout/tree/tmp" "$layout/tree/etc"
+	for directory in bin lib lib64; do ln -s "usr/$directory" "$layout/tree/$directory"; done
+	cp -rL /etc/ld.so.cache "$layout/tree/etc/" 2>/dev/null || true
+	tar -C "$layout/tree" --owner=0 --group=0 --numeric-owner -cf "$layout/layer" .
+	rm -rf "$layout/tree"
 	id=$(digest_of "$layout/layer")
 	gzip -n "$layout/layer"
 	size=$(wc -c <"$layout/layer.gz")

@@ -14,7 +14,7 @@ cat >"$root/etc/systemd/system/hello.service" <<'U'
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'cat /proc/self/cgroup >/root/hello'
+ExecStart=/bin/sh -c 'cat /proc/self/cgroup >/var/hello'
 ExecStop=/bin/sh -c 'echo gone >/var/bye'
 U
 cat >"$root/etc/systemd/system/busy.service" <<'U'
@@ -40,7 +40,7 @@ check "inspect" "true" "$(coracle inspect -f '{{.Config.SystemdMode}}' box)"
 check "it is the first process" "systemd" "$(coracle exec box cat /proc/1/comm)"
 check "nothing has failed" "" "$(coracle exec box systemctl --failed --no-legend --plain 2>&1)"
 check "it knows that it is in a container" "container-other" "$(coracle exec box systemd-detect-virt -c >/dev/null && echo container-other)"
-contains "its services have groups" "/system.slice/hello.service" "$(coracle exec box cat /root/hello)"
+contains "its services have groups" "/system.slice/hello.service" "$(coracle exec box cat /var/hello)"
 check "with limits of their own" "33554432" "$(coracle exec box cat /sys/fs/cgroup/system.slice/busy.service/memory.max)"
 check "the container's is above, out of reach" "268435456 max" \
 	"$(cat "$(group box | sed 's,/payload/.*,,')/memory.max") $(coracle exec box cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)"
