@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::hub::Hub;
+use super::hub::{Departure, Hub};
 use super::names::Bearer;
 use super::protocol::{self, LOCK, Reply, Request, SOCKET};
 use crate::base::failure::Failure;
@@ -51,6 +51,15 @@ struct Shared {
     connections: AtomicUsize,
     was_used: AtomicBool,
     ended: UnixStream,
+}
+
+/// What a connection stands for.
+#[derive(Default)]
+struct OwnStay {
+    /// Whose networks go with the connection.
+    container: Option<String>,
+    /// What is left to do for one that has left, once that is answered.
+    departure: Option<Departure>,
 }
 
 impl Helper {
@@ -167,20 +176,21 @@ impl Shared {
         self.connections.fetch_add(1, Ordering::SeqCst);
         self.was_used.store(true, Ordering::SeqCst);
         let serve = move || {
-            let mut container = None;
+            let mut stay = OwnStay::default();
             while let Ok(Some((request, fd))) = protocol::receive(connection.as_fd()) {
-                let (reply, users) = match self.answer(request, fd, &mut container) {
+                let (reply, users) = match self.answer(request, fd, &mut stay) {
                     Ok(reply @ Reply::Reserved { .. }) => (reply, Some(self.users.as_fd())),
                     Ok(reply) => (reply, None),
                     Err(error) => (Reply::Failed { failure: Failure::of(&error) }, None),
                 };
-                if protocol::send(connection.as_fd(), &reply, users).is_err() {
+                let sent = protocol::send(connection.as_fd(), &reply, users);
+                self.finish(&mut stay);
+                if sent.is_err() {
                     break;
                 }
             }
-            if let Some(container) = container {
-                self.hub.leave(&container);
-            }
+            self.leave(&mut stay);
+            self.finish(&mut stay);
             self.connections.fetch_sub(1, Ordering::SeqCst);
             // A full buffer wakes the main thread as well.
             let _ = (&self.ended).write(&[0]);
@@ -189,27 +199,37 @@ impl Shared {
         thread.spawn(serve).context("start a thread").map(drop)
     }
 
-    /// Does what is asked; `container` is whose stay the connection is.
-    fn answer(&self, request: Request, fd: Option<OwnedFd>, container: &mut Option<String>) -> Result<Reply> {
+    fn leave(&self, stay: &mut OwnStay) {
+        if let Some(container) = stay.container.take() {
+            stay.departure = self.hub.leave(&container);
+        }
+    }
+
+    fn finish(&self, stay: &mut OwnStay) {
+        if let Some(departure) = stay.departure.take() {
+            self.hub.finish(&departure);
+        }
+    }
+
+    /// Does what is asked over the connection whose stay is `stay`.
+    fn answer(&self, request: Request, fd: Option<OwnedFd>, stay: &mut OwnStay) -> Result<Reply> {
         match request {
             Request::Reserve { container: id, networks, ports } => {
-                if container.is_some() {
+                if stay.container.is_some() {
                     bail!("this connection is a container's already");
                 }
                 let (endpoints, ports) = self.hub.reserve(&id, &networks, &ports)?;
-                *container = Some(id);
+                stay.container = Some(id);
                 Ok(Reply::Reserved { endpoints, ports })
             }
             Request::Attach { bearer } => {
-                let id = container.clone().context("nothing was reserved")?;
+                let id = stay.container.clone().context("nothing was reserved")?;
                 let namespace = fd.context("no network namespace came with the request")?;
                 self.hub.attach(Bearer { id, ..bearer }, namespace)?;
                 Ok(Reply::Done)
             }
             Request::Leave => {
-                if let Some(container) = container.take() {
-                    self.hub.leave(&container);
-                }
+                self.leave(stay);
                 Ok(Reply::Done)
             }
             Request::Connect { container, wanted, ports } => {

@@ -1,6 +1,6 @@
 //! What the helper knows: the networks there are, and who is on them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -29,6 +29,9 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How long a container may take to leave before it comes again.
 const LEAVE: Duration = Duration::from_secs(2);
 
+/// How often is looked whether it has.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// The state of the helper, shared by the threads of its connections.
 pub struct Hub {
     /// Where a network's files are kept while it is there.
@@ -46,6 +49,8 @@ struct State {
     lans: HashMap<String, Lan>,
     /// By the containers' ids.
     stays: HashMap<String, Stay>,
+    /// The containers whose interfaces are just being taken away.
+    leaving: HashSet<String>,
 }
 
 /// A network that is there, or is being made.
@@ -73,6 +78,15 @@ struct Stay {
     namespace: Option<Arc<OwnedFd>>,
 }
 
+/// What a container that has left still has: its interfaces and addresses.
+#[must_use]
+pub struct Departure {
+    container: String,
+    endpoints: Vec<Endpoint>,
+    /// What is to be taken away, and where.
+    interfaces: Vec<(Endpoint, Arc<Segment>)>,
+}
+
 /// The network, by its id, through which a container's ports are served.
 struct Served {
     network: String,
@@ -97,20 +111,7 @@ impl Hub {
         // Nobody would answer on a port of a container without a network.
         let ports = ports.iter().filter(|_| !networks.is_empty());
         let ports = ports.map(Published::bind).collect::<Result<Vec<_>>>()?;
-        let mut state = self.state();
-        if state.stays.contains_key(container) {
-            bail!("container {container} has its networks already");
-        }
-        let mut endpoints = Vec::new();
-        for wanted in networks {
-            match self.lease(&mut state, wanted, endpoints.len()) {
-                Ok(endpoint) => endpoints.push(endpoint),
-                Err(error) => {
-                    endpoints.iter().for_each(|endpoint| state.release(endpoint));
-                    return Err(error);
-                }
-            }
-        }
+        let (mut state, endpoints) = self.lease_all(container, networks)?;
         let mappings = ports.iter().map(|port| port.mapping().clone()).collect();
         let stay = Stay {
             bearer: Bearer { id: container.to_owned(), ..Bearer::default() },
@@ -124,11 +125,42 @@ impl Hub {
         Ok((endpoints, mappings))
     }
 
+    /// Leases an address of each network. What those have who are just leaving is free a moment later.
+    fn lease_all(
+        &self,
+        container: &str,
+        networks: &[Wanted],
+    ) -> Result<(MutexGuard<'_, State>, Vec<Endpoint>)> {
+        let end = Instant::now() + LEAVE;
+        loop {
+            let mut state = self.state();
+            if state.stays.contains_key(container) {
+                bail!("container {container} has its networks already");
+            }
+            let mut endpoints = Vec::new();
+            let lease = |wanted: &Wanted| {
+                endpoints.push(self.lease(&mut state, wanted, endpoints.len())?);
+                Ok(())
+            };
+            match networks.iter().try_for_each(lease) {
+                Ok(()) => return Ok((state, endpoints)),
+                Err(error) => {
+                    endpoints.iter().for_each(|endpoint| state.release(endpoint));
+                    if state.leaving.is_empty() || Instant::now() >= end {
+                        return Err(error);
+                    }
+                }
+            }
+            drop(state);
+            thread::sleep(PAUSE);
+        }
+    }
+
     /// One whose supervisor was killed leaves a moment later than it ended.
     fn await_leave(&self, container: &str) {
         let end = Instant::now() + LEAVE;
-        while self.state().stays.contains_key(container) && Instant::now() < end {
-            thread::sleep(Duration::from_millis(5));
+        while self.state().knows(container) && Instant::now() < end {
+            thread::sleep(PAUSE);
         }
     }
 
@@ -268,25 +300,36 @@ impl Hub {
         self.names.roster().rename(container, name);
     }
 
-    /// A container has left: its addresses and ports are free again.
-    pub fn leave(&self, container: &str) {
+    /// A container leaves: its ports are free, and nobody finds its name. [`Self::finish`] is to follow, which nobody
+    /// needs to wait for.
+    pub fn leave(&self, container: &str) -> Option<Departure> {
         let opened = {
             let mut state = self.state();
-            let Some(stay) = state.stays.get_mut(container) else { return };
+            let stay = state.stays.get_mut(container)?;
             (std::mem::take(&mut stay.ports), stay.served.take())
         };
-        // While the container is still here: who has its ports or its address next finds them free.
+        // While the container is still here: who has its ports next finds them free.
         drop(opened);
-        let Some(stay) = self.state().stays.remove(container) else { return };
-        if stay.namespace.is_some() {
-            // Not waited for, as the kernel takes its time: whoever has an address next is attached after this.
-            let withdraw = |endpoint: &Endpoint| self.withdraw(endpoint.clone());
-            for (endpoint, segment) in stay.endpoints.iter().filter_map(withdraw) {
-                segment.begin(move |inside| inside.detach(&endpoint));
-            }
+        let Stay { endpoints, namespace, .. } = {
+            let mut state = self.state();
+            let stay = state.stays.remove(container)?;
+            state.leaving.insert(container.to_owned());
+            stay
+        };
+        let attached = endpoints.iter().filter(|_| namespace.is_some());
+        let interfaces = attached.filter_map(|endpoint| self.withdraw(endpoint.clone())).collect();
+        Some(Departure { container: container.to_owned(), endpoints, interfaces })
+    }
+
+    /// Takes away what a container that has left had, for which the kernel takes its time. Whoever has one of its
+    /// addresses next comes after this.
+    pub fn finish(&self, departure: &Departure) {
+        for (endpoint, segment) in &departure.interfaces {
+            segment.detach(endpoint);
         }
         let mut state = self.state();
-        stay.endpoints.iter().for_each(|endpoint| state.release(endpoint));
+        departure.endpoints.iter().for_each(|endpoint| state.release(endpoint));
+        state.leaving.remove(&departure.container);
     }
 
     /// How long what nobody uses is kept.
@@ -305,7 +348,7 @@ impl Hub {
     /// Whether there is neither a network nor a container.
     pub fn is_empty(&self) -> bool {
         let state = self.state();
-        state.lans.is_empty() && state.stays.is_empty()
+        state.lans.is_empty() && state.stays.is_empty() && state.leaving.is_empty()
     }
 
     fn lease(&self, state: &mut State, wanted: &Wanted, number: usize) -> Result<Endpoint> {
@@ -378,11 +421,9 @@ impl Hub {
     }
 
     fn unplug(&self, endpoint: &Endpoint) {
-        let Some((endpoint, segment)) = self.withdraw(endpoint.clone()) else { return };
-        let _ = segment.run(move |inside| {
-            inside.detach(&endpoint);
-            Ok(())
-        });
+        if let Some((endpoint, segment)) = self.withdraw(endpoint.clone()) {
+            segment.detach(&endpoint);
+        }
     }
 
     /// Takes a place from the roster, and gives it back with the segment that it is still to be detached from, if that
@@ -407,7 +448,7 @@ impl Hub {
         };
         let segment = self.warden(&endpoint.network_id)?.segment()?;
         let mut state = self.state();
-        let State { lans, stays } = &mut *state;
+        let State { lans, stays, .. } = &mut *state;
         let lan = lans.get_mut(&endpoint.network_id).context("the network is not there any more")?;
         let stay = stays.get_mut(container).context("the container has left")?;
         let target = Arc::new(Target::new(&endpoint, &lan.network));
@@ -457,6 +498,11 @@ impl Stay {
 }
 
 impl State {
+    /// Whether a container is here, or has not quite left.
+    fn knows(&self, container: &str) -> bool {
+        self.stays.contains_key(container) || self.leaving.contains(container)
+    }
+
     fn release(&mut self, endpoint: &Endpoint) {
         let Some(lan) = self.lans.get_mut(&endpoint.network_id) else { return };
         lan.leases.release(endpoint.ip, endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip));

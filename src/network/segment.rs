@@ -83,6 +83,15 @@ impl Segment {
         is_done.recv().map_err(|_| anyhow!("the network's thread died"))?
     }
 
+    /// Takes a container's interface away, if it is still there. The kernel waits for every processor before that is
+    /// done (10 to 40 ms), so it is the caller who waits: in the namespace's own thread the next container would, too.
+    pub fn detach(&self, endpoint: &Endpoint) {
+        let own = endpoint.clone();
+        if let Ok(netlink) = self.run(move |inside| inside.begin_to_detach(&own)) {
+            let _ = netlink.delete(&link_name(endpoint));
+        }
+    }
+
     /// Has something done in the namespace, and does not wait for it.
     pub fn begin(&self, work: impl FnOnce(&Inside) + Send + 'static) {
         // A thread that has died drops the work, and whoever waits for it learns of that.
@@ -187,15 +196,15 @@ impl Inside {
         })
     }
 
-    /// Takes a container's interface away, if it is still there.
-    pub fn detach(&self, endpoint: &Endpoint) {
-        let _ = self.netlink.delete(&link_name(endpoint));
+    /// Opens what a container's interface is taken away by.
+    fn begin_to_detach(&self, endpoint: &Endpoint) -> Result<Netlink> {
         if let Some(ipv6) = &endpoint.ipv6 {
             self.addresses.borrow_mut().remove(&ipv6.ip);
             if let Ok(tap) = self.netlink.index(INTERFACE) {
                 let _ = self.netlink.remove_proxy(tap, ipv6.ip);
             }
         }
+        Netlink::open().context("open a netlink socket")
     }
 
     /// Does `work` in another network namespace.
