@@ -21,26 +21,40 @@ use crate::sys::path::Dir;
 /// along.
 pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<()> {
     let id = engine.containers().resolve(id)?;
-    let record = match engine.containers().load(&id) {
+    let mut record = match engine.containers().load(&id) {
         Ok(record) => record,
         Err(error) if error.is::<LookupError>() => return Err(error),
         // A damaged record names nothing that could still be stopped.
         Err(_) if force => return discard(engine, &id, volumes),
         Err(error) => return Err(error),
     };
-    if record.state.is_up() {
-        // Nothing of its program is lost.
-        if !force && !record.state.is_initialized() {
-            bail!(
-                "cannot remove container \"/{}\": container is {}: stop the container before removing or force \
-                 remove",
-                record.name,
-                record.state.status.as_str()
-            );
+    loop {
+        if record.state.is_up() {
+            // Nothing of its program is lost.
+            if !force && !record.state.is_initialized() {
+                bail!(
+                    "cannot remove container \"/{}\": container is {}: stop the container before removing or force \
+                     remove",
+                    record.name,
+                    record.state.status.as_str()
+                );
+            }
+            stop::kill_and_wait(engine, &record)?;
         }
-        stop::kill_and_wait(engine, &record)?;
+        let held = match engine.containers().hold(&id) {
+            // It has gone with its end.
+            Err(error) if error.is::<LookupError>() => return Ok(()),
+            Ok((_, now)) if now.state.is_up() => {
+                record = now;
+                continue;
+            }
+            held => held?,
+        };
+        // Who is about to start it puts that on record first, which comes too late after this.
+        let remains = take_off_record(engine, &id, volumes || record.options.auto_remove)?;
+        drop(held);
+        return remains.map_or(Ok(()), Remains::erase);
     }
-    discard(engine, &record.id, volumes || record.options.auto_remove)
 }
 
 /// Takes a container away, with the volumes that are its own if wanted.

@@ -331,15 +331,20 @@ impl<'a> Containers<'a> {
     /// Changes a record under its lock, so that what others change at the same time stays; `change` says how much
     /// the change matters.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Record) -> Durability) -> Result<Record> {
-        let path = self.record_path(id);
-        let (_lock, content) = match FileLock::acquire_replaced(&path, RECORD_LIMIT) {
-            Err(_) if !path.exists() => return Err(LookupError::NotFound(id.to_owned()).into()),
-            held => held?,
-        };
-        let mut record = parse(&content).with_context(|| format!("read {}", path.display()))?;
+        let (_lock, mut record) = self.hold(id)?;
         let durability = change(&mut record);
         self.save(&record, durability)?;
         Ok(record)
+    }
+
+    /// A record that nobody changes while the lock is held. Once it has gone, a change that waited finds none.
+    pub fn hold(&self, id: &str) -> Result<(FileLock, Record)> {
+        let path = self.record_path(id);
+        let (lock, content) = match FileLock::acquire_replaced(&path, RECORD_LIMIT) {
+            Err(_) if !path.exists() => return Err(LookupError::NotFound(id.to_owned()).into()),
+            held => held?,
+        };
+        Ok((lock, parse(&content).with_context(|| format!("read {}", path.display()))?))
     }
 
     /// Writes down that a container is to end. One that is gone needs no reason.
