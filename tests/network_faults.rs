@@ -91,8 +91,8 @@ fn a_thousand_transfers_end_with_what_carried_them() {
     replace(&sandbox, "slirp4netns");
     for stream in &streams {
         // What comes in does not go through the way out.
-        let still_open = stream.peek(&mut [0]).is_ok_and(|size| size == 1);
-        assert!(still_open, "{stream:?}");
+        let seen = stream.peek(&mut [0]);
+        assert!(seen.as_ref().is_ok_and(|size| *size == 1), "{stream:?}: {seen:?}");
     }
     drop(streams);
     for victim in ["network-helper", "the container"] {
@@ -182,10 +182,10 @@ fn a_container_removed_while_it_starts_leaves_nothing() {
     }
     let sandbox = Sandbox::with_busybox();
     let port = free_port();
-    for round in 0..8 {
+    for round in 0..24 {
         sandbox.run(&format!("create --name boat -p 127.0.0.1:{port}:80 busybox sleep 1000")).success();
         let start = sandbox.command("start boat").start();
-        std::thread::sleep(Duration::from_millis(round * 8));
+        std::thread::sleep(Duration::from_millis(round % 12 * 4));
         let removed = sandbox.run("rm -f boat");
         start.finish().one_clear_line_or_nothing();
         if removed.exit_code() != 0 {
@@ -194,6 +194,33 @@ fn a_container_removed_while_it_starts_leaves_nothing() {
         }
         let free = within(Duration::from_secs(5), || TcpListener::bind(("127.0.0.1", port)).ok());
         assert!(free.is_some(), "the port is free again");
+    }
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_network_removed_while_a_container_starts_on_it() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    for round in 0..12 {
+        sandbox.run("network create lan").success();
+        sandbox.run("create --name boat --network lan busybox sleep 1000").success();
+        let start = sandbox.command("start boat").start();
+        std::thread::sleep(Duration::from_millis(round * 4));
+        let removed = sandbox.run("network rm lan");
+        let started = start.finish();
+        match (removed.exit_code(), started.exit_code()) {
+            (0, 0) => panic!("boat runs on a network that is gone: {removed:?} {started:?}"),
+            (0, _) => drop(started.one_clear_line().stderr_has("network lan not found")),
+            _ => {
+                removed.code(1).stderr_has("network lan has active endpoints");
+                started.success();
+            }
+        }
+        sandbox.run("rm -f boat").success();
+        sandbox.run("network rm -f lan").success();
     }
     sandbox.assert_no_traces();
 }

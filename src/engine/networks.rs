@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{Engine, events};
 use crate::base::digest::Digest;
+use crate::base::file::FileLock;
 use crate::base::id;
 use crate::base::network::{BRIDGE, Endpoint, Ipv6, MTU, Network, VERSION};
 use crate::base::time;
@@ -46,6 +47,23 @@ pub fn load(engine: &Engine, name: &str) -> Result<Network> {
         }
         loaded => loaded,
     }
+}
+
+/// Keeps the networks of a container that starts from being removed until it is on record as running; none if those
+/// that stay anyway are all it has.
+pub fn keep(engine: &Engine, endpoints: &[Endpoint]) -> Result<Option<FileLock>> {
+    let mut removable = endpoints.iter().filter(|endpoint| endpoint.network != BRIDGE).peekable();
+    if removable.peek().is_none() {
+        return Ok(None);
+    }
+    let lock = engine.networks().lock()?;
+    for endpoint in removable {
+        let network = engine.networks().load(&endpoint.network)?;
+        if network.id != endpoint.network_id {
+            return Err(NoSuchNetwork(endpoint.network.clone()).into());
+        }
+    }
+    Ok(Some(lock))
 }
 
 /// The subnet that the default network is to have, if the user or the host says so.

@@ -30,8 +30,8 @@ use super::notify::Unit;
 use super::remove::{self, Remains};
 use super::stay::{self, Network, Stay};
 use super::{
-    Engine, access, damage, emulation, events, files, filesystem, limits, logging, mounts, requires, secrets,
-    sharing, shift, spec, terminal, vfs,
+    Engine, access, damage, emulation, events, files, filesystem, limits, logging, mounts, networks,
+    requires, secrets, sharing, shift, spec, terminal, vfs,
 };
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::base::hint::{self, HintExt};
@@ -503,6 +503,7 @@ impl Supervisor<'_> {
             }
         };
         let (ports, endpoints) = (record.ports, record.endpoints);
+        let _networks = networks::keep(self.engine, &endpoints).context(stay::ATTEMPT)?;
         self.record = Some(self.engine.containers().change(&record.id, |record| {
             (record.state, record.ports, record.endpoints) = (state, ports, endpoints);
             Durability::Fast

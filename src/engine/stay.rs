@@ -19,7 +19,7 @@ use crate::store::containers::Record;
 use crate::store::options::{ContainerOptions, Link, NetworkMode};
 
 /// Docker's words for what goes wrong here.
-const ATTEMPT: &str = "failed to set up container networking";
+pub const ATTEMPT: &str = "failed to set up container networking";
 
 /// How long a container whose helper died, and cannot be replaced, waits for another.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -21,6 +21,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Error, Write};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ unsafe extern "C" {
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     fn write(fd: c_int, bytes: *const u8, count: usize) -> isize;
     fn close(fd: c_int) -> c_int;
+    fn listen(fd: c_int, backlog: c_int) -> c_int;
     fn renameat2(a: c_int, from: *const c_char, b: c_int, to: *const c_char, flags: c_uint) -> c_int;
 }
 
@@ -204,6 +206,9 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 fn peers(port: u16) {
     let everywhere = (Ipv6Addr::UNSPECIFIED, port);
     let listener = TcpListener::bind(everywhere).expect("a port");
+    // The 128 of the standard library are not enough for a burst: the kernel goes over to SYN cookies then, and resets a
+    // connection whose first segment it had to drop (`SyncookiesFailed` of /proc/net/netstat).
+    assert_eq!(unsafe { listen(listener.as_raw_fd(), 4096) }, 0, "a longer queue");
     let socket = UdpSocket::bind(everywhere).expect("a port");
     thread::spawn(move || {
         let mut buffer = [0; 1500];
