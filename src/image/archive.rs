@@ -6,47 +6,38 @@
 //! Layers are read where they are, several at once, and go through the same pipeline as those of a registry. An
 //! archive that is compressed as a whole, or a pipe, is first written to a file without a name.
 
+mod content;
+mod docker;
+mod oci;
+
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use oci_spec::image::{Descriptor, ImageIndex, MediaType};
-use rustix::fs::{Mode, OFlags};
-use serde::Deserialize;
-use serde_json::json;
+use anyhow::{Context, Result, anyhow, ensure};
+use oci_spec::image::Descriptor;
 
 use super::admission;
-use super::compose::describe;
-use super::decode::decode;
 use super::ingest::{self, Batch, IngestOptions, LayerWanted, Presence};
 use super::progress::{LayerState, Progress};
 use super::resolve;
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
-use crate::base::id;
-use crate::layer::compress::{self, Codec};
 use crate::layer::members::Members;
-use crate::oci::media::{self, Kind};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
-use crate::store::blobs::{self, Blobs};
 use crate::store::gc;
-use crate::store::images::{CONFIG_LIMIT, Images, MANIFEST_LIMIT};
+use crate::store::images::Images;
 use crate::store::layout::Layout;
 use crate::store::platforms;
-use crate::sys::path::Dir;
+use content::{Content, plain_file};
+pub use content::{blob_name, unnamed_file};
 
 /// An image's name in an OCI layout: whole, or only a tag.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The whole name, where the other is only a tag.
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
-/// An index may point at another index; nobody needs more of them in a row.
-const MAX_INDEXES: usize = 3;
-/// More images than one name stands for anywhere.
-const MAX_PLATFORMS: usize = 100;
 
 /// Where images are read from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,128 +151,11 @@ fn load_content(
     Ok(loaded)
 }
 
-/// The files of a source.
-enum Content {
-    Directory(Dir),
-    /// A `dir:`: one image, each of its files named by the digits of the digest.
-    Flat(Dir),
-    Archive(Members),
-}
-
-impl Content {
-    fn open(layout: &Layout, source: &ArchiveSource) -> Result<Self> {
-        if source.format == Format::OciDirectory || source.format == Format::Any && source.path.is_dir() {
-            let directory = Dir::open(&source.path)?;
-            let is_flat = source.format == Format::Any && source.path.join("version").is_file();
-            return Ok(if is_flat { Self::Flat(directory) } else { Self::Directory(directory) });
-        }
-        let file = File::open(&source.path)?;
-        ensure!(!file.metadata()?.is_dir(), "it is a directory");
-        Ok(Self::Archive(Members::open(plain_file(layout, file)?)?))
-    }
-
-    /// Opens one file; its size comes beside.
-    fn file(&self, name: &str) -> Result<(Box<dyn Read + '_>, u64)> {
-        match self {
-            Self::Archive(members) => {
-                let (section, size) = members.get(name).with_context(|| format!("{name:?} is not in it"))?;
-                Ok((Box::new(section), size))
-            }
-            Self::Directory(directory) | Self::Flat(directory) => {
-                // Without waiting: it could be a pipe.
-                let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-                let file = directory.open_file(name, flags, Mode::empty());
-                let file = File::from(file.with_context(|| format!("open {name}"))?);
-                let meta = file.metadata()?;
-                ensure!(meta.is_file(), "{name} is not a file");
-                Ok((Box::new(file), meta.len()))
-            }
-        }
-    }
-
-    fn blob_name(&self, digest: &Digest) -> String {
-        if matches!(self, Self::Flat(_)) { digest.hex() } else { blob_name(digest) }
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.file(name).is_ok()
-    }
-
-    /// Reads one document.
-    fn document(&self, name: &str, limit: u64) -> Result<Vec<u8>> {
-        let (file, size) = self.file(name)?;
-        ensure!(size <= limit, "{name} is larger than {limit} bytes");
-        let mut content = Vec::new();
-        file.take(limit).read_to_end(&mut content).with_context(|| format!("read {name}"))?;
-        Ok(content)
-    }
-
-    /// Reads one document by its digest, and checks it.
-    fn blob(&self, digest: &Digest, size: u64, limit: u64) -> Result<Vec<u8>> {
-        let content = self.document(&self.blob_name(digest), limit)?;
-        blobs::check(digest, size, &Digest::of(&content), content.len() as u64)
-            .with_context(|| format!("blob {}", digest.short()))?;
-        Ok(content)
-    }
-}
-
-/// Where an OCI layout has a blob.
-pub fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
-}
-
-/// The digest that a name in an OCI layout claims.
-fn blob_digest(name: &str) -> Option<Digest> {
-    format!("sha256:{}", name.strip_prefix("blobs/sha256/")?).parse().ok()
-}
-
-/// Makes sure that an archive can be read at any place and is not compressed as a whole.
-fn plain_file(layout: &Layout, file: File) -> Result<File> {
-    if file.metadata()?.is_file() {
-        let mut start = [0; compress::MAGIC];
-        let n = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0)?;
-        if !compress::is_compressed(&start[..n]) {
-            return Ok(file);
-        }
-    }
-    let mut plain = unnamed_file(layout)?;
-    decode(file, |piece| plain.write_all(piece).context("write to the store"))?;
-    Ok(plain)
-}
-
-/// A file that is gone when it is closed.
-pub fn unnamed_file(layout: &Layout) -> Result<File> {
-    let path = layout.tmp().join(format!("archive-{}", id::random_hex(16)));
-    let file = File::options().read(true).write(true).create_new(true).open(&path);
-    let file = file.with_context(|| format!("create {}", path.display()))?;
-    match std::fs::remove_file(&path) {
-        // Who sweeps what dead processes have left may have been faster.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", path.display()))
-        }
-        _ => Ok(file),
-    }
-}
-
 /// A layer of an image and the file it is in.
 struct LayerFile {
     want: LayerWanted,
     name: String,
 }
-
-/// `manifest.json` of a docker archive.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DockerImage {
-    config: String,
-    #[serde(default)]
-    repo_tags: Option<Vec<String>>,
-    #[serde(default)]
-    layers: Option<Vec<String>>,
-}
-
-/// The entries of one image in an OCI layout, and its name.
-type Group = (Option<String>, Vec<Descriptor>);
 
 struct Loader<'a> {
     layout: &'a Layout,
@@ -320,34 +194,6 @@ impl Loader<'_> {
             .hint(|| "the files of a root filesystem become an image with: coracle import")
     }
 
-    /// The one image of a `dir:`, which has no name.
-    fn flat(&self) -> Result<Vec<Loaded>> {
-        let bytes = self.content.document("manifest.json", MANIFEST_LIMIT)?;
-        let Kind::Manifest = Kind::of_document(None, &bytes)? else {
-            bail!("it holds an index of several images, which is not supported yet");
-        };
-        let own = resolve::manifest(&bytes)?.media_type().clone();
-        let descriptor = describe(own.unwrap_or(MediaType::ImageManifest), &bytes)?;
-        Ok(vec![self.manifest(Vec::new(), descriptor, &bytes)?])
-    }
-
-    fn oci(&self) -> Result<Vec<Loaded>> {
-        let text = self.content.document("index.json", MANIFEST_LIMIT);
-        let text =
-            text.hint(|| "it is no OCI image layout; for an archive of docker use docker-archive:FILE")?;
-        let index: ImageIndex = serde_json::from_slice(&text).context("parse index.json")?;
-        let groups = group_by_name(index.manifests());
-        let chosen = self.choose(&groups, |(name, _)| name.as_deref())?;
-        let mut loaded = Vec::new();
-        for (name, entries) in chosen {
-            let shown = || format!("image {:?}", name.as_deref().unwrap_or("without a name"));
-            for next in self.oci_image(name.as_deref(), entries).with_context(shown)? {
-                merge(&mut loaded, next);
-            }
-        }
-        Ok(loaded)
-    }
-
     /// Picks the image that the source names, or all.
     fn choose<'g, G>(&self, groups: &'g [G], name_of: impl Fn(&G) -> Option<&str>) -> Result<Vec<&'g G>> {
         ensure!(!groups.is_empty(), "there is no image in it");
@@ -361,189 +207,6 @@ impl Loader<'_> {
                 .hint(|| format!("it has {}", names.join(", ")));
         }
         Ok(found)
-    }
-
-    /// Stores what one name of a layout stands for: all platforms that are there, unless one is asked for.
-    fn oci_image(&self, name: Option<&str>, entries: &[Descriptor]) -> Result<Vec<Loaded>> {
-        let names: Vec<_> = name.and_then(|name| self.full_name(name)).into_iter().collect();
-        let mut found = match self.source.format == Format::Any && self.request.platform.is_none() {
-            true => self.leaves(entries, MAX_INDEXES)?,
-            false => Vec::new(),
-        };
-        if found.is_empty() {
-            found.push(self.descend(entries)?);
-        }
-        if found.len() > 1 && !names.is_empty() {
-            return Ok(vec![self.several(names, found)?]);
-        }
-        found
-            .iter()
-            .map(|(described, bytes)| self.manifest(names.clone(), described.clone(), bytes))
-            .collect()
-    }
-
-    /// Stores the image of a manifest, whose blobs are named by their digests.
-    fn manifest(&self, names: Vec<Reference>, descriptor: Descriptor, bytes: &[u8]) -> Result<Loaded> {
-        let (id, _) = self.bring(&descriptor, bytes)?;
-        self.name(names, vec![descriptor], id)
-    }
-
-    /// Stores images for several platforms under one name.
-    fn several(&self, names: Vec<Reference>, found: Vec<(Descriptor, Vec<u8>)>) -> Result<Loaded> {
-        let (mut manifests, mut ids) = (Vec::<Descriptor>::new(), Vec::new());
-        for (descriptor, bytes) in found {
-            let (id, platform) = self.bring(&descriptor, &bytes)?;
-            if !manifests.iter().any(|other| platforms::platform_of(other).as_ref() == Some(&platform)) {
-                manifests.push(platforms::with_platform(&descriptor, &platform)?);
-                ids.push((platform, id));
-            }
-        }
-        let best = Platform::host().best(ids.iter().map(|(platform, _)| platform)).unwrap_or_default();
-        let id = ids.swap_remove(best).1;
-        self.name(names, manifests, id)
-    }
-
-    /// Stores layers and documents of one image, which has no name yet; returns its id and its platform.
-    fn bring(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(Digest, Platform)> {
-        let manifest = resolve::manifest(bytes)?;
-        let id = resolve::digest(manifest.config())?;
-        let config = self.content.blob(&id, manifest.config().size(), CONFIG_LIMIT)?;
-        let parsed = resolve::config(&config, self.request.platform.as_ref())?;
-        let layers = resolve::layers(&manifest, &parsed)?;
-        let file = |want: LayerWanted| LayerFile { name: self.content.blob_name(&want.digest), want };
-        self.layers(&layers.into_iter().map(file).collect::<Vec<_>>())?;
-        let blobs = Blobs::new(self.layout);
-        blobs.put(&id, &config)?;
-        blobs.put(&resolve::digest(descriptor)?, bytes)?;
-        Ok((id, platforms::platform_of_config(&parsed)))
-    }
-
-    /// The manifests of all images beneath some entries that are in the archive: one that was made for one platform
-    /// has the others' left out.
-    fn leaves(&self, entries: &[Descriptor], depth: usize) -> Result<Vec<(Descriptor, Vec<u8>)>> {
-        let mut found = Vec::new();
-        for entry in entries {
-            let digest = resolve::digest(entry)?;
-            // Attestations, which are no images, are of a system that is unknown.
-            let is_other = platforms::platform_of(entry).is_some_and(|platform| platform.os != "linux");
-            if is_other || !self.content.has(&self.content.blob_name(&digest)) {
-                continue;
-            }
-            let bytes = self.content.blob(&digest, entry.size(), MANIFEST_LIMIT)?;
-            match Kind::of_document(Some(entry.media_type().as_ref()), &bytes)? {
-                Kind::Manifest => found.push((entry.clone(), bytes)),
-                Kind::Index => {
-                    ensure!(depth > 0, "more than {MAX_INDEXES} image indexes point at each other");
-                    let index: ImageIndex =
-                        serde_json::from_slice(&bytes).context("parse the image index")?;
-                    found.extend(self.leaves(index.manifests(), depth - 1)?);
-                }
-            }
-            ensure!(found.len() <= MAX_PLATFORMS, "more than {MAX_PLATFORMS} images of one name");
-        }
-        Ok(found)
-    }
-
-    /// Follows indexes down to the manifest of one image for the wanted platform.
-    fn descend(&self, entries: &[Descriptor]) -> Result<(Descriptor, Vec<u8>)> {
-        let wanted = self.request.platform.clone().unwrap_or_else(Platform::host);
-        let mut descriptor = match entries {
-            [one] => one.clone(),
-            several => resolve::choose(&index_of(several)?, &wanted)?,
-        };
-        for _ in 0..=MAX_INDEXES {
-            let digest = resolve::digest(&descriptor)?;
-            let bytes = self.content.blob(&digest, descriptor.size(), MANIFEST_LIMIT)?;
-            match Kind::of_document(Some(descriptor.media_type().as_ref()), &bytes)? {
-                Kind::Manifest => return Ok((descriptor, bytes)),
-                Kind::Index => descriptor = resolve::choose(&bytes, &wanted)?,
-            }
-        }
-        bail!("more than {MAX_INDEXES} image indexes point at each other")
-    }
-
-    fn docker(&self) -> Result<Vec<Loaded>> {
-        let text = self.content.document("manifest.json", MANIFEST_LIMIT);
-        let text =
-            text.hint(|| "it is no archive of docker; for an OCI image layout use oci-archive:FILE")?;
-        let images: Vec<DockerImage> = serde_json::from_slice(&text).context("parse manifest.json")?;
-        let mut named: Vec<(Option<String>, &DockerImage)> = Vec::new();
-        for image in &images {
-            match image.repo_tags.as_deref() {
-                None | Some([]) => named.push((None, image)),
-                Some(tags) => named.extend(tags.iter().map(|tag| (Some(tag.clone()), image))),
-            }
-        }
-        let chosen = self.choose(&named, |(name, _)| name.as_deref())?;
-        let mut loaded: Vec<Loaded> = Vec::new();
-        for (name, image) in chosen {
-            let shown = || format!("image {:?}", name.as_deref().unwrap_or("without a name"));
-            let next = self.docker_image(name.as_deref(), image).with_context(shown)?;
-            merge(&mut loaded, next);
-        }
-        Ok(loaded)
-    }
-
-    fn docker_image(&self, name: Option<&str>, image: &DockerImage) -> Result<Loaded> {
-        let names = name.map(Reference::parse).transpose()?;
-        let config = self.content.document(&image.config, CONFIG_LIMIT)?;
-        let parsed = resolve::config(&config, self.request.platform.as_ref())?;
-        let (layers, diff_ids) = (image.layers.as_deref().unwrap_or_default(), &parsed.rootfs.diff_ids);
-        ensure!(
-            layers.len() == diff_ids.len(),
-            "the image has {} layers, but its configuration names {}",
-            layers.len(),
-            diff_ids.len()
-        );
-        let mut files = Vec::new();
-        let mut descriptors = Vec::new();
-        for (name, diff_id) in layers.iter().zip(diff_ids) {
-            let (descriptor, want) = self.docker_layer(name, diff_id)?;
-            descriptors.push(descriptor);
-            files.push(LayerFile { want, name: name.clone() });
-        }
-        let id = Digest::of(&config);
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": media::OCI_MANIFEST,
-            "config": {
-                "mediaType": MediaType::ImageConfig.to_string(), "digest": id.to_string(), "size": config.len(),
-            },
-            "layers": descriptors,
-        });
-        let bytes = serde_json::to_vec(&manifest).context("encode the manifest")?;
-        let descriptor = describe(MediaType::ImageManifest, &bytes)?;
-        let names = names.map(Reference::with_default_tag).into_iter().collect();
-        self.layers(&files)?;
-        let blobs = Blobs::new(self.layout);
-        blobs.put(&id, &config)?;
-        blobs.put(&Digest::of(&bytes), &bytes)?;
-        self.name(names, vec![descriptor], id)
-    }
-
-    /// Describes a layer of a docker archive. It is a plain tar as a rule, whose digest the configuration has.
-    fn docker_layer(&self, name: &str, diff_id: &Digest) -> Result<(serde_json::Value, LayerWanted)> {
-        let (mut file, size) = self.content.file(name)?;
-        let mut start = Vec::new();
-        file.by_ref().take(compress::MAGIC as u64).read_to_end(&mut start)?;
-        let codec = compress::codec(&start);
-        let media_type = codec.media_type();
-        let media_type =
-            media_type.with_context(|| format!("layer {name} is compressed as no registry takes it"))?;
-        let digest = match (codec, blob_digest(name)) {
-            (Codec::Plain, _) => diff_id.clone(),
-            // It is checked when the layer is read.
-            (_, Some(claimed)) => claimed,
-            _ => self.digest_of(name)?,
-        };
-        let descriptor = json!({ "mediaType": media_type, "digest": digest.to_string(), "size": size });
-        Ok((descriptor, LayerWanted { digest, size, diff_id: diff_id.clone() }))
-    }
-
-    fn digest_of(&self, name: &str) -> Result<Digest> {
-        let (file, size) = self.content.file(name)?;
-        let (digest, _) = crate::base::verify::HashingReader::new(file, size).finish()?;
-        Ok(digest)
     }
 
     /// Names an image, or the images of several platforms, that are stored; `id` is that of the one to tell of.
@@ -632,15 +295,6 @@ impl Loader<'_> {
             }
         }
     }
-
-    /// The name that an entry of an OCI layout gives its image. A bare tag says nothing of the repository: that is
-    /// then the file's own name, in `localhost/`, so that no archive passes for an image of a registry unasked.
-    fn full_name(&self, name: &str) -> Option<Reference> {
-        if name.contains(['/', ':']) {
-            return Reference::parse(name).ok().map(Reference::with_default_tag);
-        }
-        Reference::parse(&format!("localhost/{}:{name}", repository(&self.source.path)?)).ok()
-    }
 }
 
 /// Adds an image, or its names where it is there already.
@@ -651,39 +305,11 @@ fn merge(loaded: &mut Vec<Loaded>, next: Loaded) {
     }
 }
 
-/// A repository called as a file is, without what marks it as an archive.
-fn repository(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    let stem = [".tar.gz", ".tgz", ".tar.zst", ".tar"].iter().find_map(|suffix| name.strip_suffix(suffix));
-    Some(stem.map_or(name.clone(), str::to_owned))
-}
-
 /// Whether an image of this name is the wanted one: called so, in any spelling, or with this tag.
 fn is_called(name: &str, wanted: &str) -> bool {
     let parse = |text| Reference::parse(text).ok().map(Reference::with_default_tag);
     let Some(own) = parse(name) else { return name == wanted };
     name == wanted || parse(wanted).as_ref() == Some(&own) || own.tag() == Some(wanted)
-}
-
-/// The entries of an index by the name that they share. Those of one name, or all without one, are one image for
-/// several platforms.
-fn group_by_name(entries: &[Descriptor]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for entry in entries {
-        let annotation = |key| entry.annotations().as_ref().and_then(|all| all.get(key)).cloned();
-        let name = annotation(CONTAINERD_NAME).or_else(|| annotation(REF_NAME));
-        match groups.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, group)) => group.push(entry.clone()),
-            None => groups.push((name, vec![entry.clone()])),
-        }
-    }
-    groups
-}
-
-/// An index of these entries, to choose from.
-fn index_of(entries: &[Descriptor]) -> Result<Vec<u8>> {
-    let index = json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": entries });
-    serde_json::to_vec(&index).context("encode the index")
 }
 
 #[cfg(test)]

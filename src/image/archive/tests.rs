@@ -2,10 +2,15 @@
 
 use super::*;
 use crate::image::progress::Silent;
+use crate::oci::media;
+use crate::store::images::MANIFEST_LIMIT;
 use crate::store::tests::Scratch;
 use std::fs;
 use std::io::Write;
 use std::process::Command;
+
+use oci_spec::image::MediaType;
+use serde_json::json;
 
 fn request() -> LoadRequest {
     LoadRequest { platform: None, fold_ids: true, announce: false }
