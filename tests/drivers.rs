@@ -255,6 +255,35 @@ fn who_serves_the_files_comes_and_goes_with_the_container() {
     sandbox.assert_no_traces();
 }
 
+/// A server lives as long as what it serves is mounted, and that no longer than those who have mounted it, wherever they
+/// have.
+#[test]
+fn no_server_outlives_who_has_looked_at_the_files() {
+    if !drivers().contains(&"fuse-overlayfs") {
+        skip!("no fuse-overlayfs");
+    }
+    let sandbox = Sandbox::of_driver("fuse-overlayfs");
+    sandbox.add(&layered(), "layered");
+    let id = sandbox.run("create --name cc --network none layered true").success().line();
+    let file = sandbox.file("in", "from outside");
+    let copy = format!("cp {} cc:/data/in", file.display());
+    let none_serves = || {
+        eventually("the end of the server", || server_of(&id).is_none().then_some(()));
+        let calm = || sandbox.processes().is_empty().then_some(());
+        eventually("the end of all", calm);
+    };
+    sandbox.run(&copy).success();
+    none_serves();
+    if !crate::support::is_root() {
+        let program = sandbox.program().display();
+        sandbox.run(&format!("unshare {program} {copy}")).success();
+        none_serves();
+        let look = format!("cat $({program} image mount layered)/data/c $({program} mount cc)/data/in");
+        sandbox.run_words(&["unshare", "sh", "-c", &look]).success().stdout("cfrom outside");
+        none_serves();
+    }
+}
+
 #[test]
 fn no_server_outlives_a_supervisor_that_is_killed() {
     if !drivers().contains(&"fuse-overlayfs") {

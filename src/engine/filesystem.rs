@@ -16,7 +16,7 @@ use super::start::{read_spec, rootfs};
 use super::{Engine, namespace};
 use crate::base::file::FileLock;
 use crate::base::walk::file_id;
-use crate::runtime::fuse::{self, Server};
+use crate::runtime::fuse::{self, Device, Server};
 use crate::runtime::plan::{Plan, Rootfs};
 use crate::runtime::rootfs::{assemble_files, assemble_root};
 use crate::runtime::userns::{self, Holder, UserNamespace};
@@ -58,6 +58,14 @@ fn finish(mounted: Result<Dir>, server: Option<Server>) -> Result<Dir> {
             Ok(root)
         }
     }
+}
+
+/// Starts who serves the files, if somebody must, and gives this process a mount namespace of its own: in that order,
+/// since a server that lived in it would keep mounted what it ends with.
+fn serve_and_separate(plan: &Plan) -> Result<(Option<Server>, Option<Device>)> {
+    let served = fuse::start(&plan.rootfs)?;
+    own::separate_mounts().context("make a mount namespace")?;
+    Ok(served.unzip())
 }
 
 /// Waits until the container's first process has its own root, which it has a moment after it is on record. Who
@@ -148,8 +156,7 @@ impl Filesystem {
                 root.open_dir("").context("open the root directory")
             }
             Self::Stopped { plan, .. } => {
-                own::separate_mounts().context("make a mount namespace")?;
-                let (server, device) = fuse::start(&plan.rootfs)?.unzip();
+                let (server, device) = serve_and_separate(plan)?;
                 let root = finish(assemble_files(plan, device), server)?;
                 namespace::follow_command()?;
                 Ok(root)
@@ -181,8 +188,7 @@ impl Filesystem {
                 Ok(Dir::from_fd(copy).open_dir("")?)
             }
             Self::Stopped { plan, .. } => {
-                own::separate_mounts().context("make a mount namespace")?;
-                let (server, device) = fuse::start(&plan.rootfs)?.unzip();
+                let (server, device) = serve_and_separate(plan)?;
                 let root = finish(assemble_root(plan, device), server)?.open_dir("")?;
                 namespace::follow_command()?;
                 Ok(root)

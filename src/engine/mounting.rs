@@ -93,7 +93,9 @@ pub(super) fn refuse_outside(command: &str) -> Result<()> {
 /// Mounts directories over each other, lowest first, relative to that of the layers.
 pub(super) fn lay_over(engine: &Engine, driver: Driver, layers: &[String]) -> Result<OwnedFd> {
     if driver == Driver::FuseOverlayfs {
-        let (server, device) = fuse::serve(&engine.layout().layers(), layers, None)?;
+        // What is mounted goes with this namespace, if nobody takes it away before; a server that lived in it would
+        // keep it.
+        let (server, device) = fuse::serve_apart(&engine.layout().layers(), layers)?;
         // It ends when the files are unmounted.
         server.release();
         return device.mount().context("mount the layers");

@@ -4,28 +4,30 @@
 //! The program is a child of who starts it and in none of the container's namespaces but the user namespace. All the
 //! two share is a descriptor of `/dev/fuse` (fuse(4)), which libfuse takes as `/dev/fd/N` (3.3 and later), and which
 //! must be mounted before it is read: so the program is executed when it hears of that. When the last mount is gone,
-//! however that comes about, the program ends by itself.
+//! however that comes about, the program ends by itself. So it must not live in the mount namespace that the files are
+//! mounted in, unless somebody takes them away there: a mount lasts as long as its namespace, and that as long as
+//! anybody is in it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::FdFlags;
 use rustix::mount::MountAttrFlags;
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::plan::Rootfs;
 use crate::base::hint::HintExt;
 use crate::config::env;
 use crate::sys::clone::{self, Child, Forked, Namespaces};
-use crate::sys::mount::Filesystem;
+use crate::sys::mount::{self, Filesystem};
+use crate::sys::socket;
 
 const PROGRAM: &str = "fuse-overlayfs";
 const DEVICE: &str = "/dev/fuse";
@@ -67,6 +69,20 @@ pub fn start(rootfs: &Rootfs) -> Result<Option<(Server, Device)>> {
 
 /// Starts the program for layers, lowest first; all paths are relative to `base`, and have no commas or colons.
 pub fn serve(base: &Path, lower: &[String], writable: Option<(&str, &str)>) -> Result<(Server, Device)> {
+    serve_in(Namespaces::default(), base, lower, writable)
+}
+
+/// Starts it in a mount namespace of its own, for layers that are only read and mounted where the caller is.
+pub fn serve_apart(base: &Path, lower: &[String]) -> Result<(Server, Device)> {
+    serve_in(Namespaces::MOUNT, base, lower, None)
+}
+
+fn serve_in(
+    namespaces: Namespaces,
+    base: &Path,
+    lower: &[String],
+    writable: Option<(&str, &str)>,
+) -> Result<(Server, Device)> {
     let program = env::find_program(PROGRAM)
         .with_context(|| format!("run {PROGRAM}: it is not installed"))
         .hint(|| "sudo apt install fuse-overlayfs, or sudo dnf install fuse-overlayfs")?;
@@ -85,13 +101,23 @@ pub fn serve(base: &Path, lower: &[String], writable: Option<(&str, &str)>) -> R
         // A container whose root is somebody else than the user.
         command.gid(0).uid(0);
     }
-    let (wait, mounted) = pipe_with(PipeFlags::CLOEXEC).context("make a pipe")?;
-    match clone::clone(Namespaces::default()).with_context(|| format!("run {PROGRAM}"))? {
-        Forked::Parent(child) => Ok((Server { child, ended: None, words }, Device { fuse: device, mounted })),
+    let is_apart = namespaces.contains(Namespaces::MOUNT);
+    let (ours, theirs) = socket::pair().context("make a socket pair")?;
+    match clone::clone(namespaces).with_context(|| format!("run {PROGRAM}"))? {
+        Forked::Parent(child) => {
+            drop(theirs);
+            if is_apart && !socket::receive(ours.as_fd(), &mut [0]).is_ok_and(|n| n == 1) {
+                bail!("run {PROGRAM}: separate its mounts");
+            }
+            Ok((Server { child, ended: None, words }, Device { fuse: device, mounted: ours }))
+        }
         Forked::Child => {
-            drop(mounted);
+            drop(ours);
+            // Before anything is mounted that would come here too.
+            let separated = || mount::make_all_slave().is_ok() && rustix::io::write(&theirs, b"s") == Ok(1);
             // Nothing comes where nothing was mounted.
-            let is_mounted = rustix::io::read(&wait, &mut [0u8; 1]) == Ok(1);
+            let is_mounted =
+                (!is_apart || separated()) && socket::receive(theirs.as_fd(), &mut [0]).is_ok_and(|n| n == 1);
             if is_mounted && rustix::io::fcntl_setfd(&device, FdFlags::empty()).is_ok() {
                 let _ = writeln!(&words, "{}", command.exec());
                 clone::exit_now(127);
