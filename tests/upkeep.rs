@@ -1,8 +1,10 @@
 //! The store's upkeep: `system df`, `system prune`, `image prune`.
 
+use std::fs::File;
+
 use serde_json::json;
 
-use crate::support::{Entry, Image, Sandbox};
+use crate::support::{Entry, Image, Sandbox, eventually};
 
 /// A store with three images upon one base: `used` has a container, `free` none, and one has lost its name.
 fn crowded() -> Sandbox {
@@ -44,6 +46,33 @@ fn df_says_what_prune_frees() {
     assert!(column(&sandbox, "Images", "Reclaimable").starts_with("0B"));
     sandbox.run("images --format {{.Repository}}").success().stdout("used\n");
     sandbox.run("start -a ended").success();
+}
+
+/// Two collections take turns, and both tell what they have freed; one that meets who stores something leaves it the work.
+#[test]
+fn prune_says_what_it_frees_beside_others() {
+    let sandbox = crowded();
+    let lock = |name: &str| {
+        let path = sandbox.store().join("locks").join(name);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        file.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let turn = lock("turn");
+    turn.lock().expect("a lock");
+    let pruning = sandbox.command("image prune -f").start();
+    eventually("the images to be gone", || {
+        (sandbox.run("images -q -f dangling=true").success().out().is_empty()).then_some(())
+    });
+    drop(turn);
+    let text = pruning.finish().success().out();
+    assert!(text.contains("\nTotal reclaimed space: 60") && text.ends_with("kB\n"), "{text}");
+    let holder = lock("store");
+    holder.lock_shared().expect("a lock");
+    let pruned = sandbox.run("image prune -a -f --filter label=name=free");
+    pruned.success().stdout_has("untagged: free:latest").stdout_has("Total reclaimed space: 0B\n");
+    pruned.stderr_has("freed when it is done");
+    drop(holder);
+    sandbox.run("image prune -f").success().stdout_has("Total reclaimed space: 4");
 }
 
 #[test]

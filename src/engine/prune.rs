@@ -73,9 +73,13 @@ pub fn partial_downloads(engine: &Engine) -> Result<u64> {
 }
 
 /// Frees what no image and no container refers to any more, and says how many bytes that were. Another command that is
-/// storing something frees it when it is done: then there are none to tell of.
+/// storing something frees it when it is done: then there are none to tell of but that.
 pub fn collect(engine: &Engine) -> Result<u64> {
-    let bytes = rmi::collect(engine)?;
+    let freed = rmi::collect(engine)?;
+    if freed.is_none() {
+        engine.notice("another command is storing an image: what nothing uses is freed when it is done");
+    }
+    let bytes = freed.unwrap_or(0);
     events::object(engine, "image", "", "prune", &[("reclaimed", &bytes.to_string())]);
     Ok(bytes)
 }

@@ -205,12 +205,13 @@ pub fn remove_platform(
     Ok(vec![Removal::Deleted(image.id.to_string())])
 }
 
-/// Frees what no image and no container refers to any more; returns how many bytes.
-pub fn collect(engine: &Engine) -> Result<u64> {
+/// Frees what no image and no container refers to any more; returns how many bytes. `None`: another command is storing
+/// something, and frees it when it is done.
+pub fn collect(engine: &Engine) -> Result<Option<u64>> {
     engine.layout().create()?;
     let opened = namespace::open(engine)?.finish()?;
     let collected = namespace::run_inside(&opened, || gc::collect(engine.layout()))?;
-    Ok(collected.map_or(0, |collected| collected.bytes))
+    Ok(collected.map(|collected| collected.bytes))
 }
 
 fn untag_all(image: &Image, done: &mut Vec<Removal>) {

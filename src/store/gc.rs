@@ -3,7 +3,8 @@
 //!
 //! Whoever stores something that is referred to only later (a pull, a container being created) keeps a [`Hold`]
 //! meanwhile. A collection that meets one leaves a mark, and the holder collects when it is done, so that
-//! nothing is lost and nothing leaks.
+//! nothing is lost and nothing leaks. Collections take turns: one that met another would be put off for nobody to make
+//! up for it.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -29,6 +30,7 @@ use super::mounts::MountKind;
 use super::offstage;
 use super::partial;
 use crate::base::digest::Digest;
+use crate::base::file::FileLock;
 use crate::base::hint::{self, HintExt};
 use crate::config::paths::private_directory;
 use crate::sys::path::Dir;
@@ -44,7 +46,7 @@ pub struct Hold {
 pub struct Collected {
     pub blobs: u64,
     pub layers: u64,
-    /// Bytes of the blobs and of the files in the layers.
+    /// Bytes of the blobs, of the files in the layers and of what pulls have left.
     pub bytes: u64,
 }
 
@@ -71,6 +73,7 @@ pub fn release(layout: &Layout, hold: Hold) -> Result<()> {
 /// is not known; the error says which. Must run as the owner of the layers' files: in the user namespace.
 pub fn collect(layout: &Layout) -> Result<Option<Collected>> {
     let lock = open_lock(layout)?;
+    let _turn = FileLock::acquire(&turn_path(layout))?;
     // First the mark, then the attempt: a holder that lets go in between finds it.
     let wanted = wanted_path(layout);
     File::create(&wanted).with_context(|| format!("create {}", wanted.display()))?;
@@ -83,10 +86,10 @@ pub fn collect(layout: &Layout) -> Result<Option<Collected>> {
     }
     fs::remove_file(&wanted).with_context(|| format!("remove {}", wanted.display()))?;
     sweep_temporary(layout)?;
-    partial::sweep(layout, partial::PATIENCE)?;
+    let partial = partial::sweep(layout, partial::PATIENCE)?;
     BuildCache::new(layout).sweep()?;
     let roots = Roots::of(layout)?;
-    let mut collected = Collected::default();
+    let mut collected = Collected { bytes: partial, ..Collected::default() };
     sweep_blobs(layout, &roots, &mut collected)?;
     sweep_layers(layout, &roots, &mut collected)?;
     Ok(Some(collected))
@@ -187,7 +190,10 @@ fn sweep_blobs(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Res
 
 fn sweep_layers(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Result<()> {
     let layers = Layers::new(layout);
-    for name in names_in(&layout.layers())? {
+    let mut names = names_in(&layout.layers())?;
+    // What a layer is under other maps goes first: how large it is the plain one says.
+    names.sort_by_key(|name| !name.contains('.') || name.ends_with(".json"));
+    for name in names {
         // The size of a layer, whose writer was killed: all who live hold.
         if name.starts_with('.') {
             let path = layout.layers().join(&name);
@@ -199,13 +205,15 @@ fn sweep_layers(layout: &Layout, roots: &Roots, collected: &mut Collected) -> Re
         if roots.layers.contains(&diff_id) {
             continue;
         }
+        let size = || layers.info(&diff_id).map_or(0, |info| info.size);
         if map.is_some_and(|map| map != "json") {
-            layers.remove_directory(&name)?;
+            collected.bytes += size();
             collected.layers += 1;
+            layers.remove_directory(&name)?;
             continue;
         }
         if layers.has(&diff_id) {
-            collected.bytes += layers.info(&diff_id).map_or(0, |info| info.size);
+            collected.bytes += size();
             collected.layers += 1;
         }
         layers.remove(&diff_id)?;
@@ -219,6 +227,7 @@ pub fn sweep_if_idle(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     let lock = open_lock(layout)?;
+    let Some(_turn) = FileLock::try_acquire(&turn_path(layout))? else { return Ok(()) };
     match lock.try_lock() {
         Ok(()) => sweep_temporary(layout),
         Err(TryLockError::WouldBlock) => Ok(()),
@@ -297,6 +306,11 @@ fn open_lock(layout: &Layout) -> Result<File> {
 
 fn lock_path(layout: &Layout) -> PathBuf {
     layout.locks().join("store")
+}
+
+/// Locked by who collects or sweeps, so that whoever else has the store locked holds it.
+fn turn_path(layout: &Layout) -> PathBuf {
+    layout.locks().join("turn")
 }
 
 /// Exists while a collection is put off.
@@ -390,6 +404,48 @@ mod tests {
         release(&scratch.layout, second).unwrap();
         assert!(!Layers::new(&scratch.layout).has(&freed));
         assert!(!wanted_path(&scratch.layout).exists());
+    }
+
+    #[test]
+    fn one_that_sweeps_is_waited_for() {
+        let scratch = Scratch::new();
+        let layout = &scratch.layout;
+        private_directory(&layout.tmp()).unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let sweeper = scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    fs::write(layout.tmp().join("blob-dead"), "half").unwrap();
+                    sweep_if_idle(layout).unwrap();
+                    // Whoever waits for the lock has to get at it.
+                    std::thread::sleep(std::time::Duration::from_micros(200));
+                }
+            });
+            for _ in 0..20 {
+                let freed = add_image(&scratch, "freed");
+                untag(&scratch, "freed");
+                assert!(collect(layout).unwrap().is_some_and(|collected| collected.bytes > 1000));
+                assert!(!Layers::new(layout).has(&freed));
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            sweeper.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_a_layer_is_under_other_maps_counts() {
+        let scratch = Scratch::new();
+        let freed = add_image(&scratch, "freed");
+        let plain = collect_freed(&scratch, "freed");
+        add_image(&scratch, "freed");
+        Layers::new(&scratch.layout).stage().unwrap().commit_shifted(&freed, "a1").unwrap();
+        assert_eq!(collect_freed(&scratch, "freed"), plain + 1000);
+        assert!(names_in(&scratch.layout.layers()).unwrap().is_empty());
+    }
+
+    fn collect_freed(scratch: &Scratch, name: &str) -> u64 {
+        untag(scratch, name);
+        collect(&scratch.layout).unwrap().unwrap().bytes
     }
 
     #[test]
