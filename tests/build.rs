@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Image, Sandbox};
+use crate::support::{Entry, Image, Sandbox};
 
 /// A directory with these files.
 fn context(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> PathBuf {
@@ -222,7 +222,12 @@ fn what_is_made_for_several_platforms_leaves_together() {
     let from = format!("build --cache-from type=local,src={cache} --platform linux/amd64,linux/arm/v7");
     let built = third.run(&format!("{from} {}", directory.display()));
     assert_eq!(built.success().stderr.matches("CACHED").count(), 2, "{}", built.stderr);
-    build(&format!("-o type=tar,dest={archive}")).code(1).stderr_has("type=local makes a directory for each");
+    // One archive, that tar(1) reads to its end.
+    build(&format!("-o type=tar,dest={archive}")).success();
+    let listed = sandbox.witness(&format!("tar tf {archive}")).success().lines();
+    assert_eq!(listed, ["linux_amd64/", "linux_amd64/amd64", "linux_arm_v7/", "linux_arm_v7/arm"]);
+    sandbox.witness(&format!("tar xOf {archive} linux_arm_v7/arm")).success().stdout(text);
+    build("-q -o -").success().stdout_has("linux_amd64/amd64").stdout_has("linux_arm_v7/arm");
     build(&format!("-o type=oci,dest={archive}")).code(1).stderr_has("hint: give them one: -t NAME");
 }
 
@@ -261,6 +266,49 @@ fn a_stage_begins_with_a_context() {
     sandbox.run("run --rm --network none app cat /file").success().stdout("anew\nmore\n");
 }
 
+/// What `FROM` and `COPY --from` name comes out of an OCI layout, and leaves nothing else in the store.
+#[test]
+fn a_stage_begins_with_a_layout() {
+    let sandbox = Sandbox::new();
+    let image = |name: &str| Image::busybox_and(&[Entry::file("name", name)]);
+    let layout = sandbox.layout_of(&image("first"), "layout");
+    let index = || -> serde_json::Value {
+        serde_json::from_slice(&fs::read(layout.join("index.json")).expect("an index")).expect("JSON")
+    };
+    let mut both = index();
+    let other = image("second");
+    other.write_layout(&layout, "2");
+    both["manifests"].as_array_mut().expect("entries").push(index()["manifests"][0].clone());
+    fs::write(layout.join("index.json"), both.to_string()).expect("an index");
+    let text =
+        "FROM base\nRUN cat /name > /read\nFROM scratch\nCOPY --from=0 /read /\nCOPY --from=base /name /\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text)]);
+    let build = |at: &str, flags: &str| {
+        let layout = format!("--build-context base=oci-layout://{}{at}", layout.display());
+        sandbox.run(&format!("build --network none -o - -q {layout} {flags} {}", directory.display()))
+    };
+    for (at, name) in [(":2", "second"), (&format!("@{}", other.digest()), "second"), ("", "first")] {
+        let files = build(at, "").success().bytes.clone();
+        let mut archive = tar::Archive::new(&files[..]);
+        let contents =
+            archive.entries().unwrap().map(|entry| std::io::read_to_string(entry.unwrap()).unwrap());
+        assert_eq!(contents.collect::<Vec<_>>(), [name, name], "{at}");
+    }
+    sandbox.run("images -a -q").success().stdout("");
+    build(":3", "").code(1).stderr_has("there is no image \"3\" in it").stderr_has("oci-layout://");
+    build("@sha256:12", "").code(1).stderr_has("open the context base");
+    build(&format!("@sha256:{}", "0".repeat(64)), "").code(1).stderr_has("open the context base");
+    build("-nowhere", "").code(1).stderr_has("layout-nowhere");
+    // What is made of it stays whole when the rest is collected.
+    sandbox.run("image prune -f").success();
+    let base = format!("--build-context base=oci-layout://{}", layout.display());
+    let line = format!("build --network none -q --target 0 -t app {base} {}", directory.display());
+    sandbox.run(&line).success();
+    sandbox.run("image prune -f").success();
+    sandbox.run("system check").success();
+    sandbox.run("run --rm --network none app cat /read").success().stdout("first");
+}
+
 #[test]
 fn a_stage_that_is_misspelt_is_no_image() {
     let sandbox = Sandbox::with_busybox();
@@ -296,18 +344,32 @@ fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
     let sandbox = Sandbox::new();
     let directory = context(&sandbox, "context", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
     let build = |flags: &str| sandbox.run(&format!("build -q {flags} {}", directory.display()));
-    let same =
-        "--layers --format oci --provenance=false --sbom=false --rewrite-timestamp --load --rm --force-rm";
+    let same = "--layers --format oci --provenance=false --sbom=0 --attest type=sbom,disabled=true --rewrite-timestamp \
+         --load --rm --force-rm";
     build(same).success();
     build("--call build --pull=never").success();
     assert!(build("--call check").success().out().contains("no warnings found."));
     build("--call outline").code(1).stderr_has("--call outline: not supported yet");
     let missing = sandbox.command("build --pull=never -").input("FROM nowhere\n").finish();
     missing.code(1).stderr_has("No such image: nowhere").stderr_has("hint: build with --pull=missing");
+    build("--format docker --annotation a=b")
+        .code(1)
+        .stderr_has("no place for annotations")
+        .stderr_has("hint: ");
+    build("--format v2").code(125).stderr_has("must be oci or docker");
+    build("-t documents --format docker").success();
+    let index = fs::read(sandbox.store().join("images/index.json")).expect("an index");
+    let index: serde_json::Value = serde_json::from_slice(&index).expect("JSON");
+    let types = index["manifests"].as_array().into_iter().flatten().map(|entry| &entry["mediaType"]);
+    assert!(types.into_iter().any(|kind| kind == "application/vnd.docker.distribution.manifest.v2+json"));
     build("--allow everything").code(1).stderr_has("--allow everything: unknown entitlement");
-    for refused in
-        ["--layers=false", "--format docker", "--provenance=true", "--sbom=true", "--network bogus"]
-    {
+    for refused in [
+        "--layers=false",
+        "--provenance=mode=max",
+        "--sbom=true",
+        "--attest type=provenance",
+        "--network bogus",
+    ] {
         build(refused).code(1).stderr_has("not supported yet");
     }
 }

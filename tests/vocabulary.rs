@@ -132,6 +132,7 @@ const OTHERS: &[(&str, &str)] = &[
 /// Flags that are taken and not shown: there is one answer to them here, which other tests hold them to.
 const HIDDEN: &[&str] = &[
     "--attach",
+    "--attest",
     "--disable-content-trust",
     "--dns-opt",
     "--force-rm",

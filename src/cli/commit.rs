@@ -45,7 +45,8 @@ pub struct Args {
     squash: bool,
 }
 
-fn family(text: &str) -> Result<Family, String> {
+/// `--format` of what makes images.
+pub fn family(text: &str) -> Result<Family, String> {
     match text {
         "oci" => Ok(Family::Oci),
         "docker" => Ok(Family::Docker),

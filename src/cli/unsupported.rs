@@ -67,11 +67,9 @@ const OTHERS: &[(&str, &[Names])] = &[
         "build",
         &[
             ("--all-platforms", None),
-            ("--attest", None),
             ("--build-arg-file", None),
             ("--builder", None),
             ("--cache-ttl", None),
-            ("--call", None),
             ("--cgroupns", None),
             ("--compat-volumes", None),
             ("--compress", None),

@@ -9,8 +9,9 @@ use crate::base::digest::Digest;
 use crate::base::exit::Interrupted;
 use crate::image::archive::{self, ArchiveSource, LoadRequest};
 use crate::image::builtin;
-use crate::image::progress::Progress;
+use crate::image::progress::{Progress, Silent};
 use crate::image::pull::{self, PullRequest};
+use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::gc;
 
@@ -41,7 +42,8 @@ where
             return Ok(Pulled { name, digest: image.manifest.clone(), manifest: image.manifest });
         }
         if let Some(source) = ArchiveSource::parse(&request.reference) {
-            let wanted = LoadRequest { platform: request.platform, fold_ids, announce: false };
+            let wanted =
+                LoadRequest { platform: request.platform, fold_ids, announce: false, recorded: true };
             let loaded = archive::load(layout, &source, &wanted, &progress())?;
             let first = loaded.into_iter().next();
             let image = first.with_context(|| format!("pull {}: it holds no image", request.reference))?;
@@ -55,6 +57,17 @@ where
         tell(engine, &pulled.name, archive);
     }
     pulled
+}
+
+/// Stores one image of an OCI layout, `DIR[:TAG][@DIGEST]`, without putting it on record: whoever holds the store finds it
+/// by its manifest, which is returned.
+pub fn fetch_unlisted(engine: &Engine, layout: &str, platform: Option<&Platform>) -> Result<Digest> {
+    let source = ArchiveSource::layout(layout)?;
+    storing(engine, |fold_ids| {
+        let wanted = LoadRequest { platform: platform.cloned(), fold_ids, announce: false, recorded: false };
+        let loaded = archive::load(engine.layout(), &source, &wanted, &Silent)?;
+        Ok(loaded.into_iter().next().context("it holds no image")?.manifest)
+    })
 }
 
 /// Fetches every tag of a repository.

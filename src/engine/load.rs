@@ -31,7 +31,7 @@ where
         std::fs::metadata(path).with_context(|| format!("open {}", path.display()))?;
     }
     let ids: Vec<String> = images::storing(engine, |fold_ids| {
-        let request = LoadRequest { platform, fold_ids, announce: true };
+        let request = LoadRequest { platform, fold_ids, announce: true, recorded: true };
         let loaded = match input {
             Input::Path(path) => {
                 archive::load(engine.layout(), &ArchiveSource::any(path), &request, &progress())?

@@ -46,6 +46,8 @@ pub struct ArchiveSource {
     path: PathBuf,
     /// The one image that is meant; `None` means all.
     name: Option<String>,
+    /// Its manifest, or an index that leads to it: what it is called says nothing then.
+    digest: Option<Digest>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +68,8 @@ pub struct LoadRequest {
     pub fold_ids: bool,
     /// Each image is told of as soon as it is stored, in docker's words.
     pub announce: bool,
+    /// The images are put on record, under their names; else whoever holds the store knows them by their manifests.
+    pub recorded: bool,
 }
 
 /// An image that was stored.
@@ -94,12 +98,23 @@ impl ArchiveSource {
             Some((path, name)) => (path, Some(name.to_owned()).filter(|name| !name.is_empty())),
             None => (rest, None),
         };
-        (!path.is_empty()).then(|| Self { format, path: path.into(), name })
+        (!path.is_empty()).then(|| Self { format, path: path.into(), name, digest: None })
+    }
+
+    /// Reads what docker takes behind `oci-layout://`: `DIR[:TAG][@DIGEST]`, by default the tag `latest`.
+    pub fn layout(text: &str) -> Result<Self> {
+        let (place, digest) = match text.split_once('@') {
+            Some((place, digest)) => (place, Some(digest.parse()?)),
+            None => (text, None),
+        };
+        let (path, tag) = place.split_once(':').unwrap_or((place, "latest"));
+        ensure!(!path.is_empty() && !tag.is_empty(), "want DIRECTORY[:TAG][@DIGEST]");
+        Ok(Self { format: Format::OciDirectory, path: path.into(), name: Some(tag.to_owned()), digest })
     }
 
     /// All images of an archive or a directory of any kind.
     pub fn any(path: &Path) -> Self {
-        Self { format: Format::Any, path: path.to_owned(), name: None }
+        Self { format: Format::Any, path: path.to_owned(), name: None, digest: None }
     }
 }
 
@@ -216,6 +231,9 @@ impl Loader<'_> {
             [one] => resolve::digest(one)?,
             several => Digest::of(&platforms::document(several)?),
         };
+        if !self.request.recorded {
+            return Ok(Loaded { names, id, manifest: target });
+        }
         for name in &names {
             self.tell_of_replaced(&images, name, &target)?;
             match &manifests[..] {

@@ -72,12 +72,25 @@ pub fn pack(
 }
 
 /// Packs one directory under the name `name`, with all in it.
-pub fn pack_directory(directory: OwnedFd, name: &Path, out: impl Write) -> Result<Packed> {
+pub fn pack_directory(directory: OwnedFd, name: &Path, mut out: impl Write) -> Result<Packed> {
+    let packed = pack_part(directory, name, &mut out)?;
+    end(out)?;
+    Ok(packed)
+}
+
+/// The same, as a part of an archive: what comes after it is another one, or its [`end`].
+pub fn pack_part(directory: OwnedFd, name: &Path, out: impl Write) -> Result<Packed> {
     let mut packer = Packer::new(out, Form::Files);
     let stat = rustix::fs::fstat(&directory).context("inspect the directory")?;
     packer.directory(directory.as_fd(), name, &stat)?;
     packer.tree(directory, name, |_| false)?;
-    packer.finish()
+    Ok(packer.packed)
+}
+
+/// Ends an archive.
+pub fn end(mut out: impl Write) -> Result<()> {
+    out.write_all(&[0; 2 * BLOCK as usize]).context("write the archive")?;
+    out.flush().context("write the archive")
 }
 
 /// Packs one thing that is no directory, under the name `name`.
@@ -112,8 +125,7 @@ impl<'a, W: Write> Packer<'a, W> {
     }
 
     fn finish(mut self) -> Result<Packed> {
-        self.out.write_all(&[0; 2 * BLOCK as usize]).context("write the archive")?;
-        self.out.flush().context("write the archive")?;
+        end(&mut self.out)?;
         Ok(self.packed)
     }
 

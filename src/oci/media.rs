@@ -150,8 +150,9 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 /// Who names the types.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Family {
+    #[default]
     Oci,
     Docker,
 }

@@ -9,7 +9,7 @@ mod find;
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use oci_spec::image::{Descriptor, ImageManifest};
+use oci_spec::image::{Descriptor, ImageManifest, MediaType};
 
 use super::blobs::Blobs;
 use super::index::{self, Entry, Index, put};
@@ -88,6 +88,16 @@ impl<'a> Images<'a> {
             found => found?,
         };
         self.load(&index, entry, &Choice { platform, id })
+    }
+
+    /// Reads an image that no entry names, by its manifest; who has brought it keeps it from being collected.
+    pub fn unlisted(&self, manifest: &Digest) -> Result<Image> {
+        let (content, parsed) = self.manifest(manifest)?;
+        let media_type = parsed.media_type().clone().unwrap_or(MediaType::ImageManifest);
+        let digest: oci_spec::image::Digest = manifest.to_string().parse().context("encode the digest")?;
+        let descriptor = Descriptor::new(media_type, content.len() as u64, digest);
+        let entry = Entry::new(&descriptor, &parsed.config().digest().as_ref().parse()?)?;
+        self.load_of(&[], &entry, &Choice::default())
     }
 
     /// Every image beneath what a name points at that is here: this one first, then those for other platforms.

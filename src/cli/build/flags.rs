@@ -6,15 +6,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::exchange;
+use super::{attest, exchange};
 use crate::base::hint::HintExt;
 use crate::build::step::RunNetwork;
+use crate::cli::commit;
 use crate::cli::flags::parse_switch;
 use crate::cli::options::limits::LimitFlags;
 use crate::cli::options::{resources, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
 use crate::engine::build::{HOST_NETWORK, INSECURE, SecretSource, Volume, Wishes};
+use crate::oci::media::Family;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::options::Ulimit;
@@ -41,7 +43,8 @@ pub struct Flags {
     /// Set a build argument; without a value it is taken from the environment
     #[arg(long, value_name = "name[=value]")]
     build_arg: Vec<String>,
-    /// Name another context: name=DIRECTORY, name=URL or name=docker-image://IMAGE
+    /// Name another context: name=DIRECTORY, name=URL, name=docker-image://IMAGE or
+    /// name=oci-layout://DIRECTORY[:TAG][@DIGEST]
     #[arg(long, value_name = "name=context")]
     build_context: Vec<String>,
     /// Take over what other builds have cached: an image, or type=registry,ref=IMAGE or type=local,src=DIRECTORY
@@ -65,6 +68,9 @@ pub struct Flags {
     /// Remove intermediate containers: there are never any
     #[arg(long, hide = true)]
     force_rm: bool,
+    /// The documents of the image: oci or docker
+    #[arg(long, value_name = "format", default_value = "oci", value_parser = commit::family)]
+    format: Family,
     /// Do at most so many steps at once
     #[arg(long, value_name = "number", default_value = "0", hide_default_value = true)]
     jobs: usize,
@@ -127,36 +133,24 @@ pub struct Flags {
 /// What other builders have to be told and is so here; each refuses what is not.
 #[derive(clap::Args)]
 pub struct Same {
-    /// The format of the image: oci, which it is
-    #[arg(long, value_name = "format")]
-    format: Option<String>,
     /// Keep what each step has made for later builds: it is, without --no-cache
     #[arg(long, value_name = "bool", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = parse_switch)]
     layers: Option<bool>,
-    /// Add an attestation of how the image was made: false, there is none
-    #[arg(long, hide = true, value_name = "value")]
-    provenance: Option<String>,
+    #[command(flatten)]
+    attestations: attest::Attestations,
     /// Give files the time of --source-date-epoch too: they have it
     #[arg(long, hide = true)]
     rewrite_timestamp: bool,
-    /// Add a list of what is in the image: false, there is none
-    #[arg(long, hide = true, value_name = "value")]
-    sbom: Option<String>,
 }
 
 impl Same {
     fn check(&self) -> Result<()> {
         let _ = self.rewrite_timestamp;
-        let refused = [
-            ("format", self.format.as_deref().filter(|format| *format != "oci")),
-            ("layers", self.layers.filter(|layers| !layers).map(|_| "false")),
-            ("provenance", self.provenance.as_deref().filter(|value| *value != "false")),
-            ("sbom", self.sbom.as_deref().filter(|value| *value != "false")),
-        ];
-        match refused.into_iter().find_map(|(flag, value)| Some((flag, value?))) {
-            Some((flag, value)) => bail!("--{flag}={value} is not supported yet"),
-            None => Ok(()),
+        self.attestations.check()?;
+        match self.layers {
+            Some(false) => bail!("--layers=false is not supported yet"),
+            _ => Ok(()),
         }
     }
 }
@@ -198,7 +192,8 @@ impl Flags {
             build_args: arguments(&self.build_arg),
             contexts: contexts(&self.build_context)?,
             labels: variables::labels(&[] as &[&str], &self.label)?,
-            annotations: self.annotation.into_iter().collect(),
+            annotations: annotations(self.annotation, self.format)?,
+            family: self.format,
             platforms: platforms(&self.platform)?,
             pull: pulls(self.pull.as_deref())?,
             no_cache: self.no_cache,
@@ -261,6 +256,14 @@ fn arguments(texts: &[String]) -> BTreeMap<String, String> {
     texts.iter().filter_map(pair).collect()
 }
 
+fn annotations(pairs: Vec<(String, String)>, family: Family) -> Result<BTreeMap<String, String>> {
+    if family == Family::Docker && !pairs.is_empty() {
+        return Err(anyhow!("--annotation: docker's documents have no place for annotations"))
+            .hint(|| "leave out --format docker, or use --label");
+    }
+    Ok(pairs.into_iter().collect())
+}
+
 fn contexts(texts: &[String]) -> Result<BTreeMap<String, String>> {
     let pair = |text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {
@@ -272,8 +275,11 @@ fn contexts(texts: &[String]) -> Result<BTreeMap<String, String>> {
 }
 
 fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
-    let asked = texts.iter().map(|text| Platform::asked(Some(text)));
-    Ok(asked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    let mut platforms = Vec::new();
+    for text in texts {
+        platforms.extend(Platform::asked(Some(text))?.filter(|platform| !platforms.contains(platform)));
+    }
+    Ok(platforms)
 }
 
 /// podman's word for images that must be here.

@@ -1,5 +1,6 @@
 //! `build`: makes an image of a Dockerfile.
 
+mod attest;
 pub mod cache;
 mod exchange;
 mod flags;

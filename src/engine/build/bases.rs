@@ -13,13 +13,21 @@ use crate::base::nearest::nearest;
 use crate::build::dockerfile::{Base, Dockerfile, Inherited, Settings};
 use crate::build::lint::{self, Warning};
 use crate::build::step::{Action, Copy, Lines, Origin, Source, Step};
+use crate::engine::images;
 use crate::oci::image::ContainerConfig;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::images::{Image, ImageLookup};
 
 /// What `--build-context NAME=docker-image://IMAGE` stands for.
-pub const IMAGE_SCHEME: &str = "docker-image://";
+const IMAGE_SCHEME: &str = "docker-image://";
+/// What `--build-context NAME=oci-layout://DIR[:TAG][@DIGEST]` stands for.
+const LAYOUT_SCHEME: &str = "oci-layout://";
+
+/// Whether a context stands for an image, not for files.
+pub fn is_image(context: &str) -> bool {
+    context.starts_with(IMAGE_SCHEME) || context.starts_with(LAYOUT_SCHEME)
+}
 
 /// Evaluates every stage that the target needs.
 pub fn graph(
@@ -151,14 +159,18 @@ struct Bases<'a> {
 impl Bases<'_> {
     /// An image, pulled if it is not here or is to be looked for.
     fn image(&mut self, name: &str, platform: Option<&Platform>) -> Result<Image> {
-        let context =
-            self.around.wishes.contexts.get(name).and_then(|place| place.strip_prefix(IMAGE_SCHEME));
-        let name = context.unwrap_or(name).to_owned();
+        let context = self.around.wishes.contexts.get(name);
+        let name = context.and_then(|place| place.strip_prefix(IMAGE_SCHEME)).unwrap_or(name).to_owned();
         let is_asked = !self.around.wishes.platforms.is_empty();
         let wanted = platform.or(is_asked.then_some(&self.around.platform));
         let key = (name.clone(), wanted.map(Platform::to_string).unwrap_or_default());
         if let Some(image) = self.found.get(&key) {
             return Ok(image.clone());
+        }
+        if let Some(layout) = context.and_then(|place| place.strip_prefix(LAYOUT_SCHEME)) {
+            let found = self.of_layout(&name, layout, wanted)?;
+            self.found.insert(key, found.clone());
+            return Ok(found);
         }
         let images = self.around.engine.images();
         let look_up = || images.lookup_for(&name, wanted);
@@ -179,6 +191,15 @@ impl Bases<'_> {
         note(self.watch, &format!("[internal] load metadata for {shown}"), &[]);
         crate::engine::create::check_layers(self.around.engine, &shown, &image.config.rootfs.diff_ids)?;
         self.found.insert(key, image.clone());
+        Ok(image)
+    }
+
+    /// An image of an OCI layout, which the store keeps as long as the build lasts, and what the build has made of it.
+    fn of_layout(&mut self, name: &str, layout: &str, platform: Option<&Platform>) -> Result<Image> {
+        let engine = self.around.engine;
+        let fetch = || engine.images().unlisted(&images::fetch_unlisted(engine, layout, platform)?);
+        let image = fetch().with_context(|| format!("open the context {name}: {LAYOUT_SCHEME}{layout}"))?;
+        note(self.watch, &format!("[context {name}] {LAYOUT_SCHEME}{layout}"), &[]);
         Ok(image)
     }
 

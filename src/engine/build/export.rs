@@ -23,7 +23,6 @@ use crate::image::save::ArchiveFormat;
 use crate::layer::compress;
 use crate::layer::pack::{self, Form};
 use crate::oci::image::{History, ImageConfig};
-use crate::oci::media::Family;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
@@ -79,8 +78,7 @@ pub fn export(
                 exported = Some(image(around, stage, made, user, watch)?);
             }
             Output::Local(path) if around.wishes.is_for_several() => {
-                // BuildKit's names: linux_arm_v7.
-                let output = Output::Local(path.join(around.platform.to_string().replace('/', "_")));
+                let output = Output::Local(path.join(own_directory(around)));
                 files(around, stage, made, user, &output, watch)?;
             }
             Output::Local(_) | Output::Tar(_) => files(around, stage, made, user, output, watch)?,
@@ -93,6 +91,11 @@ pub fn export(
         }
     }
     Ok(exported)
+}
+
+/// The directory of a platform among others, as BuildKit calls it: `linux_arm_v7`.
+fn own_directory(around: &Surroundings<'_>) -> String {
+    around.platform.to_string().replace('/', "_")
 }
 
 fn image(
@@ -125,8 +128,8 @@ fn image(
         false => tags.iter().map(Some).collect(),
     };
     let layout = around.engine.layout();
-    let (id, manifest) =
-        compose::store_annotated(layout, &layers, &config, Family::Oci, &around.wishes.annotations, &names)?;
+    let (family, annotations) = (around.wishes.family, &around.wishes.annotations);
+    let (id, manifest) = compose::store_annotated(layout, &layers, &config, family, annotations, &names)?;
     watch.say(vertex, &format!("writing image {id} done"));
     for name in tags {
         watch.say(vertex, &format!("naming to {} done", name.clone().with_default_tag()));
@@ -287,14 +290,19 @@ fn archive(
         true => vec![id.to_string()],
         false => wishes.tags.iter().map(Reference::to_string).collect(),
     };
-    let out = create(to)?;
+    let out = create(to, false)?;
     use std::os::fd::AsFd;
     save::archive(engine, &names, None, format, out.as_fd())
 }
 
-fn create(to: Option<&Path>) -> Result<File> {
+/// Opens what is written to; `appends` where a part of it is there already.
+fn create(to: Option<&Path>, appends: bool) -> Result<File> {
     match to {
-        Some(path) => File::create(path).with_context(|| format!("create {}", path.display())),
+        Some(path) => {
+            let mut options = File::options();
+            let options = options.create(true).append(appends).write(!appends).truncate(!appends);
+            options.open(path).with_context(|| format!("create {}", path.display()))
+        }
         None => {
             use std::os::fd::AsFd;
             let out = std::io::stdout().as_fd().try_clone_to_owned().context("open standard output")?;
@@ -326,7 +334,7 @@ fn files(
     let tree = Tree { layers, is_copied: around.is_copied };
     let place = around.scratch.join("output");
     let out = match output {
-        Output::Tar(to) => Some(create(to.as_deref())?),
+        Output::Tar(to) => Some(create(to.as_deref(), !around.is_first())?),
         Output::Local(path) => {
             std::fs::create_dir_all(path).with_context(|| format!("create {}", path.display()))?;
             None
@@ -355,8 +363,12 @@ fn files(
             (_, Some(out)) => {
                 let mut out = std::io::BufWriter::with_capacity(1 << 16, out);
                 let top = root.open_dir("")?.into();
-                pack::pack(top, Path::new(""), Form::Files, &mut out, |_| false, None)?;
-                Ok(out.flush()?)
+                if !around.wishes.is_for_several() {
+                    pack::pack(top, Path::new(""), Form::Files, &mut out, |_| false, None)?;
+                    return Ok(());
+                }
+                pack::pack_part(top, Path::new(&own_directory(around)), &mut out)?;
+                if around.is_last() { pack::end(out) } else { Ok(out.flush()?) }
             }
             _ => Ok(()),
         }

@@ -47,6 +47,7 @@ use crate::build::dockerfile::{self, Dockerfile, Settings};
 use crate::build::lint::{Checked, Warning};
 use crate::build::select::Origin as Files;
 use crate::build::step::{Lines, RunNetwork};
+use crate::oci::media::Family;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
@@ -79,6 +80,8 @@ pub struct Wishes {
     pub contexts: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
+    /// Which documents the image has.
+    pub family: Family,
     /// What is built for, each by itself; none is this machine's.
     pub platforms: Vec<Platform>,
     /// Images are looked for at their registries even if they are here.
@@ -190,11 +193,6 @@ impl Wishes {
 
     /// Refuses outputs that images for several platforms cannot have.
     fn check_outputs(&self) -> Result<()> {
-        let into_one = |output: &Output| matches!(output, Output::Tar(_));
-        if self.is_for_several() && self.outputs.iter().any(into_one) {
-            return Err(anyhow!("write the files of several platforms into one archive: not supported yet"))
-                .hint(|| "type=local makes a directory for each");
-        }
         let is_archive = |output: &Output| matches!(output, Output::Archive { .. });
         if self.is_for_several() && self.tags.is_empty() && self.outputs.iter().any(is_archive) {
             return Err(anyhow!("write images for several platforms into an archive: they have no name"))
@@ -205,6 +203,16 @@ impl Wishes {
 }
 
 impl Surroundings<'_> {
+    /// Whether this is the first platform, or the only one.
+    fn is_first(&self) -> bool {
+        self.wishes.platforms.first().is_none_or(|first| *first == self.platform)
+    }
+
+    /// Whether this is the last platform, or the only one.
+    fn is_last(&self) -> bool {
+        self.wishes.platforms.last().is_none_or(|last| *last == self.platform)
+    }
+
     /// When a step that is done now was done.
     fn created(&self) -> Timestamp {
         let fixed = self.wishes.epoch.and_then(|seconds| Timestamp::from_second(seconds).ok());
@@ -416,7 +424,7 @@ fn carry_out(
     let image = export::export(&around, &graph, target, &made, user, watch)?;
     gained.add(&graph, target, &made);
     // Once, of all platforms: a cache takes the place of the one before.
-    if around.wishes.platforms.last().is_none_or(|last| *last == around.platform) {
+    if around.is_last() {
         exchange::give(&around, gained, user, push, watch)?;
     }
     Ok(Built { image, warnings: checked.warnings, unused_args })
@@ -473,7 +481,7 @@ fn open_context(wishes: &Wishes, stdin: BorrowedFd<'_>, scratch: &Staging) -> Re
 
 /// Opens the contexts that have names; those that stand for images are not opened.
 fn open_contexts(wishes: &Wishes, scratch: &Staging) -> Result<BTreeMap<String, Files>> {
-    let named = wishes.contexts.iter().filter(|(_, place)| !place.starts_with(bases::IMAGE_SCHEME));
+    let named = wishes.contexts.iter().filter(|(_, place)| !bases::is_image(place));
     let open = |(name, place): (&String, &String)| {
         let open = || -> Result<Files> {
             let mut place = Place::parse(place)?;

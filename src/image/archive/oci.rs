@@ -44,6 +44,9 @@ impl Loader<'_> {
         let text =
             text.hint(|| "it is no OCI image layout; for an archive of docker use docker-archive:FILE")?;
         let index: ImageIndex = serde_json::from_slice(&text).context("parse index.json")?;
+        if let Some(digest) = &self.source.digest {
+            return self.oci_image(None, &[self.described(digest)?]);
+        }
         let groups = group_by_name(index.manifests());
         let chosen = self.choose(&groups, |(name, _)| name.as_deref())?;
         let mut loaded = Vec::new();
@@ -54,6 +57,19 @@ impl Loader<'_> {
             }
         }
         Ok(loaded)
+    }
+
+    /// Describes a manifest or an index by what it says itself.
+    fn described(&self, digest: &Digest) -> Result<Descriptor> {
+        let (_, size) = self.content.file(&self.content.blob_name(digest))?;
+        let bytes = self.content.blob(digest, size, MANIFEST_LIMIT)?;
+        let media_type = match Kind::of_document(None, &bytes)? {
+            Kind::Manifest => {
+                resolve::manifest(&bytes)?.media_type().clone().unwrap_or(MediaType::ImageManifest)
+            }
+            Kind::Index => MediaType::ImageIndex,
+        };
+        describe(media_type, &bytes)
     }
 
     /// Stores what one name of a layout stands for: all platforms that are there, unless one is asked for.

@@ -13,7 +13,7 @@ use oci_spec::image::MediaType;
 use serde_json::json;
 
 fn request() -> LoadRequest {
-    LoadRequest { platform: None, fold_ids: true, announce: false }
+    LoadRequest { platform: None, fold_ids: true, announce: false, recorded: true }
 }
 
 fn load_text(scratch: &Scratch, text: &str) -> Result<Vec<Loaded>> {
@@ -102,7 +102,7 @@ fn shown(loaded: &[Loaded]) -> Vec<String> {
 #[test]
 fn sources() {
     let source = |format, path: &str, name: Option<&str>| {
-        Some(ArchiveSource { format, path: path.into(), name: name.map(str::to_owned) })
+        Some(ArchiveSource { format, path: path.into(), name: name.map(str::to_owned), digest: None })
     };
     for (text, parsed) in [
         ("oci:/a/b", source(Format::OciDirectory, "/a/b", None)),
