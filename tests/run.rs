@@ -317,11 +317,13 @@ fn init_reaps_and_forwards() {
     let output = sandbox.run("run --rm --init busybox sh -c 'echo $$; tr \"\\0\" \" \" </proc/1/cmdline'");
     let lines = output.success().lines();
     assert_ne!(lines[0], "1", "the program is not process 1");
-    assert!(lines[1].contains("sh -c") || lines[1].contains("init"), "{lines:?}");
+    assert!(lines[1].starts_with("/sbin/docker-init -- sh -c echo "), "{lines:?}");
+    assert!(!sandbox.run("run --rm --init busybox env").success().out().contains("INIT="));
     // The inner shell ends first and leaves an orphan, which only process 1 can reap.
     let orphan = "(sleep 0.2 &) ; sleep 1; cat /proc/[0-9]*/status | grep -c zombie";
     sandbox.run(&format!("run --rm --init busybox sh -c '{orphan}'")).code(1).stdout("0\n");
     let id = sandbox.run("run -d --init busybox sleep 1000").success().line();
+    sandbox.run(&format!("top {id} -o pid,args")).success().stdout_has(" /sbin/docker-init -- sleep 1000\n");
     sandbox.run(&format!("kill -s TERM {id}")).success();
     sandbox.run(&format!("wait {id}")).success().stdout("143\n");
 }

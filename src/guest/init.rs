@@ -8,15 +8,16 @@
 //! # Protocol
 //!
 //! ```text
-//! argv[0]   any name; what `ps` shows
-//! argv[1]   "exec" or "init"
-//! argv[2]   the error descriptor, a decimal number; open, not close-on-exec
-//! argv[3]   the path to execute, already looked up in PATH
-//! argv[4]   "--"
-//! argv[5…]  the program's own arguments, its name first
+//! argv[0]   any name
+//! argv[1]   "--"
+//! argv[2…]  the program's own arguments, its name first
+//! envp[0]   "INIT=", "exec" or "init", a space, the error descriptor, a decimal number, a space, the path to execute,
+//!           already looked up in PATH; the descriptor is open, not close-on-exec
+//! envp[1…]  the program's environment
 //! ```
 //!
-//! The environment, the signal mask and everything else are passed on unchanged.
+//! So `ps` shows of a container with `--init` what it does with docker's: `/sbin/docker-init -- program argument`. The
+//! signal mask and everything else are passed on unchanged.
 //!
 //! - **exec** becomes the program.
 //! - **init** stays and starts the program as its child, in a process group of its own, which becomes the
@@ -67,7 +68,16 @@ impl Iterator for Characters {
     }
 }
 
-/// What to do, taken from the arguments.
+impl Characters {
+    /// Takes a word and the space behind it.
+    fn word(&mut self) -> impl Iterator<Item = u8> + Clone + use<> {
+        let word = self.clone();
+        while self.next().is_some_and(|letter| letter != b' ') {}
+        word.take_while(|letter| *letter != b' ')
+    }
+}
+
+/// What to do, taken from the arguments and the environment.
 struct Order {
     stay: bool,
     error_fd: i32,
@@ -84,25 +94,25 @@ unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: the kernel puts the argument count there, then as many pointers, a null, the environment.
     let (count, arguments) = unsafe { (*stack, stack.add(1).cast::<Text>()) };
     // SAFETY: as above.
-    let environment = unsafe { arguments.add(count + 1) };
-    if count < 3 {
+    let (order, environment) = unsafe { (*arguments.add(count + 1), arguments.add(count + 2)) };
+    if order.is_null() {
         sys::exit(126);
     }
-    // SAFETY: indexes 1 and 2 are below the count.
-    let (mode, error_fd) = unsafe { (Characters(*arguments.add(1)), Characters(*arguments.add(2))) };
-    let Some(error_fd) = number_of(error_fd) else { sys::exit(126) };
+    let mut order = Characters(order);
+    let is_order = b"INIT=".iter().all(|letter| order.next() == Some(*letter));
+    let (mode, number) = (order.word(), order.word());
+    let Some(error_fd) = number_of(number).filter(|_| is_order) else { sys::exit(126) };
     close_on_exec(error_fd);
     let stay = mode.clone().eq(*b"init");
-    if count < 6 || !(stay || mode.eq(*b"exec")) {
+    if count < 3 || !(stay || mode.eq(*b"exec")) {
         refuse(error_fd, EINVAL);
     }
-    // SAFETY: indexes 3, 4 and 5 are below the count.
-    let (path, dashes, arguments) =
-        unsafe { (*arguments.add(3), Characters(*arguments.add(4)), arguments.add(5)) };
+    // SAFETY: indexes 1 and 2 are below the count.
+    let (dashes, arguments) = unsafe { (Characters(*arguments.add(1)), arguments.add(2)) };
     if !dashes.eq(*b"--") {
         refuse(error_fd, EINVAL);
     }
-    carry_out(&Order { stay, error_fd, path, arguments, environment })
+    carry_out(&Order { stay, error_fd, path: order.0, arguments, environment })
 }
 
 fn carry_out(order: &Order) -> ! {
@@ -177,7 +187,7 @@ fn refuse(error_fd: i32, errno: i32) -> ! {
     sys::exit(if errno == ENOENT { 127 } else { 126 })
 }
 
-fn number_of(text: Characters) -> Option<i32> {
+fn number_of(text: impl Iterator<Item = u8>) -> Option<i32> {
     let mut number = None;
     for digit in text {
         if !digit.is_ascii_digit() {

@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::iter;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::sys::memfd;
@@ -30,25 +31,31 @@ pub fn program() -> io::Result<OwnedFd> {
 /// The path under which a process that holds `program` executes it.
 #[cfg(test)]
 pub fn executable(program: BorrowedFd<'_>) -> CString {
-    without_zero(format!("/proc/self/fd/{}", program.as_raw_fd()))
+    without_zero(format!("/proc/self/fd/{}", program.as_raw_fd()).into_bytes())
 }
 
-fn without_zero(text: String) -> CString {
-    CString::new(text).expect("a formatted number holds no zero byte")
+fn without_zero(text: Vec<u8>) -> CString {
+    CString::new(text).expect("a formatted number holds no zero byte, nor does a path")
 }
 
-/// The starter's arguments for running `path`, already looked up in PATH, with the arguments `argv`, the
+/// The starter's arguments and environment for running `path`, already looked up in PATH, with the arguments `argv`, the
 /// program's name first. `error_fd` must be open and not close-on-exec when the starter is executed.
-pub fn arguments(mode: Mode, error_fd: BorrowedFd<'_>, path: &CStr, argv: &[CString]) -> Vec<CString> {
+pub fn order(
+    mode: Mode,
+    error_fd: BorrowedFd<'_>,
+    path: &CStr,
+    argv: &[CString],
+    environment: &[CString],
+) -> (Vec<CString>, Vec<CString>) {
     let (name, mode) = match mode {
-        // Docker's name, so that a glance at `ps` in the container tells what process 1 is.
-        Mode::Init => (c"/sbin/docker-init", c"init"),
-        Mode::Exec => (c"coracle-init", c"exec"),
+        // Docker's name, so that a glance at `ps` tells what process 1 is.
+        Mode::Init => (c"/sbin/docker-init", "init"),
+        Mode::Exec => (c"coracle-init", "exec"),
     };
-    let error_fd = without_zero(error_fd.as_raw_fd().to_string());
-    let mut all = vec![name.to_owned(), mode.to_owned(), error_fd, path.to_owned(), c"--".to_owned()];
-    all.extend_from_slice(argv);
-    all
+    let order = format!("INIT={mode} {} ", error_fd.as_raw_fd());
+    let order = without_zero([order.as_bytes(), path.to_bytes()].concat());
+    let arguments = [name.to_owned(), c"--".to_owned()].into_iter().chain(argv.iter().cloned());
+    (arguments.collect(), iter::once(order).chain(environment.iter().cloned()).collect())
 }
 
 /// Reads what the starter left on the error descriptor: nothing if the program was executed.
@@ -79,14 +86,15 @@ mod tests {
     const RAW: [&str; 2] = ["exec", "init"];
 
     /// Runs the starter with standard error as its error descriptor; the test's pipe is then all of it.
-    fn start(mode: &str, rest: &[&str]) -> Child {
+    fn start(mode: &str, path: &str, rest: &[&str]) -> Child {
         let fd = program().unwrap();
-        let path = executable(fd.as_fd());
-        Command::new(std::ffi::OsStr::from_bytes(path.as_bytes()))
+        let starter = executable(fd.as_fd());
+        Command::new(std::ffi::OsStr::from_bytes(starter.as_bytes()))
             .arg0("starter")
-            .args([mode, "2"])
             .args(rest)
             .env_clear()
+            // They are passed in the order of their names.
+            .env("INIT", format!("{mode} 2 {path}"))
             .env("KEPT", "yes")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -96,20 +104,20 @@ mod tests {
     }
 
     /// Exit code, standard output, and the report on the error descriptor.
-    fn run(mode: &str, rest: &[&str]) -> (Option<i32>, String, Vec<u8>) {
-        let output = start(mode, rest).wait_with_output().unwrap();
+    fn run(mode: &str, path: &str, rest: &[&str]) -> (Option<i32>, String, Vec<u8>) {
+        let output = start(mode, path, rest).wait_with_output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap(), output.stderr)
     }
 
     fn shell(mode: &str, script: &str) -> (Option<i32>, String, Vec<u8>) {
-        run(mode, &["/bin/sh", "--", "sh", "-c", script])
+        run(mode, "/bin/sh", &["--", "sh", "-c", script])
     }
 
     #[test]
     fn passes_arguments_environment_and_exit_code_on() {
         for mode in RAW {
-            let script = "echo \"$0 $1 $KEPT\"; [ -e /proc/self/fd/2 ] && exit 1; exit 7";
-            let got = run(mode, &["/bin/sh", "--", "sh", "-c", script, "zero", "one"]);
+            let script = "echo \"$0 $1 $KEPT$INIT\"; [ -e /proc/self/fd/2 ] && exit 1; exit 7";
+            let got = run(mode, "/bin/sh", &["--", "sh", "-c", script, "zero", "one"]);
             assert_eq!(got, (Some(7), "zero one yes\n".to_owned(), vec![]), "{mode}");
         }
     }
@@ -118,7 +126,7 @@ mod tests {
     fn reports_why_the_program_could_not_be_executed() {
         for mode in RAW {
             for (path, code, errno) in [("/nothing", 127, libc::ENOENT), ("/", 126, libc::EACCES)] {
-                let (status, _, report) = run(mode, &[path, "--", "program"]);
+                let (status, _, report) = run(mode, path, &["--", "program"]);
                 assert_eq!((status, report.as_slice()), (Some(code), &errno.to_le_bytes()[..]), "{mode}");
                 assert_eq!(outcome(&report).unwrap_err().raw_os_error(), Some(errno));
             }
@@ -132,20 +140,20 @@ mod tests {
         let invalid = libc::EINVAL.to_le_bytes().to_vec();
         for (mode, rest) in [
             ("exec", &[][..]),
-            ("exec", &["/bin/true"]),
-            ("exec", &["/bin/true", "--"]),
-            ("exec", &["/bin/true", "-", "true"]),
-            ("execute", &["/bin/true", "--", "true"]),
-            ("ini", &["/bin/true", "--", "true"]),
-            ("", &["/bin/true", "--", "true"]),
+            ("exec", &["--"]),
+            ("exec", &["-", "true"]),
+            ("execute", &["--", "true"]),
+            ("ini", &["--", "true"]),
+            ("", &["--", "true"]),
         ] {
-            assert_eq!(run(mode, rest), (Some(126), String::new(), invalid.clone()), "{mode} {rest:?}");
+            let got = run(mode, "/bin/true", rest);
+            assert_eq!(got, (Some(126), String::new(), invalid.clone()), "{mode} {rest:?}");
         }
     }
 
     #[test]
     fn is_not_the_engine_to_the_container() {
-        let (_, path, _) = run("exec", &["/bin/readlink", "--", "readlink", "/proc/self/exe"]);
+        let (_, path, _) = run("exec", "/bin/readlink", &["--", "readlink", "/proc/self/exe"]);
         assert!(path.ends_with("/readlink\n"), "{path}");
         // While process 1 of `--init` lives, its file is the one in memory.
         let (_, path, _) = shell("init", "readlink /proc/$PPID/exe");
@@ -171,7 +179,7 @@ mod tests {
         let script = "trap 'exit 42' TERM; trap 'exit 43' USR1; trap 'exit 44' WINCH
             echo ready; while :; do sleep 0.02; done";
         for (signal, code) in [(Signal::SIGTERM, 42), (Signal::SIGUSR1, 43), (Signal::SIGWINCH, 44)] {
-            let mut child = start("init", &["/bin/sh", "--", "sh", "-c", script]);
+            let mut child = start("init", "/bin/sh", &["--", "sh", "-c", script]);
             let mut ready = [0; 6];
             child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
             kill(Pid::from_raw(child.id() as i32), signal).unwrap();
@@ -201,18 +209,29 @@ mod tests {
     }
 
     #[test]
-    fn builds_the_arguments_of_the_protocol() {
+    fn builds_the_order_of_the_protocol() {
         let fd = program().unwrap();
-        let number = fd.as_raw_fd().to_string();
-        let all = arguments(Mode::Init, fd.as_fd(), c"/bin/sh", &[c"sh".to_owned(), c"-c".to_owned()]);
-        let texts: Vec<&str> = all.iter().map(|text| text.to_str().unwrap()).collect();
-        assert_eq!(texts, ["/sbin/docker-init", "init", &number, "/bin/sh", "--", "sh", "-c"]);
-        assert_eq!(arguments(Mode::Exec, fd.as_fd(), c"/x", &[])[1].as_c_str(), c"exec");
+        let number = fd.as_raw_fd();
+        let argv = [c"sh".to_owned(), c"-c".to_owned()];
+        let (arguments, environment) =
+            order(Mode::Init, fd.as_fd(), c"/bin/my sh", &argv, &[c"A=1".to_owned()]);
+        let texts =
+            |list: &[CString]| list.iter().map(|text| text.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+        assert_eq!(texts(&arguments), ["/sbin/docker-init", "--", "sh", "-c"]);
+        assert_eq!(texts(&environment), [format!("INIT=init {number} /bin/my sh"), "A=1".to_owned()]);
+        let (_, environment) = order(Mode::Exec, fd.as_fd(), c"/x", &[], &[]);
+        assert_eq!(texts(&environment), [format!("INIT=exec {number} /x")]);
+    }
+
+    #[test]
+    fn init_shows_what_it_runs() {
+        let (_, output, _) = shell("init", "tr '\\0' ' ' </proc/$PPID/cmdline");
+        assert_eq!(output, "starter -- sh -c tr '\\0' ' ' </proc/$PPID/cmdline ");
     }
 
     #[test]
     fn ends_by_a_signal_in_exec_mode() {
-        let status = start("exec", &["/bin/sh", "--", "sh", "-c", "kill -9 $$"]).wait().unwrap();
+        let status = start("exec", "/bin/sh", &["--", "sh", "-c", "kill -9 $$"]).wait().unwrap();
         assert_eq!(status.signal(), Some(9));
     }
 }

@@ -88,8 +88,8 @@ fn prepare(plan: &ProcessPlan, equipment: &Equipment<'_>) -> Result<(Vec<CString
     exec::keep_on_exec(equipment.report)?;
     equipment.preserved.iter().try_for_each(|fd| exec::keep_on_exec(fd.as_fd()))?;
     let mode = if plan.init { guest::Mode::Init } else { guest::Mode::Exec };
-    let words = c_strings(&plan.args)?;
-    Ok((guest::arguments(mode, equipment.report, &program, &words), c_strings(&environment)?))
+    let (words, environment) = (c_strings(&plan.args)?, c_strings(&environment)?);
+    Ok(guest::order(mode, equipment.report, &program, &words, &environment))
 }
 
 fn load(filter: Option<&Filter>) -> Result<()> {
