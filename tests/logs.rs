@@ -157,6 +157,136 @@ fn logs_are_rotated() {
 }
 
 #[test]
+fn older_files_are_compressed() {
+    let sandbox = Sandbox::with_busybox();
+    let log = "--log-opt max-size=20k --log-opt max-file=3 --log-opt compress=true";
+    sandbox.run(&format!("run --name talk {log} busybox seq 1 2000")).success();
+    let path = log_path(&sandbox, "talk");
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    let packed =
+        ["", ".1.gz", ".2.gz", ".1", ".2", ".3.gz", ".packing"].map(|suffix| beside(suffix).exists());
+    assert_eq!(packed, [true, true, true, false, false, false, false]);
+    // A witness reads them.
+    let unpacked = std::process::Command::new("gzip").arg("-dc").arg(beside(".1.gz")).output().expect("gzip");
+    assert!(unpacked.status.success() && unpacked.stdout.starts_with(b"{\"log\":\""), "{unpacked:?}");
+    let numbers = |line: &str| -> Vec<u32> {
+        let lines = sandbox.run(line).success().lines();
+        lines.iter().map(|line| line.parse().expect("a number")).collect()
+    };
+    let all = numbers("logs talk");
+    assert!(all.len() > 400, "{}", all.len());
+    assert_eq!(all, (2001 - all.len() as u32..=2000).collect::<Vec<_>>());
+    for wanted in [1, 10, 300, 500, all.len() - 1, all.len()] {
+        assert_eq!(numbers(&format!("logs -n {wanted} talk")), all[all.len() - wanted..]);
+    }
+    assert_eq!(numbers("logs -f talk"), all);
+    // A second run goes on from there.
+    sandbox.run("start -a talk").success();
+    assert_eq!(numbers("logs -n 5 talk"), [1996, 1997, 1998, 1999, 2000]);
+    assert!(beside(".2.gz").exists() && !beside(".1").exists());
+    sandbox.run("rm talk").success();
+    for (flags, error) in [
+        (
+            "--log-opt compress=true --log-opt max-size=1m",
+            "compress cannot be true when max-file is less than 2 or max-size is not set",
+        ),
+        ("--log-driver local --log-opt max-file=1", "compression cannot be enabled when max file count is 1"),
+    ] {
+        sandbox.run(&format!("run {flags} busybox true")).code(125).stderr_has(error).one_clear_line();
+    }
+}
+
+#[test]
+fn a_follower_loses_nothing_to_compression() {
+    let sandbox = Sandbox::with_busybox();
+    let log = "--log-opt max-size=20k --log-opt max-file=3 --log-opt compress=true";
+    let script = "echo ready; while ! test -e /go; do sleep 0.05; done; seq 1 20000";
+    sandbox.run(&format!("run -d --name talk {log} busybox sh -c '{script}'")).success();
+    let follower = sandbox.command("logs -f talk").start();
+    follower.expect("ready\n");
+    follower.signal(Signal::STOP);
+    let quick = sandbox.command("logs -f talk").start();
+    quick.expect("ready\n");
+    sandbox.run("exec talk touch /go").success();
+    sandbox.run("wait talk").success().stdout("0\n");
+    follower.signal(Signal::CONT);
+    let want: String = (1..=20_000).map(|number| format!("{number}\n")).collect();
+    for follower in [quick, follower] {
+        let output = follower.finish();
+        output.success();
+        assert!(output.out() == format!("ready\n{want}"), "{} lines", output.out().lines().count());
+    }
+}
+
+/// The log is a pipe that nobody reads: as slow as a log can be.
+#[test]
+fn a_log_that_takes_nothing_stops_no_container_that_does_not_wait() {
+    let sandbox = Sandbox::with_busybox();
+    let script = "seq 1 20000; echo done; exec sleep 1000";
+    let stuck = |name: &str, flags: &str| {
+        sandbox.run(&format!("create --name {name} {flags} busybox sh -c '{script}'")).success();
+        let path = log_path(&sandbox, name);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .expect("a pipe");
+        std::fs::OpenOptions::new().read(true).write(true).open(path).expect("the pipe")
+    };
+    let mut pipe = stuck("free", "--log-opt mode=non-blocking --log-opt max-buffer-size=64k");
+    let said = sandbox.command("start -a free").start();
+    said.expect("20000\ndone\n");
+    // What was said first waits in order, and what had no room is not there.
+    let mut text = vec![0; 4096];
+    std::io::Read::read_exact(&mut pipe, &mut text).expect("entries");
+    assert!(text.starts_with(b"{\"log\":\"1\\n\",\"stream\":\"stdout\""), "{:?}", text.escape_ascii());
+    sandbox.run("rm -f -t 0 free").success();
+    said.finish().code(137);
+    for (flags, error) in [
+        ("--log-opt mode=x", "logger: logging mode not supported: x"),
+        ("--log-opt max-buffer-size=1m", "max-buffer-size option is only supported with 'mode=non-blocking'"),
+    ] {
+        sandbox.run(&format!("run {flags} busybox true")).code(125).stderr_has(error).one_clear_line();
+    }
+}
+
+#[test]
+fn a_log_that_is_not_waited_for_is_complete() {
+    let sandbox = Sandbox::with_busybox();
+    let log = "--log-opt mode=non-blocking --log-opt max-buffer-size=16m";
+    let rotated = "--log-driver local --log-opt max-size=50k --log-opt max-file=100";
+    for (name, flags) in [("plain", ""), ("rotated", rotated)] {
+        let script = "seq 1 20000; echo half; printf end; echo oops >&2";
+        sandbox.run(&format!("run --name {name} {log} {flags} busybox sh -c '{script}'")).success();
+        let want: String = (1..=20_000).map(|number| format!("{number}\n")).collect();
+        let said = sandbox.run(&format!("logs {name}"));
+        said.success().stderr("oops\n");
+        assert!(said.out() == format!("{want}half\nend"), "{} lines", said.out().lines().count());
+        sandbox.run(&format!("start {name}")).success();
+        sandbox.run(&format!("wait {name}")).success();
+        assert_eq!(sandbox.run(&format!("logs {name}")).success().lines().len(), 40_003);
+    }
+    let path = log_path(&sandbox, "rotated");
+    assert!(PathBuf::from(format!("{}.1.gz", path.display())).exists());
+}
+
+/// Podman's.
+#[test]
+fn containers_have_colors() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run --name one busybox printf 'a\nb'").success();
+    sandbox.run("run --name two busybox echo c").success();
+    sandbox.run("logs --color one").success().stdout("\u{1b}[37ma\u{1b}[0m\n\u{1b}[37mb\u{1b}[0m");
+    sandbox
+        .run("logs --color --names one two")
+        .success()
+        .stdout("\u{1b}[37mone a\u{1b}[0m\n\u{1b}[37mone b\u{1b}[0m\u{1b}[31mtwo c\u{1b}[0m\n");
+}
+
+#[test]
 fn a_follower_loses_nothing_to_rotation() {
     let sandbox = Sandbox::with_busybox();
     let script = "echo ready; while ! test -e /go; do sleep 0.05; done; seq 1 30000";

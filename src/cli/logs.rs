@@ -12,6 +12,9 @@ use crate::engine::logs::{self, LogOptions, Mark};
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// Show the lines of each container in a color of its own
+    #[arg(long)]
+    color: bool,
     /// Show the labels and variables that the log driver was told to note
     #[arg(long)]
     details: bool,
@@ -69,6 +72,7 @@ impl Action for Args {
             timestamps: self.timestamps,
             details: self.details,
             prefix: None,
+            color: self.color.then_some(0),
         };
         let engine = session.engine()?;
         let operands = self.latest.before(engine.containers(), operands)?;

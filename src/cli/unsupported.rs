@@ -124,7 +124,6 @@ const OTHERS: &[(&str, &[Names])] = &[
     ("events", &[("--no-trunc", None)]),
     ("images", &[("--history", None)]),
     ("login", &[("--secret", None)]),
-    ("logs", &[("--color", None)]),
     (
         "ps",
         &[
@@ -347,7 +346,6 @@ mod tests {
         for (verb, flag, long) in [
             ("run", "--pod", "--pod"),
             ("create", "--kernel-memory", "--kernel-memory"),
-            ("logs", "--color", "--color"),
             ("ps", "-p", "--pod"),
         ] {
             assert_eq!(of_verb(verb, flag).unwrap().long, long);

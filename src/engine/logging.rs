@@ -10,13 +10,14 @@ use crate::base::hint::HintExt;
 use crate::base::pattern::Regex;
 use crate::base::{boolean, size};
 use crate::runtime::child::Stdio;
-use crate::runtime::log::{Destination, Format, journal};
+use crate::runtime::log::file::Limits;
+use crate::runtime::log::{Destination, Format, journal, ring};
 use crate::store::containers::{Record, Source};
 use crate::store::layout::Layout;
 use crate::store::options::{ContainerOptions, LogDriver, LogOptions};
 
 /// Docker's limits of the `local` driver.
-const LOCAL: (u64, usize) = (20_000_000, 5);
+const LOCAL: Limits = Limits { max_size: Some(20_000_000), max_files: 5, compress: true };
 
 /// Refuses what cannot be, before a container is made.
 pub fn check(options: &ContainerOptions) -> Result<()> {
@@ -30,7 +31,7 @@ pub fn check(options: &ContainerOptions) -> Result<()> {
             bail!("unknown log opt '{name}' for {driver} log driver");
         }
     }
-    refuse_missing(log)?;
+    waiting(log)?;
     limits(log)?;
     for name in ["labels-regex", "env-regex"] {
         pattern(log, name)?;
@@ -72,25 +73,18 @@ fn known(driver: LogDriver) -> &'static [&'static str] {
     }
 }
 
-/// Refuses what docker has and we have not: files that are compressed, and a memory of its own for each log.
-fn refuse_missing(log: &LogOptions) -> Result<()> {
-    let (driver, option) = (log.driver.as_str(), |name: &str| log.options.get(name).map(String::as_str));
-    if let Some(text) = option("compress") {
-        let wanted = boolean::parse(text);
-        let wanted = wanted.with_context(|| {
-            format!("strconv.ParseBool: parsing {}: invalid syntax", serde_json::json!(text))
-        })?;
-        if wanted {
-            bail!("log opt 'compress' of the {driver} log driver is not supported yet");
-        }
-    }
+/// How many bytes may wait for a log that the container does not wait for; none if it does.
+pub fn waiting(log: &LogOptions) -> Result<Option<usize>> {
+    let option = |name: &str| log.options.get(name).map(String::as_str);
     match option("mode") {
         None | Some("" | "blocking") if option("max-buffer-size").is_some() => {
             bail!("logger: max-buffer-size option is only supported with 'mode=non-blocking'")
         }
-        None | Some("" | "blocking") => Ok(()),
+        None | Some("" | "blocking") => Ok(None),
         Some("non-blocking") => {
-            bail!("mode=non-blocking of the {driver} log driver is not supported yet")
+            let Some(text) = option("max-buffer-size") else { return Ok(Some(ring::DEFAULT_LIMIT)) };
+            let size = size::parse_binary(text).context("error parsing option max-buffer-size")?;
+            Ok(Some(usize::try_from(size).unwrap_or(usize::MAX)))
         }
         Some(mode) => bail!("logger: logging mode not supported: {mode}"),
     }
@@ -111,18 +105,19 @@ fn find_journal() -> Result<()> {
         .hint(|| "keep the log in a file: --log-driver json-file")
 }
 
-/// The largest size of a file, if there is one, and how many files there may be.
-fn limits(log: &LogOptions) -> Result<(Option<u64>, usize)> {
-    let default = if log.driver == LogDriver::Local { (Some(LOCAL.0), LOCAL.1) } else { (None, 1) };
+/// The largest size of a file, if there is one, how many files there may be, and whether older ones are compressed.
+fn limits(log: &LogOptions) -> Result<Limits> {
+    let is_local = log.driver == LogDriver::Local;
+    let default = if is_local { LOCAL } else { Limits { max_size: None, max_files: 1, compress: false } };
     let max_size = match log.options.get("max-size") {
-        None => default.0,
+        None => default.max_size,
         Some(text) => match size::parse_decimal(text)? {
             0 => bail!("max-size must be a positive number"),
             size => Some(size),
         },
     };
     let max_files = match log.options.get("max-file") {
-        None => default.1,
+        None => default.max_files,
         Some(text) => {
             let number = text.parse::<i64>();
             let number = number
@@ -133,7 +128,19 @@ fn limits(log: &LogOptions) -> Result<(Option<u64>, usize)> {
                 .context("max-file cannot be less than 1")?
         }
     };
-    Ok((max_size, max_files))
+    let compress = match log.options.get("compress") {
+        None => default.compress,
+        Some(text) => boolean::parse(text).with_context(|| {
+            format!("strconv.ParseBool: parsing {}: invalid syntax", serde_json::json!(text))
+        })?,
+    };
+    if compress && is_local && max_files < 2 {
+        bail!("compression cannot be enabled when max file count is 1");
+    }
+    if compress && (max_files < 2 || max_size.is_none()) {
+        bail!("compress cannot be true when max-file is less than 2 or max-size is not set");
+    }
+    Ok(Limits { max_size, max_files, compress })
 }
 
 /// The streams of this process, for a container that takes them over. Not a terminal: the container could push
@@ -168,12 +175,12 @@ pub fn destination(layout: &Layout, record: &Record, environment: &[String]) -> 
     let log = &record.options.log;
     let mut attributes = attributes(record, environment)?;
     if let Some(path) = path(layout, record) {
-        let (max_size, max_files) = limits(log)?;
+        let limits = limits(log)?;
         let format = if log.driver == LogDriver::K8sFile { Format::K8s } else { Format::Json };
         if let Some(tag) = tag(record)? {
             attributes.insert("tag".to_owned(), tag);
         }
-        return Ok(Destination::File { path, format, max_size, max_files, attributes });
+        return Ok(Destination::File { path, format, limits, attributes });
     }
     if log.driver != LogDriver::Journald {
         return Ok(Destination::Nowhere);
@@ -266,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_docker_refuses() {
-        use LogDriver::{JsonFile, K8sFile, None};
+        use LogDriver::{JsonFile, K8sFile, Local, None};
         for (driver, given, want) in [
             (JsonFile, [("foo", "1")], "unknown log opt 'foo' for json-file log driver"),
             (JsonFile, [("max-size", "0")], "max-size must be a positive number"),
@@ -276,14 +283,10 @@ mod tests {
             (
                 JsonFile,
                 [("compress", "true")],
-                "log opt 'compress' of the json-file log driver is not supported yet",
+                "compress cannot be true when max-file is less than 2 or max-size is not set",
             ),
+            (Local, [("max-file", "1")], "compression cannot be enabled when max file count is 1"),
             (JsonFile, [("compress", "x")], "strconv.ParseBool: parsing \"x\": invalid syntax"),
-            (
-                JsonFile,
-                [("mode", "non-blocking")],
-                "mode=non-blocking of the json-file log driver is not supported yet",
-            ),
             (JsonFile, [("mode", "x")], "logger: logging mode not supported: x"),
             (
                 JsonFile,
@@ -305,13 +308,35 @@ mod tests {
 
     #[test]
     fn sizes_and_numbers_of_files() {
-        let limits = |driver, given: &[(&str, &str)]| limits(&options(driver, given).log).unwrap();
-        assert_eq!(limits(LogDriver::JsonFile, &[]), (Option::None, 1));
-        assert_eq!(
-            limits(LogDriver::JsonFile, &[("max-size", "10m"), ("max-file", "3")]),
-            (Some(10_000_000), 3)
-        );
-        assert_eq!(limits(LogDriver::Local, &[]), (Some(20_000_000), 5));
-        assert_eq!(limits(LogDriver::Local, &[("max-file", "2")]), (Some(20_000_000), 2));
+        for (driver, given, want) in [
+            (LogDriver::JsonFile, &[][..], (None, 1, false)),
+            (LogDriver::JsonFile, &[("max-size", "10m"), ("max-file", "3")], (Some(10_000_000), 3, false)),
+            (
+                LogDriver::JsonFile,
+                &[("max-size", "1"), ("max-file", "2"), ("compress", "1")],
+                (Some(1), 2, true),
+            ),
+            (LogDriver::Local, &[], (Some(20_000_000), 5, true)),
+            (LogDriver::Local, &[("max-file", "2")], (Some(20_000_000), 2, true)),
+            (LogDriver::Local, &[("max-file", "1"), ("compress", "false")], (Some(20_000_000), 1, false)),
+        ] {
+            let (max_size, max_files, compress) = want;
+            let limits = limits(&options(driver, given).log).unwrap();
+            assert_eq!(limits, Limits { max_size, max_files, compress }, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_log() {
+        for (given, want) in [
+            (&[][..], None),
+            (&[("mode", "blocking")], None),
+            (&[("mode", "non-blocking")], Some(1_000_000)),
+            (&[("mode", "non-blocking"), ("max-buffer-size", "4k")], Some(4096)),
+        ] {
+            assert_eq!(waiting(&options(LogDriver::JsonFile, given).log).unwrap(), want, "{given:?}");
+        }
+        let broken = options(LogDriver::JsonFile, &[("mode", "non-blocking"), ("max-buffer-size", "x")]);
+        assert!(waiting(&broken.log).is_err());
     }
 }

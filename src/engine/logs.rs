@@ -30,6 +30,8 @@ pub struct LogOptions {
     pub details: bool,
     /// What comes before every line, and a space.
     pub prefix: Option<String>,
+    /// Which of the colors the lines of the first container have; the next has the next.
+    pub color: Option<usize>,
 }
 
 /// What the lines of several containers begin with.
@@ -50,14 +52,15 @@ pub fn logs_of_all(
 ) -> Result<bool> {
     let mut all_well = true;
     let mut followers = Vec::new();
-    for id in ids {
+    for (index, id) in ids.iter().enumerate() {
         let show = || -> Result<()> {
             let record = engine.containers().load(&engine.containers().resolve(id)?)?;
             let prefix = match mark {
                 Mark::Id => record.id[..12].to_owned(),
                 Mark::Name => record.name,
             };
-            let options = LogOptions { prefix: Some(prefix), ..options.clone() };
+            let color = options.color.map(|first| first + index);
+            let options = LogOptions { prefix: Some(prefix), color, ..options.clone() };
             logs(engine, &record.id, &options, rustix::stdio::stdout(), rustix::stdio::stderr())
         };
         let tell = |result: Result<()>| {

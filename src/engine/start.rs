@@ -390,7 +390,8 @@ impl Supervisor<'_> {
     ) -> Result<Up> {
         let environment = &launch.plan.process.env;
         let destination = logging::destination(self.engine.layout(), &record, environment)?;
-        let log = LogWriter::open(&destination).context("open the log")?;
+        let waiting = logging::waiting(&record.options.log)?;
+        let log = LogWriter::open(&destination, waiting).context("open the log")?;
         let spill = open_directory(self.engine, &record.id)?;
         let foreign = emulation::foreign_platform(&record);
         let (server, device) = fuse::start(&launch.plan.rootfs)?.unzip();

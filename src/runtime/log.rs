@@ -8,15 +8,20 @@ pub mod file;
 pub mod journal;
 pub mod json;
 pub mod k8s;
+pub mod packed;
+pub mod ring;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rustix::event::PollFlags;
 
-use file::LogFile;
+use file::{Limits, LogFile};
 use journal::Journal;
+use ring::Ring;
 
 /// Longer lines are cut into pieces, as docker's are.
 pub const LINE_LIMIT: usize = 16 << 10;
@@ -63,10 +68,7 @@ pub enum Destination {
     File {
         path: PathBuf,
         format: Format,
-        /// Bytes from which on a new file is begun.
-        max_size: Option<u64>,
-        /// How many files there may be, this one included.
-        max_files: usize,
+        limits: Limits,
         /// What every entry of docker's format carries.
         attributes: BTreeMap<String, String>,
     },
@@ -82,26 +84,33 @@ pub struct LogWriter {
     partial: [Vec<u8>; 2],
 }
 
-enum Sink {
+/// Where entries go.
+pub enum Sink {
     Nowhere,
     File { file: LogFile, format: Format, attributes: Option<String>, encoded: Vec<u8> },
     Journal(Journal),
+    Ring(Ring),
 }
 
 impl LogWriter {
-    /// Opens the destination, making a file where there is none.
-    pub fn open(destination: &Destination) -> io::Result<Self> {
-        let sink = match destination {
-            Destination::Nowhere => Sink::Nowhere,
-            Destination::File { path, format, max_size, max_files, attributes } => Sink::File {
-                file: LogFile::open(path, *max_size, *max_files)?,
-                format: *format,
-                attributes: json::encode_attributes(attributes)?,
-                encoded: Vec::new(),
-            },
-            Destination::Journal { fields } => Sink::Journal(Journal::connect(journal::SOCKET, fields)?),
-        };
+    /// Opens the destination, making a file where there is none. With `waiting` the container never waits for it: so
+    /// many bytes do instead, and what has no room is lost.
+    pub fn open(destination: &Destination, waiting: Option<usize>) -> io::Result<Self> {
+        let mut sink = Sink::open(destination)?;
+        if let Some(limit) = waiting.filter(|_| !matches!(sink, Sink::Nowhere)) {
+            sink = Sink::Ring(Ring::start(sink, limit)?);
+        }
         Ok(Self { sink, partial: [Vec::new(), Vec::new()] })
+    }
+
+    /// What wakes it, if it waits for something.
+    pub fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        self.sink.interest()
+    }
+
+    /// Does what it was woken for.
+    pub fn work(&mut self) {
+        self.sink.work();
     }
 
     /// Writes the lines that `bytes` completes, and keeps the rest.
@@ -138,7 +147,7 @@ impl LogWriter {
         written.and(self.sink.flush())
     }
 
-    /// Writes lines that never got their end.
+    /// Writes lines that never got their end, and what waits; nothing is written after that.
     pub fn finish(&mut self) -> io::Result<()> {
         let time = Timestamp::now();
         for stream in [Stream::Stdout, Stream::Stderr] {
@@ -147,11 +156,24 @@ impl LogWriter {
                 self.sink.write(&Piece { stream, time, text: &text, whole: false })?;
             }
         }
-        self.sink.flush()
+        std::mem::replace(&mut self.sink, Sink::Nowhere).finish()
     }
 }
 
 impl Sink {
+    fn open(destination: &Destination) -> io::Result<Self> {
+        Ok(match destination {
+            Destination::Nowhere => Self::Nowhere,
+            Destination::File { path, format, limits, attributes } => Self::File {
+                file: LogFile::open(path, limits)?,
+                format: *format,
+                attributes: json::encode_attributes(attributes)?,
+                encoded: Vec::new(),
+            },
+            Destination::Journal { fields } => Self::Journal(Journal::connect(journal::SOCKET, fields)?),
+        })
+    }
+
     /// Writes the pieces of a line that is too long for one; returns what is left.
     fn write_long<'a>(&mut self, stream: Stream, time: Timestamp, line: &'a [u8]) -> io::Result<&'a [u8]> {
         let mut rest = line;
@@ -167,6 +189,10 @@ impl Sink {
         match self {
             Self::Nowhere => Ok(()),
             Self::Journal(journal) => journal.send(piece),
+            Self::Ring(ring) => {
+                ring.send(piece);
+                Ok(())
+            }
             Self::File { file, format, attributes, encoded } => {
                 let before = encoded.len();
                 match format {
@@ -185,10 +211,52 @@ impl Sink {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let Self::File { file, encoded, .. } = self else { return Ok(()) };
-        let written = file.append(encoded);
-        encoded.clear();
+        match self {
+            Self::Nowhere | Self::Journal(_) => Ok(()),
+            Self::Ring(ring) => ring.flush(),
+            Self::File { file, encoded, .. } => {
+                let written = file.append(encoded);
+                encoded.clear();
+                written
+            }
+        }
+    }
+
+    /// What wakes it, if it waits for something.
+    fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match self {
+            Self::Nowhere | Self::Journal(_) => None,
+            Self::Ring(ring) => ring.interest(),
+            Self::File { file, .. } => file.packing().map(|packer| (packer, PollFlags::IN)),
+        }
+    }
+
+    fn work(&mut self) {
+        match self {
+            Self::Nowhere | Self::Journal(_) => {}
+            Self::Ring(ring) => drop(ring.flush()),
+            Self::File { file, .. } => file.end_packing(),
+        }
+    }
+
+    /// Writes what waits, and ends.
+    fn finish(mut self) -> io::Result<()> {
+        let written = self.flush();
+        match self {
+            Self::Nowhere | Self::Journal(_) => {}
+            Self::Ring(ring) => ring.finish()?,
+            Self::File { mut file, .. } => file.finish(),
+        }
         written
+    }
+
+    /// The descriptor that it writes to.
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Nowhere | Self::Ring(_) => None,
+            Self::Journal(journal) => Some(journal.fd()),
+            Self::File { file, .. } => Some(file.fd()),
+        }
     }
 }
 
@@ -206,8 +274,7 @@ mod tests {
         Destination::File {
             path,
             format: Format::Json,
-            max_size: None,
-            max_files: 1,
+            limits: Limits { max_size: None, max_files: 1, compress: false },
             attributes: BTreeMap::new(),
         }
     }
@@ -215,7 +282,7 @@ mod tests {
     fn logged(chunks: &[(Stream, &[u8])]) -> Vec<(String, Stream)> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = LogWriter::open(&destination(path.clone())).unwrap();
+        let mut log = LogWriter::open(&destination(path.clone()), None).unwrap();
         for (stream, bytes) in chunks {
             log.append(*stream, bytes).unwrap();
         }
@@ -265,7 +332,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_takes_no_memory() {
-        let mut log = LogWriter::open(&destination(PathBuf::from("/dev/null"))).unwrap();
+        let mut log = LogWriter::open(&destination(PathBuf::from("/dev/null")), None).unwrap();
         for _ in 0..1000 {
             log.append(Stream::Stdout, &[b'x'; 32 << 10]).unwrap();
             assert!(log.partial[0].len() <= LINE_LIMIT);

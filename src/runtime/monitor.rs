@@ -130,6 +130,7 @@ enum Source {
     Stderr,
     Stdin,
     Client(usize),
+    Log,
     Chore,
 }
 
@@ -218,6 +219,7 @@ impl Monitor {
                     Source::Stderr => open[1] = self.read_output(Stream::Stderr),
                     Source::Stdin => self.write_input(),
                     Source::Client(index) => self.serve(index, events),
+                    Source::Log => self.log.iter_mut().for_each(LogWriter::work),
                     // Its turn comes after the container's.
                     Source::Chore => {}
                 }
@@ -267,8 +269,8 @@ impl Monitor {
         ended: bool,
         open: [bool; 2],
     ) -> Result<Vec<(Source, PollFlags)>> {
-        let mut sources = Vec::with_capacity(6 + self.clients.len());
-        let mut fds = Vec::with_capacity(6 + self.clients.len());
+        let mut sources = Vec::with_capacity(7 + self.clients.len());
+        let mut fds = Vec::with_capacity(7 + self.clients.len());
         let mut add = |source, fd, events| {
             sources.push(source);
             fds.push(PollFd::from_borrowed_fd(fd, events));
@@ -301,6 +303,9 @@ impl Monitor {
         for (index, client) in self.clients.iter().enumerate() {
             let events = client.interest(self.stdin.pending.len() < CHUNK);
             add(Source::Client(index), client.socket.as_fd(), events);
+        }
+        if let Some((fd, events)) = self.log.as_ref().and_then(LogWriter::interest) {
+            add(Source::Log, fd, events);
         }
         let mut deadline = None;
         if !ended {

@@ -14,6 +14,11 @@ use crate::runtime::log::{Format, Stream, json, k8s};
 /// Bytes that are collected before they are written.
 const PORTION: usize = 64 << 10;
 
+/// Podman's colors of containers, in turn: grey, red, yellow, blue, magenta, cyan, green (man console_codes(4)).
+const COLORS: [&[u8]; 7] =
+    [b"\x1b[37m", b"\x1b[31m", b"\x1b[33m", b"\x1b[34m", b"\x1b[35m", b"\x1b[36m", b"\x1b[32m"];
+const PLAIN: &[u8] = b"\x1b[0m";
+
 /// Prints entries.
 pub struct Printer<'a> {
     options: &'a LogOptions,
@@ -67,6 +72,9 @@ impl<'a> Printer<'a> {
             return Ok(true);
         }
         self.turn_to(stream)?;
+        if let Some(color) = options.color {
+            self.buffer.extend_from_slice(COLORS[color % COLORS.len()]);
+        }
         if let Some(prefix) = &options.prefix {
             write!(self.buffer, "{prefix} ")?;
         }
@@ -81,6 +89,11 @@ impl<'a> Printer<'a> {
             write!(self.buffer, "{} ", pairs.join(","))?;
         }
         text(&mut self.buffer);
+        if options.color.is_some() {
+            let is_whole = self.buffer.pop_if(|last| *last == b'\n').is_some();
+            self.buffer.extend_from_slice(PLAIN);
+            self.buffer.extend(is_whole.then_some(b'\n'));
+        }
         Ok(true)
     }
 
@@ -93,8 +106,9 @@ impl<'a> Printer<'a> {
 
     /// Whether an entry's time and attributes need not be looked at.
     fn is_plain(&self) -> bool {
-        let LogOptions { since, until, timestamps, details, prefix, .. } = self.options;
-        since.is_none() && until.is_none() && prefix.is_none() && !timestamps && !details
+        let LogOptions { since, until, timestamps, details, prefix, color, .. } = self.options;
+        let is_marked = prefix.is_some() || color.is_some() || *timestamps || *details;
+        since.is_none() && until.is_none() && !is_marked
     }
 
     fn turn_to(&mut self, stream: Stream) -> Result<()> {

@@ -4,16 +4,33 @@
 //! NAME (being written) → NAME.1 → NAME.2 → … → gone
 //! ```
 //!
+//! Those that are not written any more may be compressed: see [`super::packed`].
+//!
 //! A follower holds a shared lock on the generation it reads. One that is so held is not taken away, nor is any
 //! newer one: what the follower has not read yet waits for it, within [`KEPT_LIMIT`].
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::packed::{self, packed};
+use crate::sys::clone::Child;
+
 /// Bytes that are kept for a slow follower beyond what was allowed.
 const KEPT_LIMIT: u64 = 256 << 20;
+
+/// How much of a log is kept, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes from which on a new file is begun.
+    pub max_size: Option<u64>,
+    /// How many files there may be, the one being written included.
+    pub max_files: usize,
+    /// Whether the others are compressed.
+    pub compress: bool,
+}
 
 /// The file that is being written.
 pub struct LogFile {
@@ -22,23 +39,55 @@ pub struct LogFile {
     size: u64,
     max_size: Option<u64>,
     max_files: usize,
+    compress: bool,
+    /// The process that compresses older generations.
+    packer: Option<Child>,
 }
 
-/// The path of a generation; 0 is the one being written.
+/// The path of a generation that is not compressed; 0 is the one being written.
 pub fn generation(path: &Path, number: usize) -> PathBuf {
-    if number == 0 {
-        return path.to_owned();
-    }
+    if number == 0 { path.to_owned() } else { with_suffix(path, &number.to_string()) }
+}
+
+/// The path of a file beside the log.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
+    name.push(".");
+    name.push(suffix);
     name.into()
+}
+
+/// A generation in the form that it has.
+pub struct Kept {
+    pub file: File,
+    pub is_packed: bool,
+}
+
+impl Kept {
+    /// Opens a generation. The plain form is looked for first, since it goes last.
+    pub fn open(path: &Path, number: usize) -> io::Result<Self> {
+        match File::open(generation(path, number)) {
+            Err(error) if error.kind() == ErrorKind::NotFound && number > 0 => {
+                Ok(Self { file: File::open(packed(path, number))?, is_packed: true })
+            }
+            file => Ok(Self { file: file?, is_packed: false }),
+        }
+    }
+
+    /// How many generations there are behind the one being written.
+    pub fn count(path: &Path) -> usize {
+        let is_there = |number: &usize| generation(path, *number).exists() || packed(path, *number).exists();
+        (1..).take_while(is_there).last().unwrap_or(0)
+    }
 }
 
 impl LogFile {
     /// Opens the file, making it where there is none.
-    pub fn open(path: &Path, max_size: Option<u64>, max_files: usize) -> io::Result<Self> {
+    pub fn open(path: &Path, limits: &Limits) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let mut log = Self { path: path.to_owned(), size: file.metadata()?.len(), file, max_size, max_files };
+        let Limits { max_size, max_files, compress } = *limits;
+        let (path, size) = (path.to_owned(), file.metadata()?.len());
+        let mut log = Self { path, file, size, max_size, max_files, compress, packer: None };
         log.mend()?;
         Ok(log)
     }
@@ -63,8 +112,8 @@ impl LogFile {
 
     /// Begins a new file. Where that is not possible, the old one goes on.
     pub fn rotate(&mut self) {
-        let highest = (1..).take_while(|number| generation(&self.path, *number).exists()).last();
-        let mut highest = highest.unwrap_or(0);
+        self.end_packing();
+        let mut highest = Kept::count(&self.path);
         let allowed = self.max_files.saturating_sub(1);
         while highest + 1 > allowed && self.discard(highest) {
             if highest == 0 {
@@ -74,22 +123,63 @@ impl LogFile {
             highest -= 1;
         }
         for number in (0..=highest).rev() {
-            let moved = fs::rename(generation(&self.path, number), generation(&self.path, number + 1));
-            if moved.is_err() {
+            if self.shift(number).is_err() {
                 return;
             }
         }
         self.begin();
+        if self.compress {
+            self.packer = packed::begin(&self.path).ok();
+        }
+    }
+
+    /// Makes a generation the next older one.
+    fn shift(&self, number: usize) -> io::Result<()> {
+        let moved = fs::rename(generation(&self.path, number), generation(&self.path, number + 1));
+        match moved {
+            Err(error) if error.kind() == ErrorKind::NotFound && number > 0 => {
+                fs::rename(packed(&self.path, number), packed(&self.path, number + 1))
+            }
+            // Of a process that died there may be both.
+            Ok(()) if number > 0 => match fs::remove_file(packed(&self.path, number)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+            moved => moved,
+        }
+    }
+
+    /// Compresses what could not be before.
+    pub fn finish(&mut self) {
+        self.end_packing();
+        let is_plain = |number| generation(&self.path, number).exists();
+        if self.compress && (1..=Kept::count(&self.path)).any(is_plain) {
+            self.packer = packed::begin(&self.path).ok();
+            self.end_packing();
+        }
+    }
+
+    /// Readable once the process that compresses has ended, if there is one.
+    pub fn packing(&self) -> Option<BorrowedFd<'_>> {
+        self.packer.as_ref().map(Child::pidfd)
+    }
+
+    /// Waits for the process that compresses, if there is one.
+    pub fn end_packing(&mut self) {
+        if let Some(packer) = self.packer.take() {
+            // What it did not do is done the next time.
+            let _ = packer.wait();
+        }
     }
 
     /// Takes a generation away, unless somebody reads it.
     fn discard(&self, number: usize) -> bool {
-        let path = generation(&self.path, number);
+        let Ok(Kept { file, is_packed }) = Kept::open(&self.path, number) else { return false };
         let kept = KEPT_LIMIT / self.max_size.unwrap_or(KEPT_LIMIT).max(1);
         let is_read = (number as u64) < kept + self.max_files as u64
-            && File::open(&path)
-                .is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)));
-        !is_read && fs::remove_file(&path).is_ok()
+            && matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock));
+        let path = if is_packed { packed(&self.path, number) } else { generation(&self.path, number) };
+        !is_read && fs::remove_file(path).is_ok()
     }
 
     fn begin(&mut self) {
@@ -98,6 +188,11 @@ impl LogFile {
             self.size = file.metadata().map_or(0, |metadata| metadata.len());
             self.file = file;
         }
+    }
+
+    /// The descriptor of the file.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Ends an entry that a crash has cut short, so that the next one stands on a line of its own.
@@ -131,6 +226,10 @@ mod tests {
         names
     }
 
+    fn limits(max_files: usize) -> Limits {
+        Limits { max_size: Some(1), max_files, compress: false }
+    }
+
     fn fill(log: &mut LogFile, numbers: std::ops::RangeInclusive<u32>) {
         for number in numbers {
             if log.is_full(0) {
@@ -144,7 +243,7 @@ mod tests {
     fn the_oldest_goes_first() {
         for (max_files, want) in [(1, &["log 5"][..]), (3, &["log 5", "log.1 4", "log.2 3"])] {
             let directory = tempfile::tempdir().unwrap();
-            let mut log = LogFile::open(&directory.path().join("log"), Some(1), max_files).unwrap();
+            let mut log = LogFile::open(&directory.path().join("log"), &limits(max_files)).unwrap();
             fill(&mut log, 1..=5);
             assert_eq!(names(directory.path()), want);
         }
@@ -154,7 +253,7 @@ mod tests {
     fn what_is_read_and_what_follows_it_stays() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut log = LogFile::open(&path, Some(1), 1).unwrap();
+        let mut log = LogFile::open(&path, &limits(1)).unwrap();
         fill(&mut log, 1..=1);
         let reader = File::open(&path).unwrap();
         reader.lock_shared().unwrap();
@@ -166,11 +265,24 @@ mod tests {
     }
 
     #[test]
+    fn a_generation_moves_in_the_form_that_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        fs::write(packed(&path, 1), "was 1").unwrap();
+        // Both forms, of a process that died.
+        fs::write(generation(&path, 2), "was 2").unwrap();
+        fs::write(packed(&path, 2), "the same").unwrap();
+        let mut log = LogFile::open(&path, &limits(4)).unwrap();
+        fill(&mut log, 1..=2);
+        assert_eq!(names(directory.path()), ["log 2", "log.1 1", "log.2.gz was 1", "log.3 was 2"]);
+    }
+
+    #[test]
     fn an_entry_that_was_cut_short_is_ended() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, "whole\nhal").unwrap();
-        LogFile::open(&path, None, 1).unwrap().append(b"next\n").unwrap();
+        LogFile::open(&path, &limits(1)).unwrap().append(b"next\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "whole\nhal\nnext\n");
     }
 }
