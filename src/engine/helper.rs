@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Engine, namespace};
+use super::{Engine, limits, namespace};
 use crate::base::failure::Failure;
 use crate::base::file::FileLock;
 use crate::config::paths::private_directory;
@@ -114,6 +114,8 @@ fn prepare(engine: &Engine) -> Result<Helper> {
     rustix::process::setsid().context("start a session")?;
     rustix::process::chdir("/").context("leave the directory")?;
     identity::set_all_stdio(identity::null_device()?.as_fd()).context("leave the terminal")?;
+    // Still by the user id that the host knows.
+    limits::outlive_unit("network", "coracle network helper");
     let users = match in_use(engine)? {
         Some(users) => users,
         None => namespace::open(engine)?.finish()?,

@@ -93,7 +93,7 @@ impl Steps {
     pub fn enter(resources: &ResourceOptions) -> Result<Option<Self>> {
         let options = ContainerOptions { resources: resources.clone(), ..ContainerOptions::default() };
         let settings = settings(resources)?;
-        let place = enter(&format!("build-{}", id::random_hex(12)), &options, false)?;
+        let place = enter(&format!("{}{}", place::BUILD, id::random_hex(12)), &options, false)?;
         Ok(place.map(|place| Self { place, settings }))
     }
 
@@ -189,6 +189,14 @@ fn manager(resources: &ResourceOptions) -> Result<Manager> {
             Ok(Manager::Systemd(socket))
         }
         None => Ok(systemd::bus().map_or(Manager::Files, Manager::Systemd)),
+    }
+}
+
+/// Moves this process, which serves containers of any unit, out of the one that it was started in. Where that is not
+/// possible it ends with the unit, and who needs it starts another.
+pub fn outlive_unit(name: &str, description: &str) {
+    if let Some(socket) = systemd::bus() {
+        let _ = place::leave_service(&socket, name, description);
     }
 }
 

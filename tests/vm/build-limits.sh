@@ -53,6 +53,29 @@ D
 check "steps at once" "2" "$($build -m 64m . 2>&1 | grep -c ' 67108864$')"
 inside="$HOME/coracle --cgroup-manager cgroupfs build --network none --no-cache --progress plain -m 64m ."
 contains "without systemd" "67108864" "$(systemd-run --user --scope -q -p Delegate=yes sh -c "$inside" 2>&1 || true)"
+# A build that is killed can take nothing away; the next in its place does.
+cat >"$HOME/killed" <<'S'
+own=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)
+mkdir "$own/shell"
+echo $$ >"$own/shell/cgroup.procs"
+build="$HOME/coracle --cgroup-manager cgroupfs build --network none --no-cache"
+$build -f slow -m 64m . >/dev/null 2>&1 &
+build_pid=$!
+step() { find "$own" -path '*/coracle-build-*/step-*' -name cgroup.procs -exec cat {} + | grep -q .; }
+for _ in $(seq 100); do ! step || break; sleep 0.2; done
+kill -9 $build_pid
+wait $build_pid 2>/dev/null
+for _ in $(seq 100); do step || break; sleep 0.2; done
+echo "killed: $(find "$own" -name 'coracle-build-*' | wc -l)"
+touch -d '2 minutes ago' "$own"/coracle-build-*
+$build -f - -m 64m . >/dev/null 2>&1 <<'D'
+FROM box
+RUN true
+D
+echo "after: $(find "$own" -name 'coracle-build-*' | wc -l)"
+S
+check "a build that was killed leaves no groups for long" "killed: 1 after: 0" \
+	"$(systemd-run --user --scope -q -p Delegate=yes sh "$HOME/killed" 2>&1 | tr '\n' ' ' | sed 's/ $//')"
 contains "checks are run's" "Minimum memory limit allowed is 6MB" "$($build -m 1m . 2>&1 || true)"
 contains "a missing controller is named" "the control group controller cpuset is not delegated to you" \
 	"$($build --cpuset-cpus 0 . 2>&1 || true)"

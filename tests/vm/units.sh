@@ -137,6 +137,32 @@ user stop split
 gone "split: all of it goes with the unit" "/sys/fs/cgroup$service"
 contains "split of what is not the user's" "Delegate=yes" "$($run --cgroups split box true 2>&1 || true)"
 
+# --- What serves containers of every unit --------------------------------------------------------------
+
+sudo modprobe -a bridge veth tun
+sudo chmod 0666 /dev/net/tun
+bridged="$HOME/coracle run -d"
+unit first -p Type=notify $bridged --name first --sdnotify conmon box sleep 1000
+contains "network: the helper is none of the unit's" "user.slice/coracle-network-" "$(cat "/proc/$(pgrep -f network-helper)/cgroup")"
+helper=$(pgrep -f network-helper)
+quiet run -d --name other -p 127.0.0.1:8080:80 box sh -c 'while :; do echo served | busybox nc -l -p 80; done'
+# In one connection, over the end of the unit.
+quiet run -d --name long -p 127.0.0.1:8081:81 box sh -c 'busybox nc -l -p 81 -e busybox sh -c "echo begun; sleep 6; echo ended"'
+sleep 1
+busybox nc 127.0.0.1 8081 </dev/null >"$HOME/long" &
+long=$!
+is_begun() { grep -q begun "$HOME/long"; }
+await is_begun
+user stop first
+check "network: it survives the unit" "$helper" "$(pgrep -f network-helper)"
+check "network: other containers are reached" "served" "$(busybox timeout 10 busybox nc 127.0.0.1 8080 </dev/null)"
+wait "$long" || true
+check "network: their connections stay" "begun ended" "$(tr '\n' ' ' <"$HOME/long" | sed 's/ $//')"
+quiet rm -f -t 0 other long
+is_over() { ! pgrep -f network-helper; }
+await is_over
+gone "network: and then nothing is left" "/sys/fs/cgroup$service"
+
 # --- What outlives a logout --------------------------------------------------------------------------------
 
 quiet run -d --name stays --network none box sleep 1000

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::poll;
@@ -29,6 +30,12 @@ pub(super) const PREFIX: &str = "coracle-";
 /// The group beside places that a supervisor ends in whose own former one is gone. Nobody can take away the group that
 /// they are in: it stays, empty, until the next that needs it.
 const LAST: &str = "coracle-ended";
+
+/// What the ids of builds begin with.
+pub const BUILD: &str = "build-";
+
+/// How long an empty place may be one that is just being made.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// The slice of systemd that scopes are in unless another is asked for.
 const SLICE: &str = "user.slice";
@@ -133,7 +140,7 @@ impl Place {
         if !parent.is_empty() {
             enable(parent, wanted.controllers)?;
         }
-        remove(&format!("{parent}/{LAST}"));
+        sweep(parent);
         make(&path)?;
         let moves = wanted.position != Position::Outside;
         let before = own().context("make a control group: this process is in none of version 2")?;
@@ -261,6 +268,47 @@ pub fn clear(container: &str) {
     }
 }
 
+/// Takes away what is empty among the places in a group: where supervisors have ended that had nowhere to go back to, and
+/// those of builds that were killed. Containers are on record, and their places go with that.
+fn sweep(parent: &str) {
+    remove(&format!("{parent}/{LAST}"));
+    let builds = format!("{PREFIX}{BUILD}");
+    for entry in entries(parent).filter(|entry| entry.file_name().to_string_lossy().starts_with(&builds)) {
+        // One that has just been made is empty too.
+        let is_old = entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|made| {
+            made.elapsed().is_ok_and(|age| age > FRESH)
+        });
+        if is_old {
+            for group in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir(group.path());
+            }
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+fn entries(path: &str) -> impl Iterator<Item = fs::DirEntry> + use<> {
+    directory(&format!("{path}/")).and_then(|path| fs::read_dir(path).ok()).into_iter().flatten().flatten()
+}
+
+/// Moves this process out of a unit of systemd's, which ends all that it has started when it ends, to a scope of its own.
+/// Does nothing for one that is in none.
+pub fn leave_service(socket: &Path, name: &str, description: &str) -> Result<()> {
+    if !own().is_some_and(|path| is_of_service(&path)) {
+        return Ok(());
+    }
+    let pid = std::process::id();
+    let unit = format!("{PREFIX}{name}-{pid}.scope");
+    systemd::start(socket, &Scope { unit: &unit, slice: SLICE, description, pid }).map(drop)
+}
+
+/// Whether a group is that of a service, or beneath it. A user's manager is one, and each of its units beneath it.
+fn is_of_service(path: &str) -> bool {
+    let is_unit = |name: &&str| [".service", ".scope", ".slice"].iter().any(|kind| name.ends_with(kind));
+    let unit = path.rsplit('/').find(is_unit).unwrap_or_default();
+    unit.ends_with(".service") && !unit.starts_with("user@")
+}
+
 /// The nearest group above this process, or its own, beneath which it may make groups with these controllers.
 fn usable_parent(own: &str, needed: &[String]) -> Result<String> {
     let mut path = own.trim_end_matches('/');
@@ -360,7 +408,7 @@ fn remove(path: &str) {
             let _ = fs::write(directory.join("cgroup.kill"), "1");
         }
         remove_beneath(&directory);
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -457,6 +505,23 @@ pub fn has_bfq() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_by_their_groups() {
+        let user = "/user.slice/user-1000.slice";
+        for (path, want) in [
+            ("/system.slice/ci.service", true),
+            (&format!("{user}/user@1000.service/app.slice/web.service"), true),
+            (&format!("{user}/user@1000.service/app.slice/web.service/supervisor"), true),
+            (&format!("{user}/user@1000.service/app.slice/app-terminal.scope"), false),
+            (&format!("{user}/user@1000.service/user.slice/coracle-a.scope/supervisor"), false),
+            (&format!("{user}/session-2.scope"), false),
+            (&format!("{user}/user@1000.service/init.scope"), false),
+            ("/", false),
+        ] {
+            assert_eq!(is_of_service(path), want, "{path}");
+        }
+    }
 
     #[test]
     fn the_group_above_two() {
