@@ -56,6 +56,25 @@ fn a_host_that_is_whole() {
 }
 
 #[test]
+fn emulators_of_each_container_or_of_all() {
+    let sandbox = Sandbox::new();
+    if crate::support::program("qemu-aarch64-static").is_none() {
+        skip!("there is no qemu-user-static");
+    }
+    let registered = std::fs::read_dir("/proc/sys/fs/binfmt_misc").into_iter().flatten().flatten();
+    if registered.into_iter().any(|entry| entry.file_name() == "qemu-aarch64") {
+        skip!("this host has emulators for everybody");
+    }
+    let words: &[&str] = match crate::emulation::has_own_handlers(&sandbox) {
+        true => &["by handlers of the container's own", " aarch64 "],
+        false => &["systemctl restart systemd-binfmt"],
+    };
+    found(&sandbox.run("doctor --json"), "other platforms", "ok", words);
+    let without = on_host(&sandbox, "mount -t tmpfs none /usr/lib/binfmt.d");
+    found(&without, "other platforms", "ok", &["own architecture", "qemu-user-static"]);
+}
+
+#[test]
 fn subordinate_ids_that_are_missing_too_few_or_shared() {
     if is_root() {
         skip!("root needs no subordinate ids");

@@ -18,7 +18,7 @@ fn foreign_image() -> Option<Image> {
 }
 
 /// Whether the kernel gives user namespaces handlers of their own: from Linux 6.7 on.
-fn has_own_handlers(sandbox: &Sandbox) -> bool {
+pub fn has_own_handlers(sandbox: &Sandbox) -> bool {
     let mount = "unshare --user --map-root-user --mount mount -t binfmt_misc none /proc/sys/fs/binfmt_misc";
     sandbox.witness(mount).status.success()
 }

@@ -1,6 +1,7 @@
 //! Emulators for programs of other machines: what the kernel has registered (binfmt_misc), and what there is to register
 //! (binfmt.d(5), as the packages of qemu write it).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,23 @@ pub fn parse(name: &str, text: &str) -> Option<Handler> {
 /// so that it serves in containers. One that needs libraries would look for them there, and is passed over.
 pub fn line_for(machine: &str) -> Option<String> {
     line_beneath(Path::new("/"), machine)
+}
+
+/// The machines for whose programs there is such an emulator.
+pub fn installed() -> Vec<String> {
+    installed_beneath(Path::new("/"))
+}
+
+fn installed_beneath(root: &Path) -> Vec<String> {
+    let entries = DESCRIBED.iter().flat_map(|directory| fs::read_dir(root.join(directory)));
+    let names = entries.flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let machines: BTreeSet<String> = names
+        .filter_map(|name| {
+            let machine = name.strip_prefix("qemu-")?.strip_suffix(".conf")?;
+            Some(machine.strip_suffix("-static").unwrap_or(machine).to_owned())
+        })
+        .collect();
+    machines.into_iter().filter(|machine| line_beneath(root, machine).is_some()).collect()
 }
 
 fn line_beneath(root: &Path, machine: &str) -> Option<String> {
@@ -136,7 +154,9 @@ mod tests {
         assert_eq!(found(), None, "it has an interpreter of its own");
         write("usr/bin/qemu-arm", &program(1));
         assert_eq!(found(), Some(line("OCF")));
+        write("usr/lib/binfmt.d/qemu-mips.conf", line("OC").replace("qemu-arm", "qemu-mips").as_bytes());
         write("etc/binfmt.d/qemu-arm-static.conf", line("PF").as_bytes());
+        assert_eq!(installed_beneath(root.path()), ["arm"], "for mips there is no program");
         assert_eq!(found(), Some(line("PF")), "the administrator's comes first");
         write("etc/binfmt.d/qemu-arm-static.conf", b"nonsense");
         assert_eq!(found(), Some(line("OCF")));

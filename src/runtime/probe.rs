@@ -57,6 +57,13 @@ pub fn proc_works() -> Result<()> {
     }
 }
 
+/// Tries handlers of the user namespace's own for programs of other machines. The caller is root of a user namespace, and
+/// is left in a mount namespace of its own.
+pub fn handlers_work() -> Result<()> {
+    namespace::separate_mounts().context("make a mount namespace")?;
+    mounts::new_filesystem("binfmt_misc", &[], 0).map(drop)
+}
+
 fn prepare(directory: &Path) -> Result<()> {
     namespace::separate_mounts().context("make a mount namespace")?;
     rustix::process::chdir(directory).with_context(|| format!("enter {}", directory.display()))?;

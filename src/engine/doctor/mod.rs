@@ -25,7 +25,6 @@ use anyhow::Result;
 
 use super::Engine;
 use crate::base::hint;
-use crate::config::binfmt;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +97,7 @@ pub fn examine(engine: Result<Engine>, online: bool) -> Vec<Finding> {
     findings.extend(network::judge(&network::read()));
     findings.push(cgroups::judge(&cgroups::read()));
     findings.extend(limits::judge(&limits::read()));
-    findings.push(platforms::judge(&binfmt::registered()));
+    findings.push(platforms::judge(&platforms::read(spaces.work())));
     if online {
         // Last: it starts threads, and what forks has been done.
         findings.extend(online::check());

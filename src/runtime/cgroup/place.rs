@@ -275,9 +275,10 @@ fn sweep(parent: &str) {
     let builds = format!("{PREFIX}{BUILD}");
     for entry in entries(parent).filter(|entry| entry.file_name().to_string_lossy().starts_with(&builds)) {
         // One that has just been made is empty too.
-        let is_old = entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|made| {
-            made.elapsed().is_ok_and(|age| age > FRESH)
-        });
+        let is_old = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > FRESH));
         if is_old {
             for group in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
                 let _ = fs::remove_dir(group.path());
