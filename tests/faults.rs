@@ -47,7 +47,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         prepare: &[
-            "create --name boat -v kept:/data:O --network none busybox touch /data/new",
+            "create --name boat -v kept:/data:O --mount type=image,src=busybox,dst=/i,rw --network none busybox \
+             sh -c 'cat /data/new /i/new 2>/dev/null; echo x >/data/new; echo y >/i/new; ls /i/bin/busybox /i/new'",
             "start -a boat",
         ],
         command: "start -a boat",
@@ -215,6 +216,9 @@ impl Place {
         if !scenario.allowed.contains(&state.as_str()) {
             return Err(format!("boat is {state:?}"));
         }
+        if scenario.command == "start -a boat" {
+            self.check_layers()?;
+        }
         if scenario.command.contains("--rm") {
             // Nobody is to remove it by hand: the next writer does.
             self.sandbox.run("create --name writer --network none busybox true").success();
@@ -233,6 +237,16 @@ impl Place {
         self.sandbox.run("create --name boat --network none busybox true").success();
         self.sandbox.run("rm boat").success();
         self.compare()
+    }
+
+    /// What is laid over the container's mounts is mounted again, and has nothing of a run before: podman's `O`.
+    fn check_layers(&self) -> Result<(), String> {
+        self.sandbox.run("wait boat").success();
+        let again = self.sandbox.run("start -a boat");
+        match again.success().out().as_str() {
+            "/i/bin/busybox\n/i/new\n" => Ok(()),
+            said => Err(format!("the next start says {said:?}")),
+        }
     }
 
     /// The container is there under one of its two names, and the other one is free.
