@@ -57,7 +57,7 @@ fn prune_says_what_it_frees_beside_others() {
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         file.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
-    let turn = lock("turn");
+    let turn = File::open(sandbox.store().join("locks")).expect("a directory");
     turn.lock().expect("a lock");
     let pruning = sandbox.command("image prune -f").start();
     eventually("the images to be gone", || {

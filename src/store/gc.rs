@@ -3,8 +3,8 @@
 //!
 //! Whoever stores something that is referred to only later (a pull, a container being created) keeps a [`Hold`]
 //! meanwhile. A collection that meets one leaves a mark, and the holder collects when it is done, so that
-//! nothing is lost and nothing leaks. Collections take turns: one that met another would be put off for nobody to make
-//! up for it.
+//! nothing is lost and nothing leaks. Collections take turns, by a lock on the directory of locks: one that met another
+//! would be put off for nobody to make up for it.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -73,7 +73,7 @@ pub fn release(layout: &Layout, hold: Hold) -> Result<()> {
 /// is not known; the error says which. Must run as the owner of the layers' files: in the user namespace.
 pub fn collect(layout: &Layout) -> Result<Option<Collected>> {
     let lock = open_lock(layout)?;
-    let _turn = FileLock::acquire(&turn_path(layout))?;
+    let _turn = FileLock::directory(&layout.locks())?;
     // First the mark, then the attempt: a holder that lets go in between finds it.
     let wanted = wanted_path(layout);
     File::create(&wanted).with_context(|| format!("create {}", wanted.display()))?;
@@ -227,7 +227,7 @@ pub fn sweep_if_idle(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     let lock = open_lock(layout)?;
-    let Some(_turn) = FileLock::try_acquire(&turn_path(layout))? else { return Ok(()) };
+    let Some(_turn) = FileLock::try_directory(&layout.locks())? else { return Ok(()) };
     match lock.try_lock() {
         Ok(()) => sweep_temporary(layout),
         Err(TryLockError::WouldBlock) => Ok(()),
@@ -306,11 +306,6 @@ fn open_lock(layout: &Layout) -> Result<File> {
 
 fn lock_path(layout: &Layout) -> PathBuf {
     layout.locks().join("store")
-}
-
-/// Locked by who collects or sweeps, so that whoever else has the store locked holds it.
-fn turn_path(layout: &Layout) -> PathBuf {
-    layout.locks().join("turn")
 }
 
 /// Exists while a collection is put off.
