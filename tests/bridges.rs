@@ -5,9 +5,9 @@ use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use crate::network::no_stack;
-use crate::skip;
 use crate::support::registry::free_port;
 use crate::support::{Response, Sandbox, Server, eventually, say_skipped, within};
+use crate::{needs_ids_without_the_user, skip};
 
 /// Serves `text` over HTTP on port 80 of a container.
 fn serve(sandbox: &Sandbox, flags: &str, text: &str) {
@@ -300,6 +300,7 @@ fn the_default_network_is_the_bridge() {
 
 #[test]
 fn ids_of_its_own_are_no_hindrance() {
+    needs_ids_without_the_user!();
     if let Some(reason) = no_stack() {
         skip!("{reason}");
     }
@@ -357,6 +358,7 @@ fn containers_come_to_networks_and_leave_them() {
 
 #[test]
 fn what_a_container_has_follows_its_networks() {
+    needs_ids_without_the_user!();
     if let Some(reason) = no_stack() {
         skip!("{reason}");
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::skip;
-use crate::support::{Sandbox, eventually, fixture, has_subordinate_ids, unshare};
+use crate::support::{Sandbox, eventually, fixture, has_subordinate_ids, is_driver, say_skipped, unshare};
 
 /// A tree to copy: `d/file`, `d/sub/deep`, a link, two names of one file, and modes.
 fn tree(sandbox: &Sandbox, name: &str) -> PathBuf {
@@ -231,7 +231,11 @@ fn strange_files_are_no_trap() {
     assert_eq!(fs::read_to_string(out.join("t/a\nb\x1b[2J")).unwrap(), "x\n");
     let hole = fs::metadata(out.join("t/hole")).unwrap();
     assert_eq!(hole.len(), (10 << 20) + 1);
-    assert!(hole.blocks() * 512 < 1 << 20, "a hole stays one: {} blocks", hole.blocks());
+    if is_driver("fuse-overlayfs") {
+        say_skipped("fuse-overlayfs does not say where holes are: the rest is tested");
+    } else {
+        assert!(hole.blocks() * 512 < 1 << 20, "a hole stays one: {} blocks", hole.blocks());
+    }
     assert_eq!(fs::read_link(out.join("t/root")).unwrap(), Path::new("/"));
     fs::set_permissions(out.join("t/sub"), fs::Permissions::from_mode(0o700)).unwrap();
     // Through links that lead out of the container, were they followed on the host.
@@ -255,6 +259,9 @@ const DEPTH: usize = 2500;
 
 #[test]
 fn directories_deeper_than_any_path() {
+    if is_driver("fuse-overlayfs") {
+        skip!("fuse-overlayfs itself uses paths, and none is longer than PATH_MAX");
+    }
     let sandbox = Sandbox::with_busybox();
     let source = sandbox.directory("deep");
     let mut at = open_place(rustix::fs::CWD, &source);

@@ -27,7 +27,9 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 #[test]
 fn every_key_of_a_container() {
-    let sandbox = Sandbox::with_busybox();
+    // Those of a storage driver are of this one.
+    let sandbox = Sandbox::of_driver("overlay");
+    sandbox.add(&Image::busybox(), "busybox");
     let id = sandbox.run("create --name box --network none busybox sleep 100").success().line();
     let directory = sandbox.container_directory(&id).display().to_string();
     let mut made = document(&sandbox, "box");

@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::needs_a_user_with_ids;
 use crate::support::{Entry, Image, Sandbox};
+use crate::{needs_a_user_with_ids, needs_ids_without_the_user};
 
 /// The one map of the user's namespace itself, which the others are compared with.
 const USUAL: &str = "--userns host";
@@ -57,6 +57,7 @@ fn is_ours(path: &Path) -> bool {
 
 #[test]
 fn volumes_under_other_maps() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = sandbox();
     // Nothing is copied into volumes yet where the caller is given another id of a range.
@@ -80,6 +81,7 @@ fn volumes_under_other_maps() {
 
 #[test]
 fn a_container_that_is_stopped() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = sandbox();
     let usual = the_same_under(&MAPS, |name, map| {
@@ -92,6 +94,7 @@ fn a_container_that_is_stopped() {
 
 #[test]
 fn a_container_that_runs() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = sandbox();
     let usual = the_same_under(&MAPS, |name, map| {

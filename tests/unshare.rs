@@ -1,7 +1,7 @@
 //! `unshare`, `mount` and `unmount`: the files of containers from outside, with their owners.
 
 use crate::skip;
-use crate::support::{Entry, Image, Output, Sandbox, has_subordinate_ids, is_root};
+use crate::support::{Entry, Image, Output, Sandbox, has_subordinate_ids, is_driver, is_root};
 
 /// A shell script within `unshare`, where `c` is coracle.
 fn within(sandbox: &Sandbox, script: &str) -> Output {
@@ -39,7 +39,7 @@ fn files_of_a_container_at_a_path() {
     if is_root() {
         skip!("root has no use for it");
     }
-    if std::env::var("CORACLE_STORAGE_DRIVER").is_ok_and(|driver| driver == "vfs") {
+    if is_driver("vfs") {
         skip!("with vfs the files are in a directory, and nothing is mounted");
     }
     let sandbox = Sandbox::with_busybox();
@@ -101,7 +101,7 @@ fn files_of_an_image_at_a_path() {
     if is_root() {
         skip!("root has no use for it");
     }
-    if std::env::var("CORACLE_STORAGE_DRIVER").is_ok_and(|driver| driver == "vfs") {
+    if is_driver("vfs") {
         skip!("vfs has nothing that can be mounted");
     }
     let sandbox = Sandbox::with_busybox();

@@ -5,8 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
-use crate::needs_a_user_with_ids;
-use crate::support::{Entry, Image, Sandbox};
+use crate::support::{Entry, Image, Sandbox, is_driver};
+use crate::{needs_a_user_with_ids, needs_ids_without_the_user, skip};
 
 fn uid() -> u32 {
     rustix::process::getuid().as_raw()
@@ -101,6 +101,9 @@ fn every_verb_enters_the_containers_own_namespace() {
 #[test]
 fn shifted_layers_are_like_the_plain_ones() {
     needs_a_user_with_ids!();
+    if is_driver("fuse-overlayfs") {
+        skip!("fuse-overlayfs tells of one name of files that it has not listed all names of");
+    }
     let sandbox = Sandbox::new();
     let below = [
         Entry::directory("d"),
@@ -162,6 +165,7 @@ fn a_volume_has_the_owner_that_it_has_without() {
 
 #[test]
 fn the_user_is_nobody_inside() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = Sandbox::new();
     sandbox.add(
@@ -203,6 +207,7 @@ fn the_user_is_nobody_inside() {
 
 #[test]
 fn automatic_ranges_are_never_shared() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = Sandbox::with_busybox();
     let running: Vec<_> = (0..32)
@@ -240,6 +245,7 @@ fn automatic_ranges_are_never_shared() {
 
 #[test]
 fn maps_written_by_hand() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = Sandbox::with_busybox();
     let run = |flags: &str, command: &str| {
@@ -342,6 +348,7 @@ fn entries_in_the_user_databases() {
 
 #[test]
 fn a_namespace_by_its_path_and_ranges_by_a_name() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = Sandbox::with_busybox();
     let map = |flags: &str| {
@@ -399,6 +406,7 @@ const MAPS: [&str; 5] = [
 
 #[test]
 fn what_is_written_over_files_is_discarded_under_every_map() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = Sandbox::with_busybox();
     let source = sandbox.directory("source");
@@ -429,6 +437,7 @@ fn what_is_written_over_files_is_discarded_under_every_map() {
 
 #[test]
 fn mounted_images_have_the_owners_that_they_say() {
+    needs_ids_without_the_user!();
     needs_a_user_with_ids!();
     let sandbox = Sandbox::with_busybox();
     let entries = [Entry::directory("sub"), Entry::file("sub/file", "of the image\n").owned_by(33, 34)];

@@ -21,6 +21,7 @@ use super::filesystem::Filesystem;
 use super::{Engine, events, namespace};
 use crate::base::copy::{Clash, Copied, Copier, CopyOptions};
 use crate::base::exit::{self, ReaderGone};
+use crate::base::hint::HintExt;
 use crate::base::idmap::IdMaps;
 use crate::layer::compress;
 use crate::layer::pack;
@@ -57,7 +58,9 @@ pub fn copy(engine: &Engine, from: &End, to: &End, wishes: Wishes) -> Result<Cop
     let [from_id, to_id] = &ids;
     let find = |id: &Option<String>| opened.iter().find(|(known, _)| Some(known) == id.as_ref());
     let (source, destination) = (find(from_id).map(|(_, found)| found), find(to_id).map(|(_, found)| found));
-    let first = destination.or(source).context("must specify at least one container source")?;
+    // What a program serves is denied to who is in another user namespace than a container that runs with it.
+    let running = [destination, source].into_iter().flatten().find(|found| found.is_running());
+    let first = running.or(destination).or(source).context("must specify at least one container source")?;
     let to_maps = maps_of(engine, to_id)?;
     // Ids that a container has for itself need not exist in another; in the user's namespace all do.
     let is_strange = to_maps.is_some() || maps_of(engine, from_id)?.is_some();
@@ -73,7 +76,16 @@ pub fn copy(engine: &Engine, from: &End, to: &End, wishes: Wishes) -> Result<Cop
     let copied = namespace::run_inside(&namespace, || {
         let open = |found: Option<&Filesystem>, strange: &Option<(Dir, _)>| match (strange, found) {
             (Some((root, _)), _) => Ok(root.try_clone()?),
-            (None, Some(found)) => found.open().context("open the container's files"),
+            (None, Some(found)) => {
+                let opened = found.open().context("open the container's files");
+                // Two that run, each with its own server.
+                let is_denied = first.is_running() && found.is_running();
+                if is_denied {
+                    opened.hint(|| "copy through a stream: coracle cp FROM - | coracle cp - TO")
+                } else {
+                    opened
+                }
+            }
             (None, None) => Ok(Dir::open(Path::new("/"))?),
         };
         let to_root = open(destination, &strange_to)?;

@@ -137,6 +137,11 @@ impl Filesystem {
         Some(Self::Running { root, namespace, mounts, becomes_root: namespace::becomes_root(record) })
     }
 
+    /// Whether it is of a container that runs.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
     /// The user namespace to open it in.
     pub fn namespace(&self, engine: &Engine) -> Result<UserNamespace> {
         match self {

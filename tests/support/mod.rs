@@ -49,6 +49,21 @@ macro_rules! needs_a_user_with_ids {
     };
 }
 
+/// Whether a container can have ids among which the user's own is not; says so if not.
+#[macro_export]
+macro_rules! needs_ids_without_the_user {
+    () => {
+        if $crate::support::is_driver("fuse-overlayfs") {
+            $crate::skip!("fuse-overlayfs serves no container that has not the user's own id");
+        }
+    };
+}
+
+/// Whether the suite is run with this storage driver. That `overlay` is the default says nothing of it.
+pub fn is_driver(name: &str) -> bool {
+    std::env::var("CORACLE_STORAGE_DRIVER").is_ok_and(|driver| driver == name)
+}
+
 /// Writes past the test runner's capture, which hides what a passing test prints.
 pub fn say_skipped(reason: &str) {
     let name = std::thread::current().name().unwrap_or("test").to_owned();
