@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use crate::support::{Compression, Entry, Image, Layer, Sandbox, Server};
+use crate::support::{Compression, Entry, Image, Layer, Sandbox, Server, is_driver, say_skipped};
 
 /// What becomes of the image and the container.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -437,7 +437,12 @@ const CASES: &[Case] = &[
 
 #[test]
 fn damage_is_named_and_mended() {
-    let queue = Mutex::new(CASES.iter().collect::<Vec<_>>());
+    let mut cases: Vec<_> = CASES.iter().collect();
+    if is_driver("vfs") {
+        say_skipped("with vfs there is no work directory: the other damage is tested");
+        cases.retain(|case| !case.what.contains("work directory"));
+    }
+    let queue = Mutex::new(cases);
     let wrong = Mutex::new(Vec::new());
     let work = || {
         while let Some(case) = { queue.lock().expect("no panic").pop() } {

@@ -32,7 +32,9 @@ fn keep_id_is_the_same_user_inside_and_outside() {
     );
     let name = sandbox.witness("id -un").line();
     output.success().stdout(&format!("{uid}\n{gid}\n{name}\n/opt\n{name}\n"));
-    output.stderr_has("Preparing 1 layer of app");
+    if !is_driver("vfs") {
+        output.stderr_has("Preparing 1 layer of app");
+    }
     let made = std::fs::metadata(format!("{shared}/mine")).expect("the file");
     assert_eq!((made.uid(), made.gid()), (uid, gid));
 
@@ -68,6 +70,8 @@ fn keep_id_as_another_number() {
     run("keep-id:size=4000000000").code(125);
     let output = run("keep-id:size=2000000000");
     output.code(125).stderr_has("subordinate").stderr_has("--add-subuids").one_clear_line();
+    // With vfs the copy that was made for it goes with the next collection.
+    sandbox.run("image prune -f").success();
     sandbox.assert_no_traces();
 }
 
@@ -101,8 +105,8 @@ fn every_verb_enters_the_containers_own_namespace() {
 #[test]
 fn shifted_layers_are_like_the_plain_ones() {
     needs_a_user_with_ids!();
-    if is_driver("fuse-overlayfs") {
-        skip!("fuse-overlayfs tells of one name of files that it has not listed all names of");
+    if is_driver("fuse-overlayfs") || is_driver("vfs") {
+        skip!("this driver counts the names of a file that can be seen, and shares no layers");
     }
     let sandbox = Sandbox::new();
     let below = [

@@ -344,8 +344,15 @@ fn own_size(engine: &Engine, record: &Record) -> Result<u64> {
         (_, Driver::Overlay | Driver::FuseOverlayfs) => measure::directory(&path),
         (_, Driver::Vfs) if !path.is_dir() => Ok(0),
         (_, Driver::Vfs) => {
-            let layers = Layers::open(engine, record)?;
-            layers.whole.as_ref().map_or(Ok(0), |whole| layers.compared_size(whole))
+            let compare = || -> Result<u64> {
+                let layers = Layers::open(engine, record)?;
+                layers.whole.as_ref().map_or(Ok(0), |whole| layers.compared_size(whole))
+            };
+            match compare() {
+                // Somebody is just removing it.
+                Err(_) if !path.is_dir() => Ok(0),
+                compared => compared,
+            }
         }
     }
 }

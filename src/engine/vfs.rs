@@ -17,6 +17,7 @@ use crate::base::idmap::IdMaps;
 use crate::layer::shift::{self as copier, Form, Job};
 use crate::layer::stack::Stack;
 use crate::store::flush::Flusher;
+use crate::store::gc;
 use crate::store::layers::{Layers, Staging};
 
 /// The name of the root directory.
@@ -34,6 +35,8 @@ pub fn copy(
     let (staging, links) = (store.stage()?, store.stage()?);
     let total = layers.iter().map(|layer| store.info(layer).map_or(0, |info| info.entries)).sum();
     let work = || -> Result<()> {
+        // Copies that were made for containers that never came to be: only root of the namespace can remove them.
+        gc::sweep_temporary(engine.layout())?;
         // Of a directory that all layers have, each is open at once.
         open_many_files();
         let from = layers.iter().rev().map(|layer| store.open(layer)).collect::<Result<Vec<_>>>()?;

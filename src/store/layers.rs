@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Layout;
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability};
+use crate::base::hint::{self, HintExt};
 use crate::base::{id, walk};
 use crate::config::paths::private_directory;
 use crate::sys::path::Dir;
@@ -74,7 +75,7 @@ impl<'a> Layers<'a> {
 
     /// Opens the layer.
     pub fn open(&self, diff_id: &Digest) -> Result<Dir> {
-        Dir::open(&self.path(diff_id)).with_context(|| format!("open layer {diff_id}"))
+        Dir::open(&self.path(diff_id)).with_context(|| format!("open layer {diff_id}")).hint(|| hint::CHECK)
     }
 
     /// What was counted when the layer was unpacked.
