@@ -267,6 +267,56 @@ fn a_stage_begins_with_a_context() {
 }
 
 /// What `FROM` and `COPY --from` name comes out of an OCI layout, and leaves nothing else in the store.
+/// docker's spelling of a context's name is that of an image, whichever way it is written.
+#[test]
+fn a_context_is_known_by_every_spelling_of_its_name() {
+    let sandbox = Sandbox::new();
+    let given = context(&sandbox, "given", &[("file", "given\n")]);
+    for (name, from) in [
+        ("base", "docker.io/library/base:latest"),
+        ("base:latest", "base"),
+        ("docker.io/base", "BASE"),
+        ("example.org/base:2", "example.org/base:2"),
+    ] {
+        let text = format!("FROM {from} AS first\nFROM scratch\nCOPY --from=first /file /\n");
+        let directory = context(&sandbox, "context", &[("Dockerfile", &text)]);
+        let place = given.display();
+        let line = format!("build -q -o - --build-context {name}={place} {}", directory.display());
+        sandbox.run(&line).success().stdout_has("given\n");
+    }
+}
+
+#[test]
+fn an_output_names_the_image() {
+    let sandbox = Sandbox::new();
+    let directory = context(&sandbox, "context", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);
+    let build = |flags: &str| sandbox.run(&format!("build -q {flags} {}", directory.display()));
+    build("-t one -o type=image,name=two:2,push=false").success();
+    sandbox.run("images --format {{.Repository}}:{{.Tag}}").success().stdout("one:latest\ntwo:2\n");
+    let digest = format!("x@sha256:{}", "0".repeat(64));
+    for (flags, code, error) in [
+        (format!("-t {digest}"), 1, "refusing to create a tag with a digest reference"),
+        (format!("-o type=image,name={digest}"), 1, "refusing to create a tag with a digest reference"),
+        ("-t Bad".to_owned(), 1, "invalid tag \"Bad\": invalid reference format"),
+        ("-o type=tar,name=x".to_owned(), 1, "files have no name"),
+        ("--add-host x".to_owned(), 125, "bad format for add-host: \"x\""),
+        ("--annotation index:a=b".to_owned(), 125, "annotations of index are not supported yet"),
+        (
+            "--progress loud".to_owned(),
+            125,
+            "invalid argument \"loud\" for \"--progress\" flag: must be one of: auto",
+        ),
+    ] {
+        build(&flags).code(code).stderr_has(error);
+    }
+    build("--annotation manifest:org.example.a=b -t noted").success();
+    let manifest = sandbox.run("inspect -f '{{.Id}}' noted").success().line();
+    assert!(manifest.starts_with("sha256:"));
+    let text = fs::read_dir(sandbox.store().join("images/blobs/sha256")).expect("blobs").flatten();
+    let texts: Vec<String> = text.filter_map(|blob| fs::read_to_string(blob.path()).ok()).collect();
+    assert!(texts.iter().any(|text| text.contains(r#""annotations":{"org.example.a":"b"}"#)), "{texts:#?}");
+}
+
 #[test]
 fn a_stage_begins_with_a_layout() {
     let sandbox = Sandbox::new();

@@ -54,8 +54,12 @@ const OTHERS: &[(&str, &str)] = &[
          --tls-verify --ulimit --unsetannotation --unsetenv --unsetlabel --userns --userns-gid-map \
          --userns-uid-map --uts --variant --volume",
     ),
-    ("builder du", "--verbose"),
-    ("builder prune", "--all --filter --force --keep-storage --verbose"),
+    ("builder du", "--builder --filter --format --timeout --verbose"),
+    (
+        "builder prune",
+        "--all --builder --filter --force --keep-storage --max-used-space --min-free-space --reserved-space \
+         --timeout --verbose",
+    ),
     (
         "exec",
         "--cidfile --detach --detach-keys --env --env-file --interactive --latest --preserve-fd \

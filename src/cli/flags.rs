@@ -182,7 +182,17 @@ fn explain(
             both_forms(command, flag),
             error.source().map(ToString::to_string).unwrap_or_default()
         ),
-        ErrorKind::InvalidValue => format!("flag needs an argument: {}", needy(command, flag, arguments)),
+        ErrorKind::InvalidValue => {
+            match context(error, ContextKind::InvalidValue).filter(|text| !text.is_empty()) {
+                Some(text) => format!(
+                    "invalid argument {} for \"{}\" flag: must be one of: {}",
+                    super::escape::quote(text),
+                    both_forms(command, flag),
+                    choices(error)
+                ),
+                None => format!("flag needs an argument: {}", needy(command, flag, arguments)),
+            }
+        }
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     let usage = usage_line(verb, path);
@@ -195,6 +205,14 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
         ContextValue::String(text) => Some(text),
         ContextValue::Strings(texts) => texts.first().map(String::as_str),
         _ => None,
+    }
+}
+
+/// The values that a flag takes.
+fn choices(error: &clap::Error) -> String {
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
     }
 }
 

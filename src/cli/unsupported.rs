@@ -120,6 +120,11 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--variant", None),
         ],
     ),
+    ("builder du", &[("--builder", None), ("--filter", None), ("--format", None), ("--timeout", None)]),
+    (
+        "builder prune",
+        &[("--builder", None), ("--max-used-space", None), ("--min-free-space", None), ("--timeout", None)],
+    ),
     ("container exists", &[("--external", None)]),
     ("events", &[("--no-trunc", None)]),
     ("images", &[("--history", None)]),

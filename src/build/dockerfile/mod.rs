@@ -33,6 +33,7 @@ use super::lint::{self, Warning};
 use super::step::Lines;
 use crate::base::nearest;
 use crate::oci::platform::Platform;
+use crate::oci::reference::Reference;
 
 /// Stages of a file.
 const MOST_STAGES: usize = 1000;
@@ -176,7 +177,7 @@ impl Dockerfile {
     /// A context of the stage's name stands for the whole stage.
     fn is_replaced(&self, stage: usize, settings: &Settings) -> bool {
         let name = self.stages[stage].name.as_ref();
-        name.is_some_and(|name| is_context(name, settings))
+        name.is_some_and(|name| context(name, settings).is_some())
     }
 
     /// What a stage begins with.
@@ -188,7 +189,8 @@ impl Dockerfile {
     fn find_base(&self, stage: usize, settings: &Settings) -> Result<Base, Problem> {
         let from = &self.stages[stage].from;
         if let Some(name) = from.name.as_ref().filter(|_| self.is_replaced(stage, settings)) {
-            return Ok(Base::Image { name: name.to_lowercase(), platform: None });
+            let name = context(name, settings).unwrap_or_else(|| name.to_lowercase());
+            return Ok(Base::Image { name, platform: None });
         }
         let globals = self.globals(settings)?;
         let rules = Rules::new(self.directives.escape());
@@ -199,8 +201,10 @@ impl Dockerfile {
             let message = format!("base name ({}) should not be blank", from.base);
             return Err(Problem::at(&from.base, message));
         }
+        if let Some(name) = context(&name, settings) {
+            return Ok(Base::Image { name, platform });
+        }
         Ok(match self.named(&name, stage) {
-            _ if is_context(&name, settings) => Base::Image { name, platform },
             Some(index) => Base::Stage(index),
             None if name == "scratch" => Base::Scratch,
             None => Base::Image { name, platform },
@@ -291,10 +295,26 @@ impl Dockerfile {
     }
 }
 
-fn is_context(name: &str, settings: &Settings) -> bool {
+/// The context that a name of a stage or an image stands for, as it is called in the settings.
+fn context(name: &str, settings: &Settings) -> Option<String> {
     let lower = name.to_lowercase();
-    let reserved = matches!(lower.as_str(), "scratch" | "context");
-    !reserved && (settings.contexts.contains(name) || settings.contexts.contains(&lower))
+    if matches!(lower.as_str(), "scratch" | "context") {
+        return None;
+    }
+    let called = [context_name(name), context_name(&lower)];
+    called.into_iter().find(|name| settings.contexts.contains(name))
+}
+
+/// The one spelling of a context's name (buildx): `docker.io/library/x:latest` is `x`.
+pub fn context_name(name: &str) -> String {
+    match Reference::parse(name) {
+        Ok(parsed) if parsed.digest().is_none() && parsed.tag().is_none_or(|tag| tag == "latest") => {
+            let familiar = parsed.familiar();
+            familiar.strip_suffix(":latest").unwrap_or(&familiar).to_owned()
+        }
+        Ok(parsed) => parsed.familiar(),
+        Err(_) => name.to_owned(),
+    }
 }
 
 fn arguments(kind: &Kind) -> &[(String, Option<String>)] {

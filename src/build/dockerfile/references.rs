@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::instruction::{Instruction, Kind};
-use super::{Base, Dockerfile, Settings, is_context, statement};
+use super::{Base, Dockerfile, Settings, context, statement};
 use crate::build::diagnostic::{Diagnostic, Problem};
 use crate::build::expand::{self, Rules, Variables};
 use crate::build::step::Origin;
@@ -77,8 +77,8 @@ impl Dockerfile {
                            from global scope as a workaround";
             return Err(Problem::at(name, message));
         }
-        if is_context(name, settings) {
-            return Ok(Origin::Other(name.to_owned()));
+        if let Some(name) = context(name, settings) {
+            return Ok(Origin::Other(name));
         }
         let index = match self.named(name, stage).or_else(|| self.named(name, self.stages.len())) {
             Some(index) => index,

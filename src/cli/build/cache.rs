@@ -25,7 +25,7 @@ pub struct Prune {
     #[arg(long, short)]
     force: bool,
     /// Keep what was used last, up to this size
-    #[arg(long, visible_alias = "keep-bytes", value_name = "bytes", value_parser = resources::bytes)]
+    #[arg(long, visible_aliases = ["reserved-space", "keep-bytes"], value_name = "bytes", value_parser = resources::bytes)]
     keep_storage: Option<u64>,
     /// Say what each was
     #[arg(long)]

@@ -8,11 +8,12 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::{attest, exchange};
 use crate::base::hint::HintExt;
+use crate::build::dockerfile;
 use crate::build::step::RunNetwork;
 use crate::cli::commit;
 use crate::cli::flags::parse_switch;
 use crate::cli::options::limits::LimitFlags;
-use crate::cli::options::{resources, variables};
+use crate::cli::options::{network, resources, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
 use crate::engine::build::{HOST_NETWORK, INSECURE, SecretSource, Volume, Wishes};
@@ -32,13 +33,13 @@ pub struct Flags {
     #[arg(long, value_name = "group")]
     cgroup_parent: Option<String>,
     /// Add a line to /etc/hosts of the steps: host:ip
-    #[arg(long, value_name = "host:ip")]
+    #[arg(long, value_name = "host:ip", value_parser = network::extra_host)]
     add_host: Vec<String>,
     /// Allow what is not by default: security.insecure, network.host
     #[arg(long, value_name = "entitlement")]
     allow: Vec<String>,
-    /// Add an annotation to the image
-    #[arg(long, value_name = "key=value", value_parser = variables::annotation)]
+    /// Add an annotation to the image's manifest
+    #[arg(long, value_name = "key=value", value_parser = annotation)]
     annotation: Vec<(String, String)>,
     /// Set a build argument; without a value it is taken from the environment
     #[arg(long, value_name = "name[=value]")]
@@ -183,11 +184,10 @@ impl Flags {
         let mut resources =
             ResourceOptions { parent: self.cgroup_parent.unwrap_or_default(), ..ResourceOptions::default() };
         self.limits.apply(&mut resources)?;
-        let tag = |text: &String| Reference::parse(text).map(|name| name.with_default_tag());
         Ok(Wishes {
             context,
             file: self.file,
-            tags: self.tag.iter().map(tag).collect::<Result<_, _>>().context("--tag")?,
+            tags: each(&self.tag, tag)?,
             target: self.target.filter(|target| !target.is_empty()),
             build_args: arguments(&self.build_arg),
             contexts: contexts(&self.build_context)?,
@@ -224,6 +224,15 @@ fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T>) -> Result<Vec<T>>
     texts.iter().map(|text| read(text)).collect()
 }
 
+/// A name that an image is to have.
+pub fn tag(text: &str) -> Result<Reference> {
+    let name = Reference::parse(text).with_context(|| format!("invalid tag {text:?}"))?;
+    if name.digest().is_some() {
+        bail!("invalid tag {text:?}: refusing to create a tag with a digest reference");
+    }
+    Ok(name.with_default_tag())
+}
+
 /// `HOST:CONTAINER[:OPTIONS]`.
 fn volume(text: &str) -> Result<Volume> {
     let mut parts = text.splitn(3, ':');
@@ -256,6 +265,29 @@ fn arguments(texts: &[String]) -> BTreeMap<String, String> {
     texts.iter().filter_map(pair).collect()
 }
 
+/// `[manifest:]KEY=VALUE`, as buildx has it; what else it knows to annotate is refused.
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    let (place, key) = match key.split_once(':') {
+        Some((place, key)) if is_place(place) => (place, key),
+        _ => ("manifest", key),
+    };
+    if key.is_empty() || !text.contains('=') {
+        return Err(format!("invalid annotation {text:?}, expected key=value"));
+    }
+    match place {
+        "manifest" => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("annotations of {place} are not supported yet")),
+    }
+}
+
+/// Whether what is before a colon of an annotation says what it is of, and is no part of its name.
+fn is_place(text: &str) -> bool {
+    let kinds = ["manifest-descriptor", "index-descriptor", "manifest", "index"];
+    let mut rests = kinds.iter().filter_map(|kind| text.strip_prefix(kind));
+    rests.any(|rest| rest.is_empty() || rest.starts_with('[') && rest.ends_with(']'))
+}
+
 fn annotations(pairs: Vec<(String, String)>, family: Family) -> Result<BTreeMap<String, String>> {
     if family == Family::Docker && !pairs.is_empty() {
         return Err(anyhow!("--annotation: docker's documents have no place for annotations"))
@@ -267,7 +299,7 @@ fn annotations(pairs: Vec<(String, String)>, family: Family) -> Result<BTreeMap<
 fn contexts(texts: &[String]) -> Result<BTreeMap<String, String>> {
     let pair = |text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {
-            Ok((name.to_owned(), value.to_owned()))
+            Ok((dockerfile::context_name(name), value.to_owned()))
         }
         _ => bail!("invalid context value: {text}, expected key=value"),
     };
@@ -357,6 +389,22 @@ fn epoch(given: Option<i64>) -> Result<Option<i64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn annotations_say_of_what_they_are() {
+        for (text, want) in [
+            ("a=b", Ok(("a", "b"))),
+            ("a.b/c:d=e=f", Ok(("a.b/c:d", "e=f"))),
+            ("manifest:a=", Ok(("a", ""))),
+            ("a", Err("invalid annotation \"a\", expected key=value")),
+            ("manifest:=b", Err("invalid annotation \"manifest:=b\", expected key=value")),
+            ("index:a=b", Err("annotations of index are not supported yet")),
+            ("manifest[linux/amd64]:a=b", Err("annotations of manifest[linux/amd64] are not supported yet")),
+        ] {
+            let want = want.map(|(key, value)| (key.to_owned(), value.to_owned())).map_err(str::to_owned);
+            assert_eq!(annotation(text), want, "{text}");
+        }
+    }
 
     #[test]
     fn secrets_say_where_they_are() {

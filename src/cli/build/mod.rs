@@ -85,6 +85,7 @@ impl Action for Args {
         let never_pulls = self.flags.never_pulls();
         let mut wishes = self.flags.wishes(operands.into_iter().next())?;
         wishes.outputs = self.output.outputs()?;
+        wishes.tags.extend(self.output.names()?);
         wishes.resources.manager = session.manager(None)?;
         let engine = session.engine()?;
         let stdin = std::io::stdin();

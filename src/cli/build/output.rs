@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use super::flags;
 use crate::engine::build::Output;
 use crate::image::save::ArchiveFormat;
+use crate::oci::reference::Reference;
 
 #[derive(clap::Args)]
 pub struct Outputs {
@@ -32,6 +34,12 @@ impl Outputs {
         }
         self.output.iter().map(|text| output(text)).collect()
     }
+
+    /// The names that images get beside those of `--tag`.
+    pub fn names(&self) -> Result<Vec<Reference>> {
+        let fields = self.output.iter().flat_map(|text| text.split(','));
+        fields.filter_map(|field| field.strip_prefix("name=")).map(flags::tag).collect()
+    }
 }
 
 fn output(text: &str) -> Result<Output> {
@@ -41,15 +49,19 @@ fn output(text: &str) -> Result<Output> {
     if !text.contains('=') {
         return Ok(Output::Local(PathBuf::from(text)));
     }
-    let (mut kind, mut destination) = (None, None);
+    let (mut kind, mut destination, mut names) = (None, None, false);
     for field in text.split(',') {
         match field.split_once('=') {
             Some(("type", value)) => kind = Some(value),
             Some(("dest" | "path", value)) => destination = Some(value),
             Some(("push", "true" | "false")) => {}
+            Some(("name", name)) if !name.is_empty() => names = true,
             Some((key, _)) => bail!("--output {text}: {key} is not supported yet"),
             None => bail!("--output {text}: invalid value {field}"),
         }
+    }
+    if names && matches!(kind, Some("local" | "tar")) {
+        bail!("--output {text}: files have no name");
     }
     let destination = destination.filter(|path| *path != "-").map(PathBuf::from);
     Ok(match (kind, destination) {
@@ -84,10 +96,19 @@ mod tests {
                 Output::Archive { format: ArchiveFormat::Docker, to: Some("a.tar".into()) },
             ),
             ("type=docker", Output::Image),
+            ("type=image,name=a:1,push=true", Output::Image),
         ] {
             assert_eq!(output(text).unwrap(), want, "{text}");
         }
-        for bad in ["type=local", "type=cloud", "dest=a", "type=tar,what=1", "type=tar,x"] {
+        for bad in [
+            "type=local",
+            "type=cloud",
+            "dest=a",
+            "type=tar,what=1",
+            "type=tar,x",
+            "type=tar,name=a",
+            "type=image,name=",
+        ] {
             assert!(output(bad).is_err(), "{bad}");
         }
     }

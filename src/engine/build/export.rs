@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -17,6 +18,7 @@ use super::tree::{self, Tree};
 use super::{Surroundings, Wishes, squash};
 use crate::base::copy::{Clash, Copier, CopyOptions};
 use crate::base::digest::Digest;
+use crate::base::exit::{self, ReaderGone};
 use crate::engine::{Engine, namespace, save};
 use crate::image::compose;
 use crate::image::save::ArchiveFormat;
@@ -341,10 +343,10 @@ fn files(
         }
         _ => None,
     };
-    inside(around, user, || {
+    let is_whole = inside(around, user, || {
         tree::prepare()?;
         let root = tree.open(&place)?;
-        match (output, out) {
+        exit::is_whole(match (output, out) {
             (Output::Local(path), _) => {
                 let to = Dir::open(path).with_context(|| format!("open {}", path.display()))?;
                 let options = CopyOptions {
@@ -363,18 +365,25 @@ fn files(
             (_, Some(out)) => {
                 let mut out = std::io::BufWriter::with_capacity(1 << 16, out);
                 let top = root.open_dir("")?.into();
-                if !around.wishes.is_for_several() {
-                    pack::pack(top, Path::new(""), Form::Files, &mut out, |_| false, None)?;
-                    return Ok(());
-                }
-                pack::pack_part(top, Path::new(&own_directory(around)), &mut out)?;
-                if around.is_last() { pack::end(out) } else { Ok(out.flush()?) }
+                pack_files(around, top, &mut out)
             }
             _ => Ok(()),
-        }
+        })
     })?;
+    if !is_whole {
+        return Err(ReaderGone.into());
+    }
     watch.done(vertex);
     Ok(())
+}
+
+/// Writes an archive of files, or this platform's part of one.
+fn pack_files(around: &Surroundings<'_>, top: OwnedFd, out: &mut impl Write) -> Result<()> {
+    if !around.wishes.is_for_several() {
+        return pack::pack(top, Path::new(""), Form::Files, out, |_| false, None).map(drop);
+    }
+    pack::pack_part(top, Path::new(&own_directory(around)), &mut *out)?;
+    if around.is_last() { pack::end(out) } else { Ok(out.flush()?) }
 }
 
 /// What `--metadata-file` says (buildx's keys).
