@@ -16,6 +16,44 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
+fn few_open_files_are_the_program_s_alone() {
+    let sandbox = sandbox();
+    for init in ["", "--init"] {
+        let line = format!(
+            "run --rm --network none {init} --ulimit nofile=5:6 busybox sh -c 'ulimit -n; ulimit -Hn'"
+        );
+        sandbox.run(&line).success().stdout("5\n6\n");
+    }
+}
+
+#[test]
+fn ports_that_nobody_can_be_given() {
+    let sandbox = sandbox();
+    for mode in ["host", "none"] {
+        let output = sandbox.run(&format!("run --rm --network {mode} -p 127.0.0.1:80:80 busybox echo up"));
+        let said = format!("WARNING: Published ports are discarded when using {mode} network mode\n");
+        output.success().stdout("up\n").stderr(&said);
+    }
+    sandbox.run("create --name boat --network none -p 8080:80 busybox").success();
+    assert_eq!(sandbox.inspect("boat", "HostConfig.PortBindings")["80/tcp"][0]["HostPort"], "8080");
+    assert_eq!(sandbox.inspect("boat", "NetworkSettings.Ports"), json!({}));
+}
+
+/// What fails in the container is told, not what comes of it for its network.
+#[test]
+fn a_device_that_is_not_there() {
+    let sandbox = sandbox();
+    for network in ["none", "bridge"] {
+        sandbox
+            .run(&format!("run --rm --network {network} --device /dev/nothing busybox true"))
+            .code(125)
+            .stderr_has("open /dev/nothing: No such file or directory")
+            .one_clear_line();
+    }
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn variables_of_the_host_and_of_the_image() {
     let sandbox = sandbox();
     let env = |flags: &str| {

@@ -12,6 +12,7 @@ use super::out;
 use super::run::{Stream, parse_stream};
 use super::verb::{Action, Operands, Session};
 use crate::engine::create;
+use crate::store::options::{ContainerOptions, NetworkMode};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -39,12 +40,25 @@ impl Action for Args {
         let mut options = create.into_options(operands)?;
         options.resources.manager = session.manager(options.resources.manager)?;
         check_cidfile(cidfile.as_deref())?;
+        warn_of_ports(&options);
         let engine = session.engine()?;
         let record = acquire
             .with_image(&engine, &options, |options| create::create(&engine, options, name.as_deref()))?;
         write_cidfile(cidfile.as_deref(), &record.id)?;
         out::line(&record.id)?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Says of ports that are published where there is nothing to publish them to, in docker's words.
+pub fn warn_of_ports(options: &ContainerOptions) {
+    let mode = match options.network {
+        NetworkMode::Host => "host",
+        NetworkMode::None => "none",
+        _ => return,
+    };
+    if !options.publish.is_empty() {
+        out::error_line(&format!("WARNING: Published ports are discarded when using {mode} network mode"));
     }
 }
 

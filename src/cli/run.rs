@@ -89,6 +89,7 @@ impl Action for Args {
             stderr: attached.is_some_and(|streams| streams.stderr),
         };
         create::check_cidfile(cidfile.as_deref())?;
+        create::warn_of_ports(&options);
         let comes_back = options.restart != RestartPolicy::No;
         let image = options.image.clone();
         let engine = session.engine()?;

@@ -353,7 +353,9 @@ fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Sour
     if options.mac_address.is_some() && !is_private {
         bail!("conflicting options: mac-address and the network mode");
     }
-    if !options.publish.is_empty() && !is_private {
+    // Of the host's network, and of none, docker has the ports noted and says that nothing comes of it.
+    let is_publishable = is_private || matches!(options.network, NetworkMode::Host | NetworkMode::None);
+    if !options.publish.is_empty() && !is_publishable {
         bail!("conflicting options: port publishing and the container type network mode");
     }
     Ok(())

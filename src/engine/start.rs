@@ -480,7 +480,8 @@ impl Supervisor<'_> {
         starting: &Starting,
         stay: Option<Stay>,
     ) -> Result<Option<Network>> {
-        let network = self.start_network(&mut record, starting, stay)?;
+        let network = self.start_network(&mut record, starting, stay);
+        let network = network.map_err(|error| starting.explain(error))?;
         let pid = starting.pid();
         let supervisor = i32::try_from(std::process::id()).context("read the supervisor's id")?;
         let state = State {

@@ -61,7 +61,7 @@ fn prepare(plan: &ProcessPlan, equipment: &Equipment<'_>) -> Result<(Vec<CString
     hide_from_the_container()?;
     let root = Dir::open(Path::new("/")).context("open the root directory")?;
     let identity = user::look_up(&root, &plan.user, &plan.additional_groups)?;
-    set_limits(plan)?;
+    let late = set_limits(plan)?;
     rustix::process::umask(Mode::from_raw_mode(plan.umask));
     signal::reset_all().context("reset the signals")?;
     exec::bound_capabilities(plan.capabilities.bounding.bits()).context("bound the capabilities")?;
@@ -89,6 +89,7 @@ fn prepare(plan: &ProcessPlan, equipment: &Equipment<'_>) -> Result<(Vec<CString
     equipment.preserved.iter().try_for_each(|fd| exec::keep_on_exec(fd.as_fd()))?;
     let mode = if plan.init { guest::Mode::Init } else { guest::Mode::Exec };
     let (words, environment) = (c_strings(&plan.args)?, c_strings(&environment)?);
+    late.map_or(Ok(()), |limit| limit.set())?;
     Ok(guest::order(mode, equipment.report, &program, &words, &environment))
 }
 
@@ -98,13 +99,35 @@ fn load(filter: Option<&Filter>) -> Result<()> {
     Ok(())
 }
 
-fn set_limits(plan: &ProcessPlan) -> Result<()> {
+/// A limit as setrlimit(2) takes it.
+struct ProcessLimit {
+    kind: PosixRlimitType,
+    value: rustix::process::Rlimit,
+}
+
+impl ProcessLimit {
+    fn set(&self) -> Result<()> {
+        rustix::process::setrlimit(resource(self.kind), self.value)
+            .with_context(|| format!("set {}", self.kind))
+    }
+}
+
+/// Sets the limits, while this process may raise them. A lower number of open files is for the end: the steps to come
+/// open some.
+fn set_limits(plan: &ProcessPlan) -> Result<Option<ProcessLimit>> {
+    let mut late = None;
     for &(kind, soft, hard) in &plan.rlimits {
         let value = |limit: u64| (limit != u64::MAX).then_some(limit);
-        let limit = rustix::process::Rlimit { current: value(soft), maximum: value(hard) };
-        rustix::process::setrlimit(resource(kind), limit).with_context(|| format!("set {kind}"))?;
+        let value = rustix::process::Rlimit { current: value(soft), maximum: value(hard) };
+        let limit = ProcessLimit { kind, value };
+        let now = rustix::process::getrlimit(resource(kind)).maximum;
+        let is_lower = now.unwrap_or(u64::MAX) >= hard;
+        match kind {
+            PosixRlimitType::RlimitNofile if is_lower => late = Some(limit),
+            _ => limit.set()?,
+        }
     }
-    Ok(())
+    Ok(late)
 }
 
 /// Sets how readily the kernel ends this process, and what it forks, for want of memory. The file belongs to

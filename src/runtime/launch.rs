@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result, anyhow};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 
 use super::child::{self, Stdio};
@@ -152,6 +153,22 @@ impl Starting {
     /// Readable once the process has ended.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.child.pidfd()
+    }
+
+    /// Why it has failed, if it has: whoever works on it meanwhile sees only that it is gone.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let says = || {
+            poll(&mut [PollFd::new(&self.channel, PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0)
+        };
+        while says() {
+            match receive(self.channel.as_fd()) {
+                Ok((FromChild::Failed(failure), _)) => return failure.into_error(),
+                Ok((FromChild::Terminal | FromChild::Visible, _)) => {}
+                _ => break,
+            }
+        }
+        error
     }
 
     /// Lets the process execute its program, and returns once it does.

@@ -122,7 +122,7 @@ pub struct CreateFlags {
     /// Where the container's output is kept: json-file, k8s-file, local, journald, none or passthrough
     #[arg(long, value_name = "driver", value_parser = logging::driver)]
     log_driver: Option<LogDriver>,
-    /// Set an option of the log driver: max-size=, max-file=, labels=, env=, tag= or path=
+    /// Set an option of the log driver: max-size=, max-file=, compress=, mode=, max-buffer-size=, labels=, env=, tag= or path=
     #[arg(long, value_name = "name=value")]
     log_opt: Vec<String>,
     /// The container's IPv4 address on its network
