@@ -16,6 +16,7 @@ use crate::base::hint::HintExt;
 use crate::base::id;
 use crate::config::systemd;
 use crate::runtime::cgroup::entrance::Entrance;
+use crate::runtime::cgroup::files;
 use crate::runtime::cgroup::group::Group;
 use crate::runtime::cgroup::place::{self, Manager, Place, Position, Step, Wanted};
 use crate::runtime::cgroup::values;
@@ -110,7 +111,7 @@ pub fn begin(place: &Place, resources: &ResourceOptions) -> Result<Group> {
 
 /// What the limits are on this host.
 fn settings(resources: &ResourceOptions) -> Result<Vec<values::Setting>> {
-    values::settings(&specified(resources)?, place::has_bfq())
+    values::settings(&specified(resources)?, files::has_bfq())
 }
 
 /// The way into a container's group.

@@ -15,6 +15,7 @@
 
 mod bus;
 pub mod entrance;
+pub mod files;
 pub mod group;
 pub mod place;
 mod systemd;

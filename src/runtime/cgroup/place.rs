@@ -1,7 +1,6 @@
 //! The place of one container among the control groups, held by its supervisor: see [`super`] for its shape.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,10 +9,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::poll;
 use rustix::process::Signal;
 
+use super::files::{common_group, enable, entries, is_ours, make, move_to, remove_beneath, usable_parent};
 use super::group::{Group, not_delegated};
 use super::systemd::{self, Scope};
 use super::values::Setting;
-use super::{MOUNT, directory, of, own};
+use super::{directory, of, own};
 use crate::base::hint::HintExt;
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::exec;
@@ -288,10 +288,6 @@ fn sweep(parent: &str) {
     }
 }
 
-fn entries(path: &str) -> impl Iterator<Item = fs::DirEntry> + use<> {
-    directory(&format!("{path}/")).and_then(|path| fs::read_dir(path).ok()).into_iter().flatten().flatten()
-}
-
 /// Moves this process out of a unit of systemd's, which ends all that it has started when it ends, to a scope of its own.
 /// Does nothing for one that is in none.
 pub fn leave_service(socket: &Path, name: &str, description: &str) -> Result<()> {
@@ -308,87 +304,6 @@ fn is_of_service(path: &str) -> bool {
     let is_unit = |name: &&str| [".service", ".scope", ".slice"].iter().any(|kind| name.ends_with(kind));
     let unit = path.rsplit('/').find(is_unit).unwrap_or_default();
     unit.ends_with(".service") && !unit.starts_with("user@")
-}
-
-/// The nearest group above this process, or its own, beneath which it may make groups with these controllers.
-fn usable_parent(own: &str, needed: &[String]) -> Result<String> {
-    let mut path = own.trim_end_matches('/');
-    let mut crowded = None;
-    loop {
-        if is_ours(path) {
-            let has_processes = !path.is_empty() && !reads_empty(path, "cgroup.procs");
-            if !has_processes || has_all(path, "cgroup.subtree_control", needed) {
-                return Ok(path.to_owned());
-            }
-            crowded.get_or_insert(path);
-        }
-        match path.rsplit_once('/') {
-            Some((above, _)) => path = above,
-            None => break,
-        }
-    }
-    match crowded {
-        Some(path) => Err(anyhow!("make a control group in {path}: it has processes of its own"))
-            .hint(|| format!("g={MOUNT}{path}; mkdir $g/shell && echo $$ >$g/shell/cgroup.procs")),
-        None => Err(anyhow!("make a control group: {own} and the groups above it are not yours"))
-            .hint(|| "log in by systemd, or be given a group of your own: systemd-run --user --scope -p Delegate=yes bash"),
-    }
-}
-
-fn is_ours(path: &str) -> bool {
-    let may = |file: &str| {
-        let file = Path::new(MOUNT).join(path.trim_start_matches('/')).join(file);
-        rustix::fs::access(&file, rustix::fs::Access::WRITE_OK).is_ok()
-    };
-    may("") && may("cgroup.procs") && may("cgroup.subtree_control")
-}
-
-fn read(path: &str, file: &str) -> String {
-    let group = Group::open(if path.is_empty() { "/" } else { path });
-    group.and_then(|group| group.read(file)).unwrap_or_default()
-}
-
-fn reads_empty(path: &str, file: &str) -> bool {
-    read(path, file).trim().is_empty()
-}
-
-fn has_all(path: &str, file: &str, needed: &[String]) -> bool {
-    let text = read(path, file);
-    needed.iter().all(|name| text.split_whitespace().any(|other| other == name))
-}
-
-/// Hands every controller that a group has to those beneath it; those that are needed must be among them.
-fn enable(path: &str, needed: &[String]) -> Result<()> {
-    let group = Group::open(path).with_context(|| format!("open the control group {path}"))?;
-    let present = group.read("cgroup.controllers").unwrap_or_default();
-    let has = |name: &String| present.split_whitespace().any(|other| other == name);
-    if let Some(missing) = needed.iter().find(|name| !has(name)) {
-        return Err(not_delegated(missing, "limit the container"));
-    }
-    let enabled = group.read("cgroup.subtree_control").unwrap_or_default();
-    // Each write may cost the kernel a grace period; all are refused if one of them is.
-    let is_missing = |name: &&str| !enabled.split_whitespace().any(|other| other == *name);
-    let all: Vec<String> =
-        present.split_whitespace().filter(is_missing).map(|name| format!("+{name}")).collect();
-    if all.is_empty() || group.write("cgroup.subtree_control", &all.join(" ")).is_ok() {
-        return Ok(());
-    }
-    for name in present.split_whitespace().filter(|name| !enabled.split_whitespace().any(|n| n == *name)) {
-        let written = group.write("cgroup.subtree_control", &format!("+{name}"));
-        if needed.iter().any(|needed| needed == name) {
-            written.with_context(|| format!("enable the controller {name} beneath {path}"))?;
-        }
-    }
-    Ok(())
-}
-
-fn make(path: &str) -> Result<()> {
-    let directory = directory(path).with_context(|| format!("make the control group {path}: not a path"))?;
-    match fs::create_dir(&directory) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("make the control group {path}")),
-    }
 }
 
 /// Ends what is left in a group, and takes it away. What has been killed is in it for a moment longer.
@@ -411,12 +326,6 @@ fn remove(path: &str) {
         remove_beneath(&directory);
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-fn move_to(path: &str, pid: u32) -> Result<()> {
-    let group = Group::open(path).with_context(|| format!("open the control group {path}"))?;
-    let moved = group.write("cgroup.procs", &pid.to_string());
-    moved.with_context(|| format!("move to the control group {path}"))
 }
 
 /// Forks a process that does nothing, and ends with this one.
@@ -444,14 +353,6 @@ fn check_way(path: &str) -> Result<()> {
     }
     Err(anyhow!("--cgroups=no-conmon: from {own} only systemd can move a container to {path}"))
         .hint(|| "start it in a unit of yours: systemd-run --user --pty …")
-}
-
-/// The nearest group that both are beneath, or are.
-fn common_group(one: &str, other: &str) -> String {
-    let parts =
-        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-    let both = parts(one).into_iter().zip(parts(other));
-    both.take_while(|(a, b)| a == b).map(|(part, _)| format!("/{part}")).collect()
 }
 
 /// Moves every process out of the group that this one is in, to one beneath it; the group that is empty now.
@@ -487,22 +388,6 @@ fn split(needed: &[String]) -> Result<String> {
     bail!("split the control group {own}: its processes cannot be moved to {supervisor}")
 }
 
-/// Takes away the groups that a container has made in its own.
-fn remove_beneath(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_beneath(&entry.path());
-            let _ = fs::remove_dir(entry.path());
-        }
-    }
-}
-
-/// Whether groups here have `io.bfq.weight`: the root group has it where its children do.
-pub fn has_bfq() -> bool {
-    let own = own().and_then(|path| directory(&path));
-    own.is_some_and(|directory| directory.join("io.bfq.weight").exists())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -521,18 +406,6 @@ mod tests {
             ("/", false),
         ] {
             assert_eq!(is_of_service(path), want, "{path}");
-        }
-    }
-
-    #[test]
-    fn the_group_above_two() {
-        for (one, other, want) in [
-            ("/user.slice/a/b.service", "/user.slice/a/c/d.scope", "/user.slice/a"),
-            ("/a/b", "/a/b/c", "/a/b"),
-            ("/a", "/b", ""),
-            ("/", "/b", ""),
-        ] {
-            assert_eq!(common_group(one, other), want);
         }
     }
 }
