@@ -287,6 +287,25 @@ fn a_context_is_known_by_every_spelling_of_its_name() {
 }
 
 #[test]
+fn a_copy_of_what_is_ignored_is_told_of() {
+    let sandbox = Sandbox::new();
+    let text = "FROM scratch\nCOPY . /all/\nCOPY kept/x /\n";
+    let directory = context(&sandbox, "context", &[("Dockerfile", text), ("kept/x", ""), ("other", "")]);
+    let told = |ignored: &str| {
+        fs::write(directory.join(".dockerignore"), ignored).expect("a file");
+        let output = sandbox.run(&format!("build --check {}", directory.display()));
+        let lines = output.lines().into_iter();
+        lines.filter(|line| line.starts_with("Attempting to Copy file \"")).collect::<Vec<_>>()
+    };
+    let ignored = |path: &str| format!("Attempting to Copy file {path:?} that is excluded by .dockerignore");
+    assert_eq!(told(".*\nother\n"), [""; 0]);
+    assert_eq!(told("*\n"), [ignored("."), ignored("kept/x")]);
+    // What an exception may bring back is not told of.
+    assert_eq!(told("*\n!kept\n"), [""; 0]);
+    assert_eq!(told("*\n!other\n"), [ignored("kept/x")]);
+}
+
+#[test]
 fn an_output_names_the_image() {
     let sandbox = Sandbox::new();
     let directory = context(&sandbox, "context", &[("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")]);

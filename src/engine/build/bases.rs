@@ -142,7 +142,14 @@ fn ignored(around: &Surroundings<'_>, step: &Step) -> Vec<Warning> {
         Source::Path(path) => Some(path.trim_start_matches("./").trim_start_matches('/')),
         _ => None,
     });
-    let is_ignored = |path: &&str| !path.is_empty() && ignore.0.matches_deep(Path::new(path)).0;
+    let is_ignored = |path: &&str| {
+        // Of the whole context something is left unless a name that nobody has is ignored.
+        let asked = if *path == "." { "\u{fffd}" } else { path };
+        let patterns = &ignore.0;
+        !path.is_empty()
+            && patterns.matches_deep(Path::new(asked)).0
+            && !patterns.may_spare_in(Path::new(path))
+    };
     paths.filter(is_ignored).map(|path| lint::ignored_file(copy.is_add, path, step.lines)).collect()
 }
 
