@@ -191,10 +191,10 @@ impl fmt::Debug for Facts {
 }
 
 /// The files of an archive by their absolute paths. Hard links are as what they are linked to.
-fn facts_of(archive: &Path) -> BTreeMap<String, Facts> {
+fn facts_of(archive: &Path) -> Files {
     let file = fs::File::open(archive).expect("an archive");
     let mut archive = tar::Archive::new(std::io::BufReader::new(file));
-    let mut found: BTreeMap<String, Facts> = BTreeMap::new();
+    let mut found = Files::new();
     for entry in archive.entries().expect("entries") {
         let mut entry = entry.expect("an entry");
         let path = absolute(&entry.path().expect("a path"));
@@ -272,7 +272,7 @@ impl<'a> Buildah<'a> {
     }
 
     /// Builds; returns the files and the configuration.
-    fn build(&self, case: &Case, dockerfile: &Path, context: &Path) -> (BTreeMap<String, Facts>, Value) {
+    fn build(&self, case: &Case, dockerfile: &Path, context: &Path) -> (Files, Value) {
         let id_file = context.with_extension("id");
         let (file, context) = (dockerfile.display(), context.display());
         // Only docker's format has all fields.
@@ -303,12 +303,7 @@ impl<'a> Buildah<'a> {
     }
 }
 
-fn build(
-    sandbox: &Sandbox,
-    case: &Case,
-    dockerfile: &Path,
-    context: &Path,
-) -> (BTreeMap<String, Facts>, Value) {
+fn build(sandbox: &Sandbox, case: &Case, dockerfile: &Path, context: &Path) -> (Files, Value) {
     let archive = context.with_extension("coracle.tar");
     let outputs = format!("-o type=image -o type=tar,dest={}", archive.display());
     let words = format!("build --network none -q -t {} {outputs} -f {}", case.name, dockerfile.display());
@@ -316,8 +311,8 @@ fn build(
     (facts_of(&archive), sandbox.inspect(&case.name, "Config"))
 }
 
-/// Builds with both; says what differs.
-fn compare(sandbox: &Sandbox, buildah: &Buildah<'_>, case: &Case) -> Vec<String> {
+/// Builds with both; says what differs, and what files ours has.
+fn compare(sandbox: &Sandbox, buildah: &Buildah<'_>, case: &Case) -> (Vec<String>, Files) {
     let directory = sandbox.directory(&format!("cases/{}", case.name));
     let context = directory.join("context");
     make_context(&context);
@@ -333,6 +328,7 @@ fn compare(sandbox: &Sandbox, buildah: &Buildah<'_>, case: &Case) -> Vec<String>
     let theirs = file("theirs", case.buildah.as_ref().unwrap_or(&case.dockerfile));
     let (their_files, their_config) = buildah.build(case, &theirs, &context);
     let (our_files, our_config) = build(sandbox, case, &ours, &context);
+    assert!(!our_files.is_empty() && our_config.is_object(), "there is nothing to compare");
     let mut found = differing_files(case, &our_files, &their_files);
     for field in FIELDS {
         let (ours, theirs) = (settled(&our_config[field]), settled(&their_config[field]));
@@ -346,11 +342,38 @@ fn compare(sandbox: &Sandbox, buildah: &Buildah<'_>, case: &Case) -> Vec<String>
         }
     }
     crate::support::remove_tree(&directory);
+    (found, our_files)
+}
+
+/// What was compared is what the build shows of its layers as they lie in the store. Their blobs, brought elsewhere, are to
+/// show the same.
+fn compare_blobs(sandbox: &Sandbox, made: &[(String, Files)]) -> Vec<String> {
+    let names: Vec<&str> = made.iter().map(|(name, _)| name.as_str()).collect();
+    let archive = sandbox.path().join("all.tar").display().to_string();
+    sandbox.run(&format!("save -o {archive} {}", names.join(" "))).success();
+    let other = Sandbox::new();
+    other.run(&format!("load -q -i {archive}")).success();
+    let mut found = Vec::new();
+    for (name, files) in made {
+        other.run(&format!("create --name box {name} true")).success();
+        let exported = other.path().join("exported.tar");
+        other.run(&format!("export -o {} box", exported.display())).success();
+        other.run("rm -v box").success();
+        let theirs = facts_of(&exported);
+        let paths: BTreeSet<&String> = files.keys().chain(theirs.keys()).collect();
+        let differing = paths.into_iter().filter(|path| files.get(*path) != theirs.get(*path));
+        found.extend(
+            differing.map(|path| format!("{name}: {path}: not the same once it was brought elsewhere")),
+        );
+    }
     found
 }
 
+/// The files of an image, by their absolute paths.
+type Files = BTreeMap<String, Facts>;
+
 /// Files and configuration.
-type Image<'a> = (&'a BTreeMap<String, Facts>, &'a Value);
+type Image<'a> = (&'a Files, &'a Value);
 
 /// Whether a line of the differences tells of one: one that is no more is to go.
 fn is_different(line: &str, ours: Image<'_>, theirs: Image<'_>) -> bool {
@@ -368,14 +391,14 @@ fn is_different(line: &str, ours: Image<'_>, theirs: Image<'_>) -> bool {
     }
 }
 
-fn differing_files(
-    case: &Case,
-    ours: &BTreeMap<String, Facts>,
-    theirs: &BTreeMap<String, Facts>,
-) -> Vec<String> {
+fn differing_files(case: &Case, ours: &Files, theirs: &Files) -> Vec<String> {
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let differs = |path: &&String| ours.get(*path) != theirs.get(*path);
-    let is_known = |path: &&String| OF_BUILDAH.iter().any(|(known, _)| known == path);
+    // What only theirs has: a file that ours has too is compared.
+    let is_known = |path: &&String| {
+        let is_left = OF_BUILDAH.iter().any(|(known, _)| known == path);
+        is_left && (["/", "/run"].contains(&path.as_str()) || !ours.contains_key(*path))
+    };
     let paths = paths.into_iter().filter(differs).filter(|path| !is_known(path) && !case.differs_in(path));
     let shown = |facts: Option<&Facts>| facts.map_or("nothing".into(), |facts| format!("{facts:?}"));
     paths
@@ -425,6 +448,7 @@ fn images_are_as_those_of_buildah() {
     }
     let buildah = Buildah::with_busybox(&sandbox);
     let (queue, found) = (Mutex::new(table.into_iter()), Mutex::new(Vec::new()));
+    let made = Mutex::new(Vec::new());
     let next = || queue.lock().expect("no panic").next();
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -433,17 +457,24 @@ fn images_are_as_those_of_buildah() {
                     let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                         compare(&sandbox, &buildah, &case)
                     }));
-                    let differing = compared.unwrap_or_else(|panic| {
-                        let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-                        vec![format!("{}: {text}", case.name)]
-                    });
+                    let differing = match compared {
+                        Ok((differing, files)) => {
+                            made.lock().expect("no panic").push((case.name.clone(), files));
+                            differing
+                        }
+                        Err(panic) => {
+                            let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+                            vec![format!("{}: {text}", case.name)]
+                        }
+                    };
                     found.lock().expect("no panic").extend(differing);
                 }
             });
         }
     });
     crate::support::remove_tree(&buildah.root);
-    let found = found.into_inner().expect("no panic");
+    let mut found = found.into_inner().expect("no panic");
+    found.extend(compare_blobs(&sandbox, &made.into_inner().expect("no panic")));
     assert!(found.is_empty(), "{}", found.join("\n"));
     sandbox.run("system check").success();
     sandbox.assert_no_traces();
