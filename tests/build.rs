@@ -313,7 +313,11 @@ fn an_output_names_the_image() {
     build("-t one -o type=image,name=two:2,push=false").success();
     sandbox.run("images --format {{.Repository}}:{{.Tag}}").success().stdout("one:latest\ntwo:2\n");
     let digest = format!("x@sha256:{}", "0".repeat(64));
+    // Before anything is done.
     for (flags, code, error) in [
+        ("--cap-add bogus".to_owned(), 1, "invalid CapAdd: unknown capability: \"CAP_BOGUS\""),
+        ("--security-opt bogus=1".to_owned(), 1, "bogus"),
+        ("--isolation hyperv".to_owned(), 1, "invalid isolation 'hyperv' on linux"),
         (format!("-t {digest}"), 1, "refusing to create a tag with a digest reference"),
         (format!("-o type=image,name={digest}"), 1, "refusing to create a tag with a digest reference"),
         ("-t Bad".to_owned(), 1, "invalid tag \"Bad\": invalid reference format"),
@@ -440,6 +444,26 @@ fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
         "--network bogus",
     ] {
         build(refused).code(1).stderr_has("not supported yet");
+    }
+}
+
+#[test]
+fn steps_are_isolated_as_asked() {
+    let sandbox = Sandbox::with_busybox();
+    let build = |flags: &str, run: &str| {
+        let text = format!("FROM busybox\nRUN {run} > /seen\n");
+        sandbox.command(&format!("build --network none -q -t app {flags} -")).input(text).finish().success();
+        sandbox.run("run --rm --network none app cat /seen").success().out()
+    };
+    let state = "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status";
+    assert_eq!(build("", state), "NoNewPrivs:\t0\nSeccomp:\t2\n");
+    let flags = "--security-opt no-new-privileges --security-opt seccomp=unconfined";
+    assert_eq!(build(flags, state), "NoNewPrivs:\t1\nSeccomp:\t0\n", "another key of the cache");
+    let flags =
+        "--dns 192.0.2.1 --dns-search example.org --dns-option ndots:3 --compress --isolation default";
+    let seen = build(flags, "cat /etc/resolv.conf");
+    for line in ["nameserver 192.0.2.1\n", "search example.org\n", "options ndots:3\n"] {
+        assert!(seen.contains(line), "{seen}");
     }
 }
 

@@ -137,6 +137,7 @@ const OTHERS: &[(&str, &str)] = &[
 const HIDDEN: &[&str] = &[
     "--attach",
     "--attest",
+    "--compress",
     "--disable-content-trust",
     "--dns-opt",
     "--force-rm",

@@ -13,7 +13,7 @@ use crate::build::step::RunNetwork;
 use crate::cli::commit;
 use crate::cli::flags::parse_switch;
 use crate::cli::options::limits::LimitFlags;
-use crate::cli::options::{network, resources, variables};
+use crate::cli::options::{network, resources, security, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
 use crate::engine::build::{HOST_NETWORK, INSECURE, SecretSource, Volume, Wishes};
@@ -63,6 +63,12 @@ pub struct Flags {
     /// Ask this name server
     #[arg(long, value_name = "ip")]
     dns: Vec<IpAddr>,
+    /// Set an option of the name resolver in the steps
+    #[arg(long, value_name = "option")]
+    dns_option: Vec<String>,
+    /// Look names up in this domain in the steps
+    #[arg(long, value_name = "domain")]
+    dns_search: Vec<String>,
     /// The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input
     #[arg(long, short, value_name = "path")]
     file: Option<String>,
@@ -103,6 +109,9 @@ pub struct Flags {
     /// Give the steps a secret: id=ID[,src=FILE][,env=NAME][,type=file|env]
     #[arg(long, value_name = "secret")]
     secret: Vec<String>,
+    /// Change the isolation of the steps: seccomp=, apparmor=, no-new-privileges, mask=, unmask=, systempaths=
+    #[arg(long, value_name = "option")]
+    security_opt: Vec<String>,
     /// The size of /dev/shm in the steps
     #[arg(long, value_name = "bytes", value_parser = resources::bytes)]
     shm_size: Option<u64>,
@@ -140,6 +149,16 @@ pub struct Same {
     layers: Option<bool>,
     #[command(flatten)]
     attestations: attest::Attestations,
+    /// Compress the context on its way to a daemon: there is none
+    #[arg(long, hide = true)]
+    compress: bool,
+    /// Skip checks of signatures, which are never made (default true)
+    #[arg(long, hide = true, value_name = "bool", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = parse_switch)]
+    disable_content_trust: Option<bool>,
+    /// How the steps are kept apart: default, the only way on Linux
+    #[arg(long, hide = true, value_name = "technology")]
+    isolation: Option<String>,
     /// Give files the time of --source-date-epoch too: they have it
     #[arg(long, hide = true)]
     rewrite_timestamp: bool,
@@ -148,7 +167,15 @@ pub struct Same {
 impl Same {
     fn check(&self) -> Result<()> {
         let _ = self.rewrite_timestamp;
+        let _ = self.compress;
         self.attestations.check()?;
+        if self.disable_content_trust == Some(false) {
+            bail!("--disable-content-trust=false is not supported yet: no signature is checked");
+        }
+        match self.isolation.as_deref() {
+            None | Some("" | "default") => {}
+            Some(other) => bail!("invalid isolation '{other}' on linux"),
+        }
         match self.layers {
             Some(false) => bail!("--layers=false is not supported yet"),
             _ => Ok(()),
@@ -202,12 +229,15 @@ impl Flags {
             ssh: each(&self.ssh, agent)?.into_iter().collect(),
             add_hosts: self.add_host,
             dns: self.dns,
+            dns_search: self.dns_search,
+            dns_options: self.dns_option,
             network,
             shm_size: self.shm_size.filter(|size| *size > 0),
             ulimits: self.ulimit,
             resources,
-            cap_add: self.cap_add,
-            cap_drop: self.cap_drop,
+            cap_add: security::capabilities(&self.cap_add, "CapAdd")?,
+            cap_drop: security::capabilities(&self.cap_drop, "CapDrop")?,
+            security: security::options(&self.security_opt)?,
             allow: self.allow,
             epoch: epoch(self.source_date_epoch)?,
             outputs: Vec::new(),

@@ -40,7 +40,7 @@ impl Action for Args {
     fn run(self, _: Vec<String>, session: &Session) -> Result<ExitCode> {
         let conditions = conditions(&self.filter)?;
         if self.volumes && conditions.until.is_some() {
-            bail!("ERROR: The \"until\" filter is not supported with \"--volumes\"");
+            bail!("The \"until\" filter is not supported with \"--volumes\"");
         }
         if !self.force.or_confirm(&self.warning())? {
             return Ok(ExitCode::SUCCESS);

@@ -54,7 +54,7 @@ use crate::runtime::userns::UserNamespace;
 use crate::store::driver::Driver;
 use crate::store::gc;
 use crate::store::layers::{Layers, Staging};
-use crate::store::options::Ulimit;
+use crate::store::options::{SecurityOptions, Ulimit};
 use crate::store::resources::ResourceOptions;
 use crate::sys::path::{Dir, path_of};
 
@@ -95,6 +95,8 @@ pub struct Wishes {
     /// `name:address`.
     pub add_hosts: Vec<String>,
     pub dns: Vec<IpAddr>,
+    pub dns_search: Vec<String>,
+    pub dns_options: Vec<String>,
     pub network: RunNetwork,
     /// Bytes.
     pub shm_size: Option<u64>,
@@ -103,6 +105,8 @@ pub struct Wishes {
     pub resources: ResourceOptions,
     pub cap_add: Vec<String>,
     pub cap_drop: Vec<String>,
+    /// `--security-opt`, of every step.
+    pub security: SecurityOptions,
     /// Entitlements: [`INSECURE`], [`HOST_NETWORK`].
     pub allow: Vec<String>,
     /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
@@ -237,13 +241,14 @@ impl Surroundings<'_> {
     fn run_options(&self) -> String {
         let wishes = self.wishes;
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             wishes.add_hosts,
             wishes.shm_size,
             wishes.ulimits,
             wishes.network,
             wishes.cap_add,
-            wishes.cap_drop
+            wishes.cap_drop,
+            wishes.security.raw
         )
     }
 }

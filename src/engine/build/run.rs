@@ -150,6 +150,9 @@ fn options(around: &Surroundings<'_>, run: &Run) -> Result<ContainerOptions> {
         ulimits: wishes.ulimits.clone(),
         privileged: run.insecure,
         dns: wishes.dns.clone(),
+        dns_search: wishes.dns_search.clone(),
+        dns_options: wishes.dns_options.clone(),
+        security: wishes.security.clone(),
         cap_add: wishes.cap_add.clone(),
         cap_drop: wishes.cap_drop.clone(),
         ..ContainerOptions::default()
