@@ -15,8 +15,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::attach::{self, Outcome, Streams};
+use super::bring_up::Supervisor;
 use super::caller::{Caller, Goal, Preserved};
-use super::start::{self, Supervisor, Work};
+use super::start::{self, Work};
 use super::stay::{Network, Stay};
 use super::{Engine, events, filesystem};
 use crate::base::file::Durability;

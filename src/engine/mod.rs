@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 pub mod attach;
+mod bring_up;
 pub mod build;
 pub mod caller;
 pub mod changes;

@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
+use super::bring_up::{Post, Supervisor, Up};
 use super::create::durability;
 use super::duty::Duties;
 use super::notify::Unit;
 use super::policy::{Next, Restarts, Run};
-use super::start::{Post, Supervisor, Up};
 use super::stay::Network;
 use super::{events, remove};
 use crate::base::file::Durability;
