@@ -136,6 +136,7 @@ fn supervise(order: &Order) -> ! {
     // Blocked before the fork, so that no signal falls between the two processes.
     let before = set_mask(SIG_BLOCK, forwardable());
     adopt_orphans();
+    take_name();
     let child = match fork() {
         0 => {
             lead_group();
@@ -258,6 +259,13 @@ fn lead_group() {
         let group = sys::call(number::GETPID, [0; 5]) as i32;
         sys::call(number::IOCTL, [0, TIOCSPGRP, &raw const group as usize, 0, 0]);
     }
+}
+
+/// Is called in `ps -o comm` what its arguments say: the name of the file is of no use to anybody.
+fn take_name() {
+    const PR_SET_NAME: usize = 15;
+    // SAFETY: the option takes a C string.
+    unsafe { sys::call(number::PRCTL, [PR_SET_NAME, c"docker-init".as_ptr() as usize, 0, 0, 0]) };
 }
 
 /// Has orphans come to this process also where it is not the first of its namespace (`--pid=host`).
