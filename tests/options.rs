@@ -39,6 +39,19 @@ fn ports_that_nobody_can_be_given() {
     assert_eq!(sandbox.inspect("boat", "NetworkSettings.Ports"), json!({}));
 }
 
+#[test]
+fn options_of_a_root_directory() {
+    let sandbox = sandbox();
+    let root = sandbox.directory("root");
+    for option in ["O", "idmap=uids=0-1-10"] {
+        sandbox
+            .run(&format!("run --rm --network none --rootfs {}:{option} /bin/true", root.display()))
+            .code(125)
+            .stderr_has(" is not supported yet")
+            .one_clear_line();
+    }
+}
+
 /// What fails in the container is told, not what comes of it for its network.
 #[test]
 fn a_device_that_is_not_there() {

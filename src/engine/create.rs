@@ -234,8 +234,21 @@ pub fn durability(options: &ContainerOptions) -> Durability {
     if options.auto_remove { Durability::Fast } else { Durability::Synced }
 }
 
+/// Refuses podman's options of a directory that is taken as the root: a layer over it, and ids mapped by the mount.
+fn refuse_options(path: &Path) -> Result<()> {
+    let text = path.to_string_lossy();
+    let option = text.rsplit_once(':').map(|(_, option)| option.split('=').next().unwrap_or_default());
+    match option {
+        Some(option @ ("O" | "idmap")) if !path.exists() => {
+            bail!("--rootfs {text}: the option {option} is not supported yet")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, ContainerConfig)> {
     if let Some(path) = &options.rootfs {
+        refuse_options(path)?;
         let path =
             path.canonicalize().with_context(|| format!("open the root filesystem {}", path.display()))?;
         if !path.is_dir() {
