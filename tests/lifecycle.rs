@@ -131,6 +131,16 @@ fn running_containers_are_not_removed_by_accident() {
 }
 
 #[test]
+fn what_goes_by_itself_is_removed_too() {
+    let sandbox = Sandbox::with_busybox();
+    for flags in ["-f", "-f -t 0", "-f -t 1"] {
+        sandbox.run("run -d --rm --name boat --network none busybox sleep 1000").success();
+        sandbox.run(&format!("rm {flags} boat")).success().stdout("boat\n").stderr("");
+    }
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn stop_asks_then_kills() {
     let sandbox = Sandbox::with_busybox();
     let polite = "trap \"exit 5\" TERM; echo ready; while :; do sleep 0.1; done";

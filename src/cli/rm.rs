@@ -92,7 +92,11 @@ impl Args {
             if let Some(seconds) = self.time {
                 stop::stop(engine, id, None, Some(seconds))?;
             }
-            remove::remove(engine, id, self.force, self.volumes)?;
+            match remove::remove(engine, id, self.force, self.volumes) {
+                // One that was made with --rm has gone with its end.
+                Err(error) if self.time.is_some() && error.is::<LookupError>() => {}
+                removed => removed?,
+            }
             if dependents.contains(id) {
                 out::line(id)?;
             }
