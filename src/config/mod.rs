@@ -3,6 +3,7 @@
 pub mod binfmt;
 pub mod credentials;
 pub mod docker;
+mod document;
 pub mod env;
 pub mod linger;
 pub mod paths;

@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::env;
+use super::{document, env};
 use crate::base::file::read_bounded_if_there;
 use crate::base::hint::HintExt;
 
@@ -133,7 +133,7 @@ impl Settings {
 
     fn of(file: &Path) -> Result<Option<Self>> {
         let Some(text) = read_bounded_if_there(file, MAX_FILE)? else { return Ok(None) };
-        let document = parse(&text)
+        let document: Document = document::parse(&text)
             .with_context(|| format!("read {}", file.display()))
             .hint(|| "man coracle.toml lists the keys")?;
         let Document { containers, engine, network } = document;
@@ -146,19 +146,13 @@ fn files() -> impl Iterator<Item = PathBuf> {
     own.into_iter().chain(["/etc".into()]).map(|directory| directory.join("coracle/coracle.toml"))
 }
 
-/// Parses a file; an error says its line, and is one line itself.
-fn parse(text: &[u8]) -> Result<Document> {
-    let text = std::str::from_utf8(text).context("it is not text")?;
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        anyhow!("line {line}: {}", error.message().replace('\n', " "))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &[u8]) -> Result<Document> {
+        document::parse(text)
+    }
 
     #[test]
     fn every_key_is_listed_with_a_value_that_it_may_have() {

@@ -163,7 +163,8 @@ fn meanings(typed: &str, progress: &dyn Progress) -> Result<Vec<Reference>> {
         return Ok(vec![whole(reference)]);
     }
     let parsed = meanings.iter().map(|meaning| {
-        let reference = Reference::parse(meaning).with_context(|| format!("use the short name {typed}"))?;
+        let reference =
+            Reference::parse(meaning).with_context(|| format!("use the short name {typed} as {meaning}"))?;
         Ok(whole(reference))
     });
     parsed.collect()

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{Endpoint, is_absent};
 use crate::base::file::read_bounded;
-use crate::config::env;
+use crate::config::{document, env};
 
 const MAX_FILE: u64 = 1 << 20;
 
@@ -24,6 +24,8 @@ struct Document {
     unqualified_search_registries: Option<Vec<String>>,
     short_name_mode: Option<Mode>,
     aliases: HashMap<String, String>,
+    /// What version 1 of the format has instead.
+    registries: Option<toml::Value>,
 }
 
 /// How a name that could mean several images is dealt with.
@@ -185,8 +187,13 @@ pub(super) fn read_files(files: &[PathBuf]) -> Result<Conf> {
 }
 
 fn parse(text: &[u8], file: &Path) -> Result<Document> {
-    let text = std::str::from_utf8(text).context("it is not text")?;
-    let mut document: Document = toml::from_str(text)?;
+    let mut document: Document = document::parse(text)?;
+    if document.registries.is_some() {
+        bail!(
+            "[registries] is of version 1 of the format, which is not supported: write [[registry]] and \
+             unqualified-search-registries"
+        );
+    }
     for table in &mut document.registry {
         if table.prefix.is_empty() {
             table.prefix.clone_from(&table.location);
@@ -267,7 +274,8 @@ mod tests {
                  pull-from-mirror='tag-only'\n",
                 "exclude each other",
             ),
-            ("nonsense", "expected"),
+            ("nonsense", "line 1: key with no value"),
+            ("[registries.search]\nregistries = ['a']\n", "version 1 of the format"),
         ] {
             let error = parse(text.as_bytes(), Path::new("f")).err().unwrap().to_string();
             assert!(error.contains(words), "{text}: {error}");
