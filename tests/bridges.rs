@@ -357,6 +357,55 @@ fn containers_come_to_networks_and_leave_them() {
 }
 
 #[test]
+fn the_way_out_is_the_first_by_priority_and_name() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    for (name, subnet) in [("ash", "10.90.0.0/24"), ("birch", "10.91.0.0/24"), ("cedar", "10.92.0.0/24")] {
+        sandbox.run(&format!("network create --ipv6 --subnet {subnet} {name}")).success();
+    }
+    let port = free_port();
+    serve(&sandbox, &format!("--name web --network birch -p 127.0.0.1:{port}:80"), "from-web");
+    let ask = || fetch_http(&format!("127.0.0.1:{port}"));
+    let default = || {
+        let mut routes = sandbox.run("exec web ip route").success().lines();
+        routes.retain(|route| route.starts_with("default"));
+        routes
+    };
+    eventually("the server answers", ask);
+    assert_eq!(default(), ["default via 10.91.0.1 dev eth0 "]);
+    for (change, gateway) in [
+        ("connect cedar", "10.91.0.1"),
+        ("connect ash", "10.90.0.1"),
+        ("disconnect cedar", "10.90.0.1"),
+        ("connect --gw-priority 1 --mac-address 02:00:00:00:00:09 cedar", "10.92.0.1"),
+        ("disconnect cedar", "10.90.0.1"),
+        ("disconnect ash", "10.91.0.1"),
+        ("connect --gw-priority -1 ash", "10.91.0.1"),
+    ] {
+        sandbox.run(&format!("network {change} web")).success();
+        let [route] = &default()[..] else { panic!("{change}: {:?}", default()) };
+        assert!(route.starts_with(&format!("default via {gateway} ")), "{change}: {route}");
+        eventually("the port leads there", ask);
+        if change.contains("mac") {
+            let cedar = |key: &str| sandbox.inspect("web", &format!("NetworkSettings.Networks.cedar.{key}"));
+            assert_eq!((cedar("GwPriority"), cedar("MacAddress")), (1.into(), "02:00:00:00:00:09".into()));
+        }
+    }
+    sandbox
+        .run("run --rm --network name=birch,gw-priority=5 --network ash busybox ip route")
+        .success()
+        .stdout_has("via 10.91.0.1");
+    sandbox
+        .run("run --rm --network name=birch,gw-priority=high busybox true")
+        .code(125)
+        .stderr_has("gw-priority");
+    sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
 fn what_a_container_has_follows_its_networks() {
     needs_ids_without_the_user!();
     if let Some(reason) = no_stack() {

@@ -79,6 +79,9 @@ pub struct Attachment {
     /// Six bytes in hexadecimal, divided by colons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Of the container's networks the one with the highest is its way out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gw_priority: i32,
     /// Whether clients of published ports are shown as the gateway.
     pub masks_clients: bool,
 }
@@ -106,9 +109,16 @@ pub struct Endpoint {
     #[serde(default)]
     pub has_names: bool,
     pub aliases: Vec<String>,
+    /// See [`Attachment::gw_priority`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gw_priority: i32,
     /// Whether clients of published ports are shown as the gateway.
     #[serde(default)]
     pub masks_clients: bool,
+}
+
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// The IPv6 half of an [`Endpoint`].

@@ -161,16 +161,7 @@ const OTHERS: &[(&str, &[Names])] = &[
             ("--sign-passphrase-file", None),
         ],
     ),
-    (
-        "network connect",
-        &[
-            ("--driver-opt", None),
-            ("--gw-priority", None),
-            ("--link", None),
-            ("--link-local-ip", None),
-            ("--mac-address", None),
-        ],
-    ),
+    ("network connect", &[("--driver-opt", None), ("--link", None), ("--link-local-ip", None)]),
     (
         "network create",
         &[

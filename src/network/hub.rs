@@ -193,7 +193,7 @@ impl Hub {
         ports: &[PortMapping],
     ) -> Result<(Endpoint, Vec<PortMapping>)> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (endpoint, bearer, namespace, is_outward) = {
+        let (endpoint, bearer, namespace, is_outward, former) = {
             let mut state = self.state();
             let stay = state.stays.get(container).context("the container is on no bridge")?;
             let namespace = stay.namespace.clone().context("the container is being started")?;
@@ -212,14 +212,19 @@ impl Hub {
             let number = (0..).find(|number| !used.contains(&format!("eth{number}"))).unwrap_or(0);
             let endpoint = self.lease(&mut state, wanted, number)?;
             let stay = state.stays.get_mut(container).context("the container has left")?;
-            let is_outward = stay.outward.is_none() && endpoint.gateway.is_some();
-            if is_outward {
-                stay.outward = Some(endpoint.network_id.clone());
-            }
             stay.ports.extend(bound);
             stay.endpoints.push(endpoint.clone());
-            (endpoint, stay.bearer.clone(), namespace, is_outward)
+            let is_outward = default_of(&stay.endpoints).is_some_and(|first| first.id == endpoint.id);
+            let mut former = None;
+            if is_outward {
+                stay.outward = Some(endpoint.network_id.clone());
+                // Answers to clients take the new way.
+                stay.ports.iter_mut().for_each(Published::rest);
+                former = stay.served.take();
+            }
+            (endpoint, stay.bearer.clone(), namespace, is_outward, former)
         };
+        drop(former);
         let connect = || {
             self.plug_in(&bearer, &endpoint, &namespace, is_outward)?;
             self.open_ports(container)?;
@@ -400,6 +405,7 @@ impl Hub {
             dns,
             has_names: !network.disable_dns,
             aliases: attachment.aliases.clone(),
+            gw_priority: attachment.gw_priority,
             masks_clients: attachment.masks_clients,
         })
     }
@@ -513,10 +519,10 @@ impl State {
 }
 
 /// The endpoint through which everything goes that is on none of the container's networks: docker's choice, the first
-/// by the network's name.
+/// by the network's name among those with the highest priority.
 fn default_of(endpoints: &[Endpoint]) -> Option<&Endpoint> {
     let outward = endpoints.iter().filter(|endpoint| endpoint.gateway.is_some());
-    outward.min_by(|a, b| a.network.cmp(&b.network))
+    outward.min_by(|a, b| b.gw_priority.cmp(&a.gw_priority).then_with(|| a.network.cmp(&b.network)))
 }
 
 /// A hardware address that stays with the address: who has spoken to the one before need not ask again.

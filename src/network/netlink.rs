@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
@@ -125,8 +126,8 @@ impl Netlink {
         self.create(RouteNetlinkMessage::NewAddress(message))
     }
 
-    /// Sends everything that no other route takes to `gateway`.
-    pub fn add_default_route(&self, index: u32, gateway: IpAddr) -> io::Result<()> {
+    /// Sends everything that no other route takes to `gateway`, and no more to another.
+    pub fn set_default_route(&self, index: u32, gateway: IpAddr) -> io::Result<()> {
         let mut route = RouteMessage::default();
         route.header = RouteHeader {
             address_family: family(gateway),
@@ -141,7 +142,8 @@ impl Netlink {
             IpAddr::V6(address) => RouteAddress::Inet6(address),
         };
         route.attributes = vec![RouteAttribute::Gateway(gateway), RouteAttribute::Oif(index)];
-        self.create(RouteNetlinkMessage::NewRoute(route))
+        let message = RouteNetlinkMessage::NewRoute(route);
+        self.request(message, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE).map(drop)
     }
 
     /// Listens on a link to questions for an IPv6 address that is behind another.

@@ -73,6 +73,7 @@ impl Wanted {
             ip: Some(endpoint.ip),
             ip6: endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip),
             mac: Some(endpoint.mac.clone()),
+            gw_priority: endpoint.gw_priority,
             masks_clients: endpoint.masks_clients,
         };
         Self { network, attachment, again: Some(endpoint) }

@@ -192,7 +192,7 @@ impl Inside {
         self.visit(container, || {
             let netlink = Netlink::open().context("open a netlink socket")?;
             let index = netlink.index(&endpoint.interface).context("find the container's interface")?;
-            add_default_routes(&netlink, index, endpoint)
+            set_default_routes(&netlink, index, endpoint)
         })
     }
 
@@ -230,17 +230,17 @@ fn configure(endpoint: &Endpoint, is_default: bool) -> Result<()> {
     };
     addresses().context("give the container's interface its address")?;
     if is_default {
-        add_default_routes(&netlink, index, endpoint)?;
+        set_default_routes(&netlink, index, endpoint)?;
     }
     Ok(())
 }
 
-fn add_default_routes(netlink: &Netlink, index: u32, endpoint: &Endpoint) -> Result<()> {
+fn set_default_routes(netlink: &Netlink, index: u32, endpoint: &Endpoint) -> Result<()> {
     let gateway = endpoint.gateway.map(IpAddr::from);
     let gateway6 = endpoint.ipv6.as_ref().and_then(|ipv6| ipv6.gateway).map(IpAddr::from);
     for gateway in [gateway, gateway6].into_iter().flatten() {
-        let added = netlink.add_default_route(index, gateway);
-        added.with_context(|| format!("route the container's packets through {gateway}"))?;
+        let set = netlink.set_default_route(index, gateway);
+        set.with_context(|| format!("route the container's packets through {gateway}"))?;
     }
     Ok(())
 }

@@ -94,7 +94,7 @@ fn open(inside: &Inside, has_ipv6: bool) -> Result<()> {
         let tap = netlink.index(INTERFACE).context("find the stack's interface")?;
         let add = || {
             netlink.add_address(tap, IpAddr::V6(OWN6), PREFIX6)?;
-            netlink.add_default_route(tap, IpAddr::V6(GATEWAY6))
+            netlink.set_default_route(tap, IpAddr::V6(GATEWAY6))
         };
         add().context("give the stack's interface its IPv6 address")?;
         // Has the kernel listen to questions for them.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cli::options::network::mac_address;
 use crate::cli::verb::{Action, Operands, Session};
 use crate::engine::connect;
 use crate::store::options::Attachment;
@@ -20,6 +21,12 @@ pub struct Args {
     /// The container's IPv6 address
     #[arg(long, value_name = "ip")]
     ip6: Option<Ipv6Addr>,
+    /// The network with the highest is the container's way out
+    #[arg(long, value_name = "number", default_value_t, allow_negative_numbers = true)]
+    gw_priority: i32,
+    /// The container's hardware address there
+    #[arg(long, value_name = "address", value_parser = mac_address)]
+    mac_address: Option<String>,
 }
 
 impl Action for Args {
@@ -32,8 +39,14 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let attachment =
-            Attachment { aliases: self.alias, ip: self.ip, ip6: self.ip6, ..Attachment::default() };
+        let attachment = Attachment {
+            aliases: self.alias,
+            ip: self.ip,
+            ip6: self.ip6,
+            mac: self.mac_address,
+            gw_priority: self.gw_priority,
+            ..Attachment::default()
+        };
         connect::connect(&session.engine()?, &operands[1], &operands[0], attachment)?;
         Ok(ExitCode::SUCCESS)
     }

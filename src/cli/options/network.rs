@@ -97,7 +97,11 @@ fn long_form(text: &str) -> Result<NetworkMode, String> {
         match option.split_once('=') {
             Some(("name", name)) if is_valid_name(name) => name.clone_into(&mut attachment.network),
             Some(("mac-address", address)) => attachment.mac = Some(mac_address(address)?),
-            Some(("driver-opt" | "gw-priority" | "link-local-ip", _)) => {
+            Some(("gw-priority", number)) => {
+                let bad = |_| format!("invalid gw-priority: {number}: give a whole number");
+                attachment.gw_priority = number.parse().map_err(bad)?;
+            }
+            Some(("driver-opt" | "link-local-ip", _)) => {
                 return Err(format!("--network {option}: not supported yet"));
             }
             _ => attach(&mut attachment, option)?,

@@ -79,7 +79,7 @@ pub fn endpoint(endpoint: &Endpoint, names: &[String]) -> Value {
         "Aliases": if endpoint.aliases.is_empty() { Value::Null } else { json!(endpoint.aliases) },
         "MacAddress": endpoint.mac,
         "DriverOpts": null,
-        "GwPriority": 0,
+        "GwPriority": endpoint.gw_priority,
         "NetworkID": endpoint.network_id,
         "EndpointID": endpoint.id,
         "Gateway": shown(endpoint.gateway),

@@ -223,6 +223,7 @@ mod tests {
             dns: Vec::new(),
             has_names: true,
             aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            gw_priority: 0,
             masks_clients: false,
         }
     }
