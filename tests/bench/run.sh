@@ -903,6 +903,11 @@ row_load() {
 	printf '#!/bin/sh\n%s rmi -f %s >/dev/null 2>&1\nsync\n' "$binary" "$image" >"$work/forget"
 	printf '#!/bin/sh\npodman %s rmi -f %s >/dev/null 2>&1\nsync\n' "$podman_flags" "$image" >"$work/forget-podman"
 	chmod +x "$work/forget" "$work/forget-podman"
+	# Who has the layers from a row before this need not unpack them.
+	names='{{.Repository}}:{{.Tag}}'
+	"$binary" images --format "$names" | grep bench/large | xargs -r "$binary" rmi -f >/dev/null
+	# shellcheck disable=SC2086 # a list of flags
+	! have podman || podman_ images --format "$names" | grep bench/large | xargs -r podman $podman_flags rmi -f >/dev/null
 	set -- coracle "$binary load -q -i $archive" "$work/forget"
 	[ "$podman_works" = no ] || set -- "$@" \
 		podman "podman $podman_flags load -q -i $archive" "$work/forget-podman"
