@@ -85,6 +85,98 @@ fn commands_of_all_kinds_side_by_side() {
     sandbox.assert_no_traces();
 }
 
+/// What may be wrong with a container, a volume or a network that others are busy with.
+const SAID_OF_CONTESTED: [&str; 13] = [
+    "No such container",
+    "No such object",
+    "no such volume",
+    "volume is in use",
+    "is not running",
+    "is running: stop the container",
+    "is restarting",
+    "is paused",
+    "already in use",
+    "same name as its current name",
+    "already exists",
+    "network lan not found",
+    "private (none) mode",
+];
+
+#[test]
+fn commands_that_work_against_each_other() {
+    const ROUNDS: usize = 60;
+    const LINES: &[&str] = &[
+        "create --name NAME --network none busybox sleep 1000",
+        "create --name NAME --network none -v data:/data -v /own busybox sleep 1000",
+        "run -d --name NAME --network none busybox sleep 1000",
+        "run -d --rm --name NAME --network none busybox sleep 1000",
+        "run -d --restart always --name NAME --network none busybox true",
+        "run --rm --network none busybox true",
+        "start NAME",
+        "start NAME",
+        "stop -t 0 NAME",
+        "kill NAME",
+        "restart -t 0 NAME",
+        "rm NAME",
+        "rm -f NAME",
+        "rm -f NAME",
+        "rename NAME OTHER",
+        "update --restart no NAME",
+        "exec NAME true",
+        "cp NAME:/etc -",
+        "export NAME",
+        "diff NAME",
+        "commit NAME snapshot",
+        "rmi -f snapshot",
+        "logs NAME",
+        "top NAME",
+        "inspect NAME",
+        "ps -a -s",
+        "container prune -f",
+        "system prune -f",
+        "volume rm data",
+        "volume prune -f",
+        "network create lan",
+        "network rm lan",
+        "network prune -f",
+    ];
+    let sandbox = Sandbox::with_busybox();
+    let names = ["anna", "berta"];
+    std::thread::scope(|scope| {
+        for worker in 0..4_usize {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                // Any fixed order that looks like none: Knuth's multiplier.
+                let mut number = worker as u64 + 1;
+                let mut next = |limit: usize| {
+                    number = number
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
+                    (number >> 33) as usize % limit
+                };
+                for _ in 0..ROUNDS {
+                    let (line, name) = (LINES[next(LINES.len())], next(2));
+                    let line = line.replace("NAME", names[name]).replace("OTHER", names[1 - name]);
+                    let output = sandbox.run(&line);
+                    let said = &output.stderr;
+                    // One that is removed over its work has been killed.
+                    let is_fair = matches!(output.exit_code(), 0 | 137)
+                        || SAID_OF_CONTESTED.iter().any(|words| said.contains(words));
+                    assert!(is_fair, "{line}: {output:?}");
+                }
+            });
+        }
+    });
+    let rest = sandbox.run("ps -aq").success().lines();
+    if !rest.is_empty() {
+        sandbox.run(&format!("rm -f {}", rest.join(" "))).success();
+    }
+    sandbox.run("system check").success();
+    sandbox.run("volume prune -af").success();
+    sandbox.run("network prune -f").success();
+    sandbox.assert_no_traces();
+}
+
 #[test]
 fn sixteen_commands_about_one_image() {
     const ROUNDS: usize = 8;

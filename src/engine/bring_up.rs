@@ -104,6 +104,11 @@ impl Supervisor<'_> {
                 self.keep(up, listener, post, first)
             }
             Err(error) => {
+                let of_what = self.record.as_ref().filter(|_| !error.is::<NeverStarted>());
+                let error = match of_what {
+                    Some(record) => self.engine.containers().or_gone(&record.id, error),
+                    None => error,
+                };
                 let failure = (!error.is::<NeverStarted>()).then(|| Failure::of(&error));
                 self.take_back(failure.as_ref());
                 if let Some(failure) = failure {
@@ -260,14 +265,16 @@ impl Supervisor<'_> {
         let (record, spec, lock) = match work {
             Work::New(draft) => {
                 let written = draft.write(self.engine, user, Purpose::Start { endpoints })?;
-                let files = filesystem::lock(self.engine, &written.record)?;
+                let files = filesystem::lock(self.engine, &written.record)
+                    .map_err(|error| self.engine.containers().or_gone(&written.record.id, error))?;
                 (written.record, written.spec, Locks { _own: written.lock, _files: files })
             }
             Work::Existing(record) => {
                 let lock = lock.context("lock the container")?;
                 self.engine.containers().forget_stop(&record.id);
                 let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
-                let spec = refresh(self.engine, &record, max_gid, endpoints)?;
+                let spec = refresh(self.engine, &record, max_gid, endpoints)
+                    .map_err(|error| self.engine.containers().or_gone(&record.id, error))?;
                 (record, spec, lock)
             }
         };
@@ -385,9 +392,11 @@ impl Supervisor<'_> {
     /// One supervisor at a time: a second start of the same container finds this lock taken.
     fn lock(&self, record: &Record) -> Result<Locks> {
         let directory = self.engine.layout().container(&record.id);
+        let or_gone = |error| self.engine.containers().or_gone(&record.id, error);
         for _ in 0..LOCK_ATTEMPTS {
-            if let Some(own) = FileLock::try_directory(&directory)? {
-                return Ok(Locks { _own: own, _files: filesystem::lock(self.engine, record)? });
+            if let Some(own) = FileLock::try_directory(&directory).map_err(or_gone)? {
+                let files = filesystem::lock(self.engine, record).map_err(or_gone)?;
+                return Ok(Locks { _own: own, _files: files });
             }
             if self.engine.containers().load(&record.id)?.state.is_up() {
                 bail!("container {} is running", &record.id[..12]);

@@ -62,9 +62,11 @@ impl Kind {
 
 /// Lists what a container has changed, in the order of paths.
 pub fn diff(engine: &Engine, name: &str) -> Result<Vec<Change>> {
-    let record = engine.containers().load(&engine.containers().resolve(name)?)?;
-    let opened = namespace::open(engine)?.finish()?;
-    namespace::run_inside(&opened, || Layers::open(engine, &record)?.changes())
+    engine.containers().with(name, |id| {
+        let record = engine.containers().load(id)?;
+        let opened = namespace::open(engine)?.finish()?;
+        namespace::run_inside(&opened, || Layers::open(engine, &record)?.changes())
+    })
 }
 
 /// What the topmost layer of an image has changed, or all layers together of what another image shows.

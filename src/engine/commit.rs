@@ -49,7 +49,16 @@ pub struct Wishes {
 
 /// Makes an image of a container, with a name or without one; returns its id.
 pub fn commit(engine: &Engine, container: &str, name: Option<&Reference>, wishes: &Wishes) -> Result<Digest> {
-    let record = engine.containers().load(&engine.containers().resolve(container)?)?;
+    engine.containers().with(container, |id| commit_changes(engine, (container, id), name, wishes))
+}
+
+fn commit_changes(
+    engine: &Engine,
+    (container, id): (&str, &str),
+    name: Option<&Reference>,
+    wishes: &Wishes,
+) -> Result<Digest> {
+    let record = engine.containers().load(id)?;
     let Source::Image { id, manifest, .. } = &record.source else {
         bail!("commit {container}: its root filesystem is a directory of the host");
     };

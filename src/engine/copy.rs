@@ -54,8 +54,18 @@ pub struct Wishes {
 /// Copies from one end to the other.
 pub fn copy(engine: &Engine, from: &End, to: &End, wishes: Wishes) -> Result<Copied> {
     let ids = [id_of(engine, from)?, id_of(engine, to)?];
-    let opened = open_all(engine, &ids)?;
-    let [from_id, to_id] = &ids;
+    let or_gone = |error, id: &String| engine.containers().or_gone(id, error);
+    copy_between(engine, (from, to), &ids, wishes).map_err(|error| ids.iter().flatten().fold(error, or_gone))
+}
+
+fn copy_between(
+    engine: &Engine,
+    (from, to): (&End, &End),
+    ids: &[Option<String>; 2],
+    wishes: Wishes,
+) -> Result<Copied> {
+    let opened = open_all(engine, ids)?;
+    let [from_id, to_id] = ids;
     let find = |id: &Option<String>| opened.iter().find(|(known, _)| Some(known) == id.as_ref());
     let (source, destination) = (find(from_id).map(|(_, found)| found), find(to_id).map(|(_, found)| found));
     // What a program serves is denied to who is in another user namespace than a container that runs with it.
@@ -161,12 +171,14 @@ fn with_side<T: Serialize + DeserializeOwned>(
     end: &End,
     work: impl FnOnce(&Side) -> Result<T>,
 ) -> Result<T> {
-    let id = id_of(engine, end)?.context("must specify at least one container source")?;
-    let found = Filesystem::of(engine, &id)?;
-    let namespace = found.namespace(engine)?;
-    namespace::run_inside(&namespace, || {
-        clear_umask().context("clear the file mode mask")?;
-        work(&Side { root: found.open().context("open the container's files")?, end: end.clone() })
+    let End::Container { name, .. } = end else { bail!("must specify at least one container source") };
+    engine.containers().with(name, |id| {
+        let found = Filesystem::of(engine, id)?;
+        let namespace = found.namespace(engine)?;
+        namespace::run_inside(&namespace, || {
+            clear_umask().context("clear the file mode mask")?;
+            work(&Side { root: found.open().context("open the container's files")?, end: end.clone() })
+        })
     })
 }
 

@@ -1,6 +1,8 @@
 //! `exec`: another process in a container that runs, with a supervisor of its own.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use oci_spec::runtime::Spec;
@@ -9,7 +11,7 @@ use super::attach::{self, Outcome, Streams};
 use super::start::{self, leave_the_terminal};
 use super::stop::Process;
 use super::{Engine, access, events, filesystem, limits, namespace, pause, secrets, terminal};
-use crate::base::exit::ExitWith;
+use crate::base::exit::{self, ExitWith};
 use crate::base::id;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::cgroup::entrance::Entrance;
@@ -51,8 +53,40 @@ pub fn exec(
     streams: Option<Streams>,
     preserved: Vec<OwnedFd>,
 ) -> Result<Outcome> {
-    let record = engine.containers().load(&engine.containers().resolve(id)?)?;
-    let Some(container) = Process::of(&record)? else {
+    engine.containers().with(id, |id| {
+        let record = engine.containers().load(id)?;
+        let result = exec_in(engine, &record, options, streams, preserved);
+        // Joining what is about to end fails in several ways.
+        let may_have_ended = |error: &anyhow::Error| exit::find(error) == Some(CANNOT_INVOKE);
+        if result.as_ref().is_err_and(may_have_ended) && ends_soon(&record) {
+            bail!("container {id} is not running");
+        }
+        result
+    })
+}
+
+/// The exit code for a program that is there and cannot be started.
+const CANNOT_INVOKE: u8 = 126;
+
+/// Whether a container has ended, or does within a tenth of a second.
+fn ends_soon(record: &Record) -> bool {
+    (0..20).any(|_| {
+        let ended = matches!(Process::of(record), Ok(None));
+        if !ended {
+            thread::sleep(Duration::from_millis(5));
+        }
+        ended
+    })
+}
+
+fn exec_in(
+    engine: &Engine,
+    record: &Record,
+    options: &ExecOptions,
+    streams: Option<Streams>,
+    preserved: Vec<OwnedFd>,
+) -> Result<Outcome> {
+    let Some(container) = Process::of(record)? else {
         if record.state.is_restarting() {
             bail!("Container {} is restarting, wait until the container is running", record.id);
         }
@@ -61,19 +95,19 @@ pub fn exec(
     if record.state.is_initialized() {
         bail!("container {} is not running", record.id);
     }
-    if pause::is_paused(&record) {
+    if pause::is_paused(record) {
         bail!("Container {} is paused, unpause the container before exec", record.id);
     }
-    filesystem::await_root(engine, &record)?;
+    filesystem::await_root(engine, record)?;
     let spec = start::read_spec(engine, &record.id)?;
     let secrets = secrets::variables(engine, &record.options)?;
     let mut process = plan(&spec, &secrets, options)?;
     process.console_size = terminal::size();
-    let namespaces = namespaces(&spec, &record)?;
+    let namespaces = namespaces(&spec, record)?;
     let filter = if options.privileged { None } else { start::filter(&record.options)? };
     let spill = start::open_directory(engine, &record.id)?;
-    let entrance = limits::entrance(&record)?;
-    let mut journal = Journal::begin(engine, &record, &options.command)?;
+    let entrance = limits::entrance(record)?;
+    let mut journal = Journal::begin(engine, record, &options.command)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
@@ -83,7 +117,7 @@ pub fn exec(
                 access::explain(engine, &record.options.mounts, record.maps.as_ref(), error)
             })?;
             if outcome == Outcome::Detached {
-                events::container(engine, &record, "exec_detach", &[("execID", &journal.id)]);
+                events::container(engine, record, "exec_detach", &[("execID", &journal.id)]);
             }
             Ok(outcome)
         }
@@ -96,10 +130,10 @@ pub fn exec(
                 process: &process,
                 filter: filter.as_ref(),
                 stdin_open: options.stdin_open,
-                can_set_groups: can_set_groups(&record),
+                can_set_groups: can_set_groups(record),
                 preserved,
                 entrance,
-                becomes_root: namespace::becomes_root(&record),
+                becomes_root: namespace::becomes_root(record),
             };
             supervise(join, server, streams, Some(spill), Some(&journal))
         }

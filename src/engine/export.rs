@@ -14,8 +14,11 @@ use crate::layer::pack::{self, Form};
 
 /// Writes the archive to `out`.
 pub fn export(engine: &Engine, name: &str, out: BorrowedFd<'_>) -> Result<()> {
-    let id = engine.containers().resolve(name)?;
-    let found = Filesystem::of(engine, &id)?;
+    engine.containers().with(name, |id| export_files(engine, id, out))
+}
+
+fn export_files(engine: &Engine, id: &str, out: BorrowedFd<'_>) -> Result<()> {
+    let found = Filesystem::of(engine, id)?;
     let out = File::from(out.try_clone_to_owned().context("duplicate a descriptor")?);
     let namespace = found.namespace(engine)?;
     let is_whole = namespace::run_inside(&namespace, || {
@@ -26,6 +29,6 @@ pub fn export(engine: &Engine, name: &str, out: BorrowedFd<'_>) -> Result<()> {
     if !is_whole {
         return Err(ReaderGone.into());
     }
-    events::container(engine, &engine.containers().load(&id)?, "export", &[]);
+    events::container(engine, &engine.containers().load(id)?, "export", &[]);
     Ok(())
 }

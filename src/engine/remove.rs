@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -17,8 +19,11 @@ use crate::store::volumes::NoSuchVolume;
 use crate::store::{gc, ranges};
 use crate::sys::path::Dir;
 
-/// Removes a container; one that runs only with `force`, which kills it. `volumes` takes its anonymous volumes
-/// along.
+/// How often to look whether a container that is being started runs.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// Removes a container; one that runs only with `force`, which kills it, and one that is being started, or that has
+/// just ended, without it only when that is done. `volumes` takes its anonymous volumes along.
 pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<()> {
     let id = engine.containers().resolve(id)?;
     let mut record = match engine.containers().load(&id) {
@@ -50,11 +55,21 @@ pub fn remove(engine: &Engine, id: &str, force: bool, volumes: bool) -> Result<(
             }
             held => held?,
         };
+        if !force && has_supervisor(engine, &id)? {
+            drop(held);
+            thread::sleep(RETRY);
+            continue;
+        }
         // Who is about to start it puts that on record first, which comes too late after this.
         let remains = take_off_record(engine, &id, volumes || record.options.auto_remove)?;
         drop(held);
         return remains.map_or(Ok(()), Remains::erase);
     }
+}
+
+/// Whether a supervisor is about to start the container, or has it still.
+pub fn has_supervisor(engine: &Engine, id: &str) -> Result<bool> {
+    Ok(FileLock::try_directory(&engine.layout().container(id))?.is_none())
 }
 
 /// Takes a container away, with the volumes that are its own if wanted.

@@ -15,7 +15,11 @@ pub fn restart(engine: &Engine, id: &str, signal: Option<&str>, timeout: Option<
     let record = engine.containers().load(&engine.containers().resolve(id)?)?;
     stop::stop_because(engine, &record, StopReason::Restart, signal, timeout)?;
     let record = engine.containers().load(&record.id)?;
-    start::launch(engine, Work::Existing(record.clone()), Goal::Run(None), Preserved::default())?;
+    match start::launch(engine, Work::Existing(record.clone()), Goal::Run(None), Preserved::default()) {
+        // Another command has started it meanwhile.
+        Err(_) if engine.containers().load(&record.id).is_ok_and(|now| start::is_started(&now.state)) => {}
+        started => drop(started?),
+    }
     events::container(engine, &record, "restart", &[]);
     Ok(())
 }

@@ -110,7 +110,8 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
     }
 }
 
-fn is_started(state: &State) -> bool {
+/// Whether a container runs, or waits to do so again.
+pub fn is_started(state: &State) -> bool {
     state.is_up() && !state.is_initialized()
 }
 

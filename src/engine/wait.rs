@@ -34,7 +34,11 @@ pub fn wait(engine: &Engine, id: &str, condition: Condition) -> Result<i32> {
     if condition == Condition::NotRunning || (condition == Condition::NextExit && is_up) {
         return stop::wait(engine, &record.id);
     }
-    let watch = watch(engine, &record.id)?;
+    let watch = match watch(engine, &record.id) {
+        // It goes just now.
+        Err(_) if !engine.layout().container(&record.id).exists() => return Ok(record.state.exit_code),
+        watch => watch?,
+    };
     loop {
         record.state = record.state.settled();
         if let Some(code) = met(engine, condition, &record) {

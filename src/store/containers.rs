@@ -297,8 +297,27 @@ impl<'a> Containers<'a> {
         if !self.record_path(id).exists() && !self.layout.container(id).exists() {
             return Err(LookupError::NotFound(id.to_owned()).into());
         }
-        self.read(&self.layout.container(id))
-            .hint(|| format!("remove the container with: coracle rm -f {}", &id[..12]))
+        let read = self.read(&self.layout.container(id)).map_err(|error| self.or_gone(id, error));
+        match read {
+            Err(error) if !error.is::<LookupError>() => {
+                Err(error).hint(|| format!("remove the container with: coracle rm -f {}", &id[..12]))
+            }
+            read => read,
+        }
+    }
+
+    /// Does something with the container that `text` names, by its id.
+    ///
+    /// # Errors
+    /// What goes wrong because somebody removes it meanwhile is that it has gone.
+    pub fn with<T>(&self, text: &str, work: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let id = self.resolve(text)?;
+        work(&id).map_err(|error| self.or_gone(&id, error))
+    }
+
+    /// What went wrong with a container: that it has gone, where somebody has removed it meanwhile.
+    pub fn or_gone(&self, id: &str, error: anyhow::Error) -> anyhow::Error {
+        if self.layout.container(id).exists() { error } else { LookupError::NotFound(id.to_owned()).into() }
     }
 
     /// Reads the record in a container's directory, wherever that is.
@@ -333,7 +352,7 @@ impl<'a> Containers<'a> {
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Record) -> Durability) -> Result<Record> {
         let (_lock, mut record) = self.hold(id)?;
         let durability = change(&mut record);
-        self.save(&record, durability)?;
+        self.save(&record, durability).map_err(|error| self.or_gone(id, error))?;
         Ok(record)
     }
 
@@ -357,7 +376,7 @@ impl<'a> Containers<'a> {
             StopReason::Stop => "stop",
             StopReason::Restart => "restart",
         };
-        file::write_atomic(&path, word.as_bytes(), durability)
+        file::write_atomic(&path, word.as_bytes(), durability).map_err(|error| self.or_gone(id, error))
     }
 
     /// Why the container was asked to end since it was started, if it was.

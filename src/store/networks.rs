@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{CWD, RenameFlags};
 use serde::Deserialize;
 
 use super::layout::Layout;
@@ -85,16 +84,13 @@ impl<'a> Networks<'a> {
         private_directory(&self.layout.networks())?;
         let _lock = self.lock()?;
         let network = describe(&self.list()?)?;
-        let staging = self.layout.tmp().join(format!("network-{}", id::random_hex(16)));
-        let content = serde_json::to_vec_pretty(&network).context("encode the record")?;
-        file::write_atomic(&staging, &content, Durability::Synced)?;
-        let renamed =
-            rustix::fs::renameat_with(CWD, &staging, CWD, self.path(&network.name), RenameFlags::NOREPLACE);
-        if renamed.is_err() {
-            let _ = fs::remove_file(&staging);
+        let path = self.path(&network.name);
+        if path.exists() {
+            bail!("network with name {} already exists", network.name);
         }
-        renamed.with_context(|| format!("create network {}", network.name))?;
-        file::sync_directory(&self.layout.networks()).context("sync the networks")?;
+        file::sweep_siblings(&path).context("clear up")?;
+        let content = serde_json::to_vec_pretty(&network).context("encode the record")?;
+        file::write_atomic(&path, &content, Durability::Synced)?;
         Ok(network)
     }
 

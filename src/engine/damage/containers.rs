@@ -84,6 +84,10 @@ fn missing(engine: &Engine, record: &Record) -> Vec<(PathBuf, Option<u32>)> {
 /// What a container needs to be started and has lost.
 pub fn loss(engine: &Engine, record: &Record) -> Option<anyhow::Error> {
     let Source::Image { name, layers, .. } = &record.source else { return None };
+    if !engine.layout().container(&record.id).exists() {
+        // Somebody has removed it.
+        return None;
+    }
     if let Some((path, _)) = missing(engine, record).first() {
         let error = anyhow!("start container {}: {} is not there", record.name, path.display());
         return Some(Hinted::new(error, hint::CHECK).into());

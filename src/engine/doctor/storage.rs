@@ -1,6 +1,7 @@
 //! Where images and containers are kept, and how layers are laid over each other there.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -112,8 +113,10 @@ fn try_to_write(layout: &Layout) -> Result<bool> {
     let path = layout.tmp().join(format!("doctor-{}", id::random_hex(16)));
     let attempt = || -> std::io::Result<bool> {
         fs::create_dir_all(layout.tmp())?;
-        fs::write(&path, [0; 4096])?;
-        Ok(rustix::fs::setxattr(&path, "user.coracle", b"x", XattrFlags::CREATE).is_ok())
+        // By its descriptor: who sweeps what dead processes have left may take its name away.
+        let mut file = fs::File::create(&path)?;
+        file.write_all(&[0; 4096])?;
+        Ok(rustix::fs::fsetxattr(&file, "user.coracle", b"x", XattrFlags::CREATE).is_ok())
     };
     let attributes = attempt();
     let _ = fs::remove_file(&path);
