@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{CreateFlags, limits, logging, namespaces, network, oom_score, resources, userns, variables};
+use super::convert::oom_score;
+use super::{CreateFlags, limits, logging, namespaces, network, resources, userns, variables};
 use crate::config::env;
 use crate::config::settings::{Containers, Settings};
 use crate::store::options::NamespaceMode;
