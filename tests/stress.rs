@@ -139,6 +139,7 @@ fn commands_that_work_against_each_other() {
         "network create lan",
         "network rm lan",
         "network prune -f",
+        "system check",
     ];
     let sandbox = Sandbox::with_busybox();
     let names = ["anna", "berta"];

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::anyhow;
 
@@ -13,8 +15,26 @@ use crate::store::containers::{Record, Source};
 use crate::store::driver::Driver;
 use crate::store::offstage;
 
+/// What others are just making or removing may look damaged for a moment: damage is what is still there after this many
+/// looks.
+const LOOKS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(30);
+
 /// What of the containers is damaged.
 pub fn find(engine: &Engine, seen: &mut Seen) -> Vec<Damage> {
+    let mut found = look(engine, seen);
+    for _ in 1..LOOKS {
+        if found.is_empty() {
+            break;
+        }
+        thread::sleep(PAUSE);
+        let still = look(engine, &mut Seen::default());
+        found.retain(|damage| still.contains(damage));
+    }
+    found
+}
+
+fn look(engine: &Engine, seen: &mut Seen) -> Vec<Damage> {
     let mut found = Vec::new();
     let containers = engine.containers();
     for id in containers.ids().unwrap_or_default() {
