@@ -185,12 +185,19 @@ fn older_files_are_compressed() {
     assert_eq!(numbers("logs -n 5 talk"), [1996, 1997, 1998, 1999, 2000]);
     assert!(beside(".2.gz").exists() && !beside(".1").exists());
     sandbox.run("rm talk").success();
+}
+
+#[test]
+fn options_that_cannot_go_together() {
+    let sandbox = Sandbox::with_busybox();
     for (flags, error) in [
         (
             "--log-opt compress=true --log-opt max-size=1m",
             "compress cannot be true when max-file is less than 2 or max-size is not set",
         ),
         ("--log-driver local --log-opt max-file=1", "compression cannot be enabled when max file count is 1"),
+        ("--log-opt mode=x", "logger: logging mode not supported: x"),
+        ("--log-opt max-buffer-size=1m", "max-buffer-size option is only supported with 'mode=non-blocking'"),
     ] {
         sandbox.run(&format!("run {flags} busybox true")).code(125).stderr_has(error).one_clear_line();
     }
@@ -245,12 +252,6 @@ fn a_log_that_takes_nothing_stops_no_container_that_does_not_wait() {
     assert!(text.starts_with(b"{\"log\":\"1\\n\",\"stream\":\"stdout\""), "{:?}", text.escape_ascii());
     sandbox.run("rm -f -t 0 free").success();
     said.finish().code(137);
-    for (flags, error) in [
-        ("--log-opt mode=x", "logger: logging mode not supported: x"),
-        ("--log-opt max-buffer-size=1m", "max-buffer-size option is only supported with 'mode=non-blocking'"),
-    ] {
-        sandbox.run(&format!("run {flags} busybox true")).code(125).stderr_has(error).one_clear_line();
-    }
 }
 
 #[test]

@@ -93,6 +93,7 @@ impl Supervisor<'_> {
     /// The supervisor's whole life.
     pub fn run(mut self, work: Work, mut caller: Caller) -> ! {
         self.unit.iter_mut().for_each(Unit::await_name);
+        let (id, was_on_record) = (work.id().to_owned(), matches!(work, Work::Existing(_)));
         let ended = match self.bring_up(work, &mut caller) {
             Ok((up, listener, post)) => {
                 let taking = caller.taking.unwrap_or_default();
@@ -104,12 +105,12 @@ impl Supervisor<'_> {
                 self.keep(up, listener, post, first)
             }
             Err(error) => {
-                let of_what = self.record.as_ref().filter(|_| !error.is::<NeverStarted>());
-                let error = match of_what {
-                    Some(record) => self.engine.containers().or_gone(&record.id, error),
-                    None => error,
+                let is_on_record = was_on_record || self.record.is_some();
+                let or_gone = |error| match is_on_record {
+                    true => self.engine.containers().or_gone(&id, error),
+                    false => error,
                 };
-                let failure = (!error.is::<NeverStarted>()).then(|| Failure::of(&error));
+                let failure = (!error.is::<NeverStarted>()).then(|| Failure::of(&or_gone(error)));
                 self.take_back(failure.as_ref());
                 if let Some(failure) = failure {
                     caller.tell(&Event::Failed(failure));
@@ -273,8 +274,7 @@ impl Supervisor<'_> {
                 let lock = lock.context("lock the container")?;
                 self.engine.containers().forget_stop(&record.id);
                 let max_gid = record.maps.as_ref().unwrap_or(&user.maps).gids.largest();
-                let spec = refresh(self.engine, &record, max_gid, endpoints)
-                    .map_err(|error| self.engine.containers().or_gone(&record.id, error))?;
+                let spec = refresh(self.engine, &record, max_gid, endpoints)?;
                 (record, spec, lock)
             }
         };
@@ -392,11 +392,9 @@ impl Supervisor<'_> {
     /// One supervisor at a time: a second start of the same container finds this lock taken.
     fn lock(&self, record: &Record) -> Result<Locks> {
         let directory = self.engine.layout().container(&record.id);
-        let or_gone = |error| self.engine.containers().or_gone(&record.id, error);
         for _ in 0..LOCK_ATTEMPTS {
-            if let Some(own) = FileLock::try_directory(&directory).map_err(or_gone)? {
-                let files = filesystem::lock(self.engine, record).map_err(or_gone)?;
-                return Ok(Locks { _own: own, _files: files });
+            if let Some(own) = FileLock::try_directory(&directory)? {
+                return Ok(Locks { _own: own, _files: filesystem::lock(self.engine, record)? });
             }
             if self.engine.containers().load(&record.id)?.state.is_up() {
                 bail!("container {} is running", &record.id[..12]);

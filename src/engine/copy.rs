@@ -69,6 +69,7 @@ fn copy_between(
     let find = |id: &Option<String>| opened.iter().find(|(known, _)| Some(known) == id.as_ref());
     let (source, destination) = (find(from_id).map(|(_, found)| found), find(to_id).map(|(_, found)| found));
     // What a program serves is denied to who is in another user namespace than a container that runs with it.
+    let opened_running = opened.iter().filter(|(_, found)| found.is_running()).count();
     let running = [destination, source].into_iter().flatten().find(|found| found.is_running());
     let first = running.or(destination).or(source).context("must specify at least one container source")?;
     let to_maps = maps_of(engine, to_id)?;
@@ -89,8 +90,7 @@ fn copy_between(
             (None, Some(found)) => {
                 let opened = found.open().context("open the container's files");
                 // Two that run, each with its own server.
-                let is_denied = first.is_running() && found.is_running();
-                if is_denied {
+                if opened_running > 1 {
                     opened.hint(|| "copy through a stream: coracle cp FROM - | coracle cp - TO")
                 } else {
                     opened

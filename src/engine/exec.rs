@@ -57,16 +57,13 @@ pub fn exec(
         let record = engine.containers().load(id)?;
         let result = exec_in(engine, &record, options, streams, preserved);
         // Joining what is about to end fails in several ways.
-        let may_have_ended = |error: &anyhow::Error| exit::find(error) == Some(CANNOT_INVOKE);
+        let may_have_ended = |error: &anyhow::Error| exit::find(error) == Some(CANNOT_START);
         if result.as_ref().is_err_and(may_have_ended) && ends_soon(&record) {
             bail!("container {id} is not running");
         }
         result
     })
 }
-
-/// The exit code for a program that is there and cannot be started.
-const CANNOT_INVOKE: u8 = 126;
 
 /// Whether a container has ended, or does within a tenth of a second.
 fn ends_soon(record: &Record) -> bool {

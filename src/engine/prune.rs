@@ -35,8 +35,8 @@ pub struct Pruned {
 pub fn containers(engine: &Engine, conditions: &Conditions) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     for record in engine.containers().list()?.0 {
-        let is_starting = || remove::has_supervisor(engine, &record.id).unwrap_or(true);
-        let at_rest = !record.state.is_running() && !record.state.is_supervised() && !is_starting();
+        let is_kept = || remove::has_supervisor(engine, &record.id).unwrap_or(true);
+        let at_rest = !record.state.is_running() && !is_kept();
         if !at_rest || !conditions.meets(&record) {
             continue;
         }

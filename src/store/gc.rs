@@ -406,24 +406,34 @@ mod tests {
         let scratch = Scratch::new();
         let layout = &scratch.layout;
         private_directory(&layout.tmp()).unwrap();
-        let over = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let sweeper = scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                    fs::write(layout.tmp().join("blob-dead"), "half").unwrap();
-                    sweep_if_idle(layout).unwrap();
-                    // Whoever waits for the lock has to get at it.
-                    std::thread::sleep(std::time::Duration::from_micros(200));
-                }
-            });
+        let sweep = || {
+            fs::write(layout.tmp().join("blob-dead"), "half").unwrap();
+            sweep_if_idle(layout).unwrap();
+            // Whoever waits for the lock has to get at it.
+            std::thread::sleep(std::time::Duration::from_micros(200));
+        };
+        meanwhile(sweep, || {
             for _ in 0..20 {
                 let freed = add_image(&scratch, "freed");
                 untag(&scratch, "freed");
                 assert!(collect(layout).unwrap().is_some_and(|collected| collected.bytes > 1000));
                 assert!(!Layers::new(layout).has(&freed));
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
-            sweeper.join().unwrap();
+        });
+    }
+
+    /// Does `work` while another thread does something again and again.
+    fn meanwhile(again: impl Fn() + Send, work: impl FnOnce()) {
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while is_over.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                    again();
+                }
+            });
+            // Dropped also where an assertion does not hold.
+            let _over = over;
+            work();
         });
     }
 
@@ -463,22 +473,17 @@ mod tests {
         let scratch = Scratch::new();
         let layout = &scratch.layout;
         private_directory(&layout.tmp()).unwrap();
-        let over = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let sweeper = scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                    sweep_temporary(layout).unwrap();
+        meanwhile(
+            || sweep_temporary(layout).unwrap(),
+            || {
+                for _ in 0..300 {
+                    let staging = Layers::new(layout).stage().unwrap();
+                    let writer = Blobs::new(layout).writer().unwrap();
+                    assert!(staging.path().is_dir());
+                    drop(writer);
                 }
-            });
-            for _ in 0..300 {
-                let staging = Layers::new(layout).stage().unwrap();
-                let writer = Blobs::new(layout).writer().unwrap();
-                assert!(staging.path().is_dir());
-                drop(writer);
-            }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
-            sweeper.join().unwrap();
-        });
+            },
+        );
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl<'a> Networks<'a> {
         let network = describe(&self.list()?)?;
         let path = self.path(&network.name);
         if path.exists() {
-            bail!("network with name {} already exists", network.name);
+            bail!("create network {}: {} is there and cannot be read", network.name, path.display());
         }
         file::sweep_siblings(&path).context("clear up")?;
         let content = serde_json::to_vec_pretty(&network).context("encode the record")?;
