@@ -330,6 +330,19 @@ fn a_container_that_swaps_directories_for_links() {
 }
 
 #[test]
+fn the_first_to_open_a_container_are_many() {
+    let sandbox = Sandbox::with_busybox();
+    for round in 0..6 {
+        // Nobody has made the places of its mounts yet: without an overlay all of them make the same ones.
+        sandbox.run(&format!("create --name first{round} -v data:/deep/er/data busybox true")).success();
+        let copies = (0..8).map(|_| sandbox.command(&format!("cp first{round}:/etc/passwd -")).start());
+        for copy in copies.collect::<Vec<_>>() {
+            copy.finish().success();
+        }
+    }
+}
+
+#[test]
 fn many_at_once_and_a_start_between() {
     let sandbox = Sandbox::with_busybox();
     let root = tree(&sandbox, "src").display().to_string();

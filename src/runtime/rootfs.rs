@@ -310,7 +310,11 @@ fn make_place(root: &Dir, relative: &str, directory: bool) -> Result<OwnedFd> {
         let parent = root.create_dir_all(path.parent().unwrap_or(Path::new("")), mode);
         let parent = parent.context("create the directory")?;
         let name = path.file_name().context("create the file: it has no name")?;
-        empty_file(parent.as_fd(), &name.to_string_lossy()).context("create the file")?;
+        match empty_file(parent.as_fd(), &name.to_string_lossy()) {
+            // Without an overlay, whoever opens the same container's files just now makes the same places.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.context("create the file")?,
+        }
     }
     root.locate(relative).context("find the place")
 }
