@@ -216,7 +216,7 @@ make_probe
 if is_root; then
 	# cargo builds as root and hands each test program to this runner, which drops to the user.
 	home=$(getent passwd "$user" | cut -d: -f6)
-	run=$state/run
+	run=$state/run-$user
 	install -d -o "$user" -g "$user" -m 0700 "$run"
 	export CORACLE_TEST_USER="$user" CORACLE_TEST_HOME="$home" CORACLE_TEST_RUN="$run"
 	set -- --config "target.$triple.runner=['sh', '$PWD/tests/as-user.sh']" -- "$@"
