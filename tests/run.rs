@@ -387,6 +387,25 @@ fn signals_reach_the_program() {
 }
 
 #[test]
+fn a_command_line_whose_reader_goes_leaves_its_container_and_ends() {
+    let sandbox = Sandbox::with_busybox();
+    let program = sandbox.program().display().to_string();
+    let script = "while :; do echo more; sleep 0.02; done";
+    let line = format!(
+        "bash -c '{program} run --name boat busybox sh -c \"{script}\" | head -n 1; echo ${{PIPESTATUS[0]}}'"
+    );
+    sandbox.witness(&line).success().stdout("more\n141\n");
+    assert_eq!(sandbox.inspect("boat", "State.Running"), true);
+    let line = format!("bash -c '{program} run --name other busybox sh -c \"{script}\" >/dev/full'");
+    sandbox.witness(&line).code(125).stderr_has("write the output: No space left on device");
+    assert_eq!(sandbox.inspect("other", "State.Running"), true);
+    sandbox.run("stop -t 0 boat").success();
+    let line = format!("bash -c '{program} start -a boat | head -n 1; echo ${{PIPESTATUS[0]}}'");
+    sandbox.witness(&line).success().stdout("more\n141\n");
+    assert_eq!(sandbox.inspect("boat", "State.Running"), true);
+}
+
+#[test]
 fn a_killed_command_line_leaves_no_traces() {
     let sandbox = Sandbox::with_busybox();
     for moment in ["at once", "while it runs"] {

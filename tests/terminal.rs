@@ -2,7 +2,6 @@
 
 use rustix::process::Signal;
 
-use crate::support::sandbox::wait_for_status;
 use crate::support::{Pty, Sandbox, eventually};
 
 #[test]
@@ -218,15 +217,100 @@ fn in_the_background_of_the_calling_shell() {
     assert_eq!(terminal.exit_code(), 0);
 }
 
+/// The exit code of a command whose terminal has gone.
+const HUNG_UP: i32 = 129;
+
 #[test]
 fn a_lost_terminal_does_not_end_the_container() {
     let sandbox = Sandbox::with_busybox();
-    let terminal = Pty::coracle(&sandbox, "run -it --name boat busybox sh -c 'echo ready; sleep 1000'");
+    let script = "trap \"echo hang up; touch /told\" HUP; echo ready; while :; do sleep 0.1; done";
+    let mut terminal = Pty::coracle(&sandbox, &format!("run -it --name boat busybox sh -c '{script}'"));
     terminal.expect("ready");
-    drop(terminal);
-    wait_for_status(&sandbox, "boat", "running");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.hang_up();
+    assert_eq!(terminal.exit_code(), HUNG_UP);
     assert_eq!(sandbox.inspect("boat", "State.Running"), true);
+    sandbox.run("exec boat test -e /told").success();
+    // Who came later takes nothing along.
+    for command in ["attach boat", "start -ai boat"] {
+        sandbox.run("exec boat rm -f /told").success();
+        let mut terminal = Pty::coracle(&sandbox, command);
+        eventually("it is attached", || terminal.is_raw().then_some(()));
+        terminal.hang_up();
+        assert_eq!(terminal.exit_code(), HUNG_UP, "{command}");
+        assert_eq!(sandbox.inspect("boat", "State.Running"), true, "{command}");
+        sandbox.run("exec boat test -e /told").code(1);
+    }
+}
+
+#[test]
+fn with_rm_a_container_ends_with_its_terminal() {
+    let sandbox = Sandbox::with_busybox();
+    for (program, code) in [
+        ("sh", HUNG_UP),
+        ("sh -c 'echo \"/ #\"; while :; do date; sleep 0.01; done'", HUNG_UP),
+        (
+            "sh -c 'trap \"sleep 0.5; touch /data/told; exit 7\" HUP; echo \"/ #\"; while :; do sleep 0.1; done'",
+            7,
+        ),
+    ] {
+        let data = sandbox.directory("data");
+        let mut terminal =
+            Pty::coracle(&sandbox, &format!("run --rm -it -v {}:/data busybox {program}", data.display()));
+        terminal.expect("/ #");
+        terminal.hang_up();
+        assert_eq!(terminal.exit_code(), code, "{program}");
+        assert_eq!(data.join("told").exists(), code == 7, "{program}");
+        sandbox.assert_no_traces();
+    }
+    // One that was made before is removed as well.
+    sandbox.run("create --rm -it --name boat busybox sh").success();
+    let mut terminal = Pty::coracle(&sandbox, "start -ai boat");
+    terminal.expect("/ #");
+    terminal.hang_up();
+    assert_eq!(terminal.exit_code(), HUNG_UP);
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn a_second_program_hears_that_its_terminal_is_gone() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name boat busybox sleep 1000").success();
+    let programs = |count: usize| {
+        eventually("only what ignores it goes on", || {
+            (sandbox.run("top boat").lines().len() == count + 1).then_some(())
+        });
+    };
+    for program in ["sh", "sh -c 'echo \"/ #\"; exec sleep 1000'"] {
+        let mut terminal = Pty::coracle(&sandbox, &format!("exec -it boat {program}"));
+        terminal.expect("/ #");
+        terminal.hang_up();
+        terminal.exit_code();
+        programs(1);
+    }
+    let mut terminal =
+        Pty::coracle(&sandbox, "exec -it boat sh -c 'trap \"\" HUP; echo \"/ #\"; exec sleep 1000'");
+    terminal.expect("/ #");
+    terminal.hang_up();
+    assert_eq!(terminal.exit_code(), HUNG_UP);
+    programs(2);
+}
+
+#[test]
+fn modes_come_back_where_signals_are_not_passed_on() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name boat busybox sleep 1000").success();
+    for (command, signal, code) in [
+        ("exec -it boat sh -c 'echo ready; sleep 1000'", Signal::TERM, 143),
+        ("run -it --sig-proxy=false --name other busybox sh -c 'echo ready; sleep 1000'", Signal::HUP, 129),
+    ] {
+        let mut terminal = Pty::coracle(&sandbox, command);
+        terminal.expect("ready");
+        eventually("it is raw", || terminal.is_raw().then_some(()));
+        terminal.signal(signal);
+        assert_eq!(terminal.exit_code(), code, "{command}");
+        assert!(terminal.is_cooked());
+    }
+    assert_eq!(sandbox.inspect("other", "State.Running"), true);
 }
 
 #[test]

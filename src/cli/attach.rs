@@ -50,6 +50,7 @@ impl Action for Args {
             tty: options.tty,
             detach_keys: detach::chosen(keys.as_deref())?,
             sig_proxy: self.sig_proxy,
+            hangs_up: false,
         };
         check_terminal(&streams)?;
         left_is_failed(attach::attach(&engine, &id, streams)?)

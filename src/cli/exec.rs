@@ -97,6 +97,7 @@ impl Args {
             tty: self.tty,
             detach_keys: detach::chosen(self.detach_keys.as_deref())?,
             sig_proxy: false,
+            hangs_up: true,
         };
         check_terminal(&streams)?;
         Ok(Some(streams))

@@ -149,6 +149,7 @@ impl Args {
             tty,
             detach_keys: detach::after_files(self.create.detach_keys())?,
             sig_proxy: self.sig_proxy,
+            hangs_up: true,
         };
         check_terminal(&streams)?;
         Ok(Some(streams))

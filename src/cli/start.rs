@@ -73,6 +73,7 @@ impl Action for Args {
             tty: options.tty,
             detach_keys: detach::chosen(keys.as_deref())?,
             sig_proxy: self.sig_proxy,
+            hangs_up: options.auto_remove,
         };
         check_terminal(&streams)?;
         Ok(exit_code(start::start(&engine, &id, Some(streams))?))

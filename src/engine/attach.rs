@@ -3,20 +3,24 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::start::SOCKET;
 use super::terminal::{self, DetachKeys, RawMode};
 use super::{Engine, events};
-use crate::base::exit::ReaderGone;
+use crate::base::exit::{Interrupted, ReaderGone};
 use crate::runtime::protocol::{CHUNK, Event, Request, Taking};
 use crate::store::options::LogDriver;
 use crate::sys::signal::Signals;
 use crate::sys::socket;
+
+/// How long a program has to put its things away once its terminal is gone.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// Which of this process' own streams take part, and how.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +34,8 @@ pub struct Streams {
     pub detach_keys: Vec<u8>,
     /// Pass signals on.
     pub sig_proxy: bool,
+    /// The program hears when the user's terminal is gone: it was started on it.
+    pub hangs_up: bool,
 }
 
 impl Streams {
@@ -89,21 +95,38 @@ pub fn tell_detached(engine: &Engine, id: &str, outcome: Outcome) {
     }
 }
 
+/// A supervisor that was killed.
+#[derive(Debug, thiserror::Error)]
+#[error("the container's supervisor died")]
+pub struct SupervisorDied;
+
 /// Waits until the program runs; with `streams` until it has ended, or the user has left it.
 pub fn follow_start(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome> {
+    match await_start(client.as_fd())? {
+        Outcome::Started => follow(client, streams),
+        ended => Ok(ended),
+    }
+}
+
+/// Waits until the program runs, or has ended without a word.
+pub fn await_start(client: BorrowedFd<'_>) -> Result<Outcome> {
     let mut buffer = vec![0; CHUNK + 16];
     loop {
-        let n = socket::receive(client.as_fd(), &mut buffer).context("hear from the supervisor")?;
+        let n = socket::receive(client, &mut buffer).context("hear from the supervisor")?;
         match Event::decode(&buffer[..n]) {
-            Some(Event::Started) => break,
+            Some(Event::Started) => return Ok(Outcome::Started),
             Some(Event::Failed(failure)) => return Err(failure.into_error()),
             Some(Event::Exited(code)) => return Ok(Outcome::Exited(code)),
             Some(Event::Stdout(_) | Event::Stderr(_) | Event::Checked(_)) => {}
             None => bail!("the supervisor died before the container was started"),
         }
     }
+}
+
+/// With `streams` stays attached to a program that runs until it has ended, or the user has left it.
+pub fn follow(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome> {
     match streams {
-        Some(streams) => Attached::new(client, streams, buffer)?.run(),
+        Some(streams) => Attached::new(client, streams)?.run(),
         None => Ok(Outcome::Started),
     }
 }
@@ -112,6 +135,8 @@ pub fn follow_start(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome
 struct Attached {
     client: OwnedFd,
     streams: Streams,
+    /// The user saw a terminal at the beginning, and the program has one.
+    on_terminal: bool,
     raw: Option<RawMode>,
     keys: DetachKeys,
     /// A message that the supervisor had no room for yet. Waiting for that room and nothing else could wait
@@ -119,16 +144,29 @@ struct Attached {
     unsent: Option<Vec<u8>>,
     /// The input has ended, and no output is wanted: there is nothing to stay for.
     given_all: bool,
+    /// The user's terminal is gone: when this command goes too.
+    leaves: Option<Instant>,
     buffer: Vec<u8>,
 }
 
 impl Attached {
-    fn new(client: OwnedFd, streams: Streams, buffer: Vec<u8>) -> Result<Self> {
+    fn new(client: OwnedFd, streams: Streams) -> Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&client)?;
         rustix::fs::fcntl_setfl(&client, flags | rustix::fs::OFlags::NONBLOCK)?;
         let raw = if streams.tty && streams.stdin { RawMode::enter() } else { None };
         let keys = DetachKeys::new(if streams.tty { streams.detach_keys.clone() } else { Vec::new() });
-        Ok(Self { client, streams, raw, keys, unsent: None, given_all: false, buffer })
+        let on_terminal = streams.tty && terminal::is_there();
+        Ok(Self {
+            client,
+            streams,
+            on_terminal,
+            raw,
+            keys,
+            unsent: None,
+            given_all: false,
+            leaves: None,
+            buffer: vec![0; CHUNK + 16],
+        })
     }
 
     fn run(mut self) -> Result<Outcome> {
@@ -142,6 +180,10 @@ impl Attached {
             if from_client && let Some(outcome) = self.take_event()? {
                 return Ok(outcome);
             }
+            if self.leaves.is_some_and(|time| time <= Instant::now()) {
+                // Without a word to the supervisor: what is tied to this command ends with it.
+                return Err(Interrupted(libc::SIGHUP as u8).into());
+            }
             if from_stdin && self.take_input()? {
                 let _ = Request::Detach.send(self.client.as_fd());
                 return Ok(Outcome::Detached);
@@ -153,11 +195,12 @@ impl Attached {
         }
     }
 
-    /// Every signal that is meant for the program. Job control stays here: Ctrl-Z stops this command, as it
-    /// would stop the program itself.
+    /// Every signal that is meant for the program, or would leave the terminal raw. Job control stays here: Ctrl-Z
+    /// stops this command, as it would stop the program itself.
     fn caught(&self) -> Vec<Signal> {
         use Signal::{
-            SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
+            SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN,
+            SIGTTOU, SIGURG, SIGWINCH,
         };
         // What a fault of this command raises is not the program's either.
         use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
@@ -169,7 +212,7 @@ impl Attached {
             Vec::new()
         };
         if self.streams.tty {
-            caught.extend([SIGWINCH, SIGCONT]);
+            caught.extend([SIGWINCH, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
         }
         caught
     }
@@ -184,7 +227,9 @@ impl Attached {
         if self.streams.stdin && self.unsent.is_none() {
             fds.push(PollFd::from_borrowed_fd(stdin, PollFlags::IN));
         }
-        match poll(&mut fds, None) {
+        let left = self.leaves.map(|time| time.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut fds, left.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok((false, false, false)),
             Err(error) => return Err(error).context("wait for the container"),
@@ -213,14 +258,40 @@ impl Attached {
                     }
                     self.send_size();
                 }
+                libc::SIGHUP if self.has_hung_up() => self.hang_up(),
                 number => {
-                    if let Ok(number) = u8::try_from(number) {
-                        let _ = Request::Signal(number).send(self.client.as_fd());
+                    let number = u8::try_from(number).context("read signals")?;
+                    if !self.streams.sig_proxy {
+                        return Err(Interrupted(number).into());
                     }
+                    self.signal(number);
                 }
             }
         }
         Ok(())
+    }
+
+    fn signal(&self, number: u8) {
+        let _ = Request::Signal(number).send(self.client.as_fd());
+    }
+
+    fn has_hung_up(&self) -> bool {
+        self.on_terminal && !terminal::is_there()
+    }
+
+    /// The user's terminal is gone. A program that was started on it hears so, as one outside of a container would;
+    /// another is left alone. Nobody will see what it says any more.
+    fn hang_up(&mut self) {
+        if self.leaves.is_some() {
+            return;
+        }
+        let mut patience = Duration::ZERO;
+        if self.streams.hangs_up {
+            self.signal(libc::SIGHUP as u8);
+            patience = PARTING;
+        }
+        self.leaves = Some(Instant::now() + patience);
+        self.streams.stdin = false;
     }
 
     fn send_size(&self) {
@@ -239,14 +310,30 @@ impl Attached {
             Err(error) => return Err(error).context("hear from the supervisor"),
         };
         match Event::decode(&self.buffer[..n]) {
-            Some(Event::Stdout(bytes)) => show(rustix::stdio::stdout(), bytes)?,
-            Some(Event::Stderr(bytes)) => show(rustix::stdio::stderr(), bytes)?,
+            Some(Event::Stdout(_) | Event::Stderr(_)) if self.leaves.is_some() => {}
+            Some(Event::Stdout(bytes)) => {
+                let shown = show(rustix::stdio::stdout(), bytes);
+                self.unless_hung_up(shown)?;
+            }
+            Some(Event::Stderr(bytes)) => {
+                let shown = show(rustix::stdio::stderr(), bytes);
+                self.unless_hung_up(shown)?;
+            }
             Some(Event::Exited(code)) => return Ok(Some(Outcome::Exited(code))),
             Some(Event::Failed(failure)) => return Err(failure.into_error()),
             Some(Event::Started | Event::Checked(_)) => {}
-            None => return Err(anyhow!("the container's supervisor died")),
+            None => return Err(SupervisorDied.into()),
         }
         Ok(None)
+    }
+
+    /// What came of showing something, but for a terminal that is gone: then all that comes is passed over.
+    fn unless_hung_up(&mut self, shown: Result<()>) -> Result<()> {
+        if shown.is_err() && self.has_hung_up() {
+            self.hang_up();
+            return Ok(());
+        }
+        shown
     }
 
     /// Takes a piece of input; true if it held the detach keys.
@@ -255,6 +342,10 @@ impl Attached {
         let n = match rustix::io::read(rustix::stdio::stdin(), &mut typed) {
             Ok(n) => n,
             Err(Errno::INTR | Errno::AGAIN) => return Ok(false),
+            Err(Errno::IO) if self.has_hung_up() => {
+                self.hang_up();
+                return Ok(false);
+            }
             // A terminal that hung up.
             Err(Errno::IO) => 0,
             Err(error) => return Err(error).context("read the standard input"),

@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::attach::{self, Outcome, Streams};
+use super::attach::Streams;
 use super::bring_up::Supervisor;
 use super::caller::{Caller, Goal, Preserved};
-use super::start::{self, Work};
+use super::start::{self, Begun, Work};
 use super::stay::{Network, Stay};
 use super::{Engine, events, filesystem};
 use crate::base::file::Durability;
@@ -53,15 +53,12 @@ pub fn initialize(engine: &Engine, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Starts the program of a container that waits for it; with `streams` stays attached until it has ended.
-pub fn release(engine: &Engine, record: &Record, streams: Option<Streams>) -> Result<Outcome> {
+/// Starts the program of a container that waits for it, for a caller that takes part in these streams.
+pub fn release(engine: &Engine, record: &Record, streams: Option<&Streams>) -> Result<Begun> {
     let supervisor = socket::connect(&engine.layout().container_run(&record.id), SOCKET)
         .with_context(|| format!("reach the supervisor of container {}", &record.id[..12]))?;
-    let taking = streams.as_ref().map(Streams::taking);
-    Request::Start(taking).send(supervisor.as_fd()).context("ask for the start")?;
-    let outcome = attach::follow_start(supervisor, streams)?;
-    attach::tell_detached(engine, &record.id, outcome);
-    Ok(outcome)
+    Request::Start(streams.map(Streams::taking)).send(supervisor.as_fd()).context("ask for the start")?;
+    Begun::hear(supervisor, None).map_err(|(error, _)| error)
 }
 
 impl Supervisor<'_> {

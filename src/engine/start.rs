@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, OFlags};
 
-use super::attach::{self, Outcome, Streams};
+use super::attach::{self, Outcome, Streams, SupervisorDied};
 use super::bring_up::Supervisor;
 use super::caller::{Caller, Goal, Preserved};
 use super::create::Draft;
@@ -31,7 +31,7 @@ use crate::runtime::seccomp::{self, Filter};
 use crate::store::containers::{Record, Source, State};
 use crate::store::driver::Driver;
 use crate::store::options::{ContainerOptions, Seccomp};
-use crate::sys::clone::{self, Forked, Namespaces};
+use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::socket;
 
 /// A `config.json` is small; one beyond this is not ours.
@@ -98,15 +98,16 @@ pub fn start(engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outc
     if is_started(&record.state) {
         return join(streams);
     }
-    let started = if record.state.is_initialized() {
-        initialize::release(engine, &record, streams.clone())
+    let begun = if record.state.is_initialized() {
+        initialize::release(engine, &record, streams.as_ref())
     } else {
-        launch(engine, Work::Existing(record), Goal::Run(streams.clone()), Preserved::default())
+        begin(engine, Work::Existing(record), &Goal::Run(streams.clone()), Preserved::default())
     };
-    match started {
+    match begun {
+        Ok(begun) => begun.follow(engine, &id, streams),
         // Another command has started it meanwhile.
         Err(_) if engine.containers().load(&id).is_ok_and(|now| is_started(&now.state)) => join(streams),
-        started => started,
+        Err(error) => Err(error),
     }
 }
 
@@ -115,10 +116,64 @@ pub fn is_started(state: &State) -> bool {
     state.is_up() && !state.is_initialized()
 }
 
-/// Forks the supervisor and, with streams in `goal`, stays attached until the container ends. The program has the
-/// `preserved` descriptors.
-pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Preserved) -> Result<Outcome> {
+/// Starts a container and, with streams in `goal`, stays attached until it ends. The program has the `preserved`
+/// descriptors.
+pub fn launch(engine: &Engine, work: Work, goal: Goal, preserved: Preserved) -> Result<Outcome> {
     let id = work.id().to_owned();
+    let begun = begin(engine, work, &goal, preserved)?;
+    let streams = if let Goal::Run(streams) = goal { streams } else { None };
+    begun.follow(engine, &id, streams)
+}
+
+/// A container whose start has succeeded.
+pub struct Begun {
+    client: OwnedFd,
+    /// It may have ended already.
+    at_start: Outcome,
+    /// Its supervisor, where this process has made it.
+    supervisor: Option<Child>,
+}
+
+impl Begun {
+    /// Waits for what a supervisor has to say of the start.
+    pub fn hear(client: OwnedFd, supervisor: Option<Child>) -> Result<Self, (anyhow::Error, Option<Child>)> {
+        match attach::await_start(client.as_fd()) {
+            Ok(at_start) => Ok(Self { client, at_start, supervisor }),
+            Err(error) => Err((error, supervisor)),
+        }
+    }
+
+    /// With `streams` stays attached until the container ends or is left.
+    fn follow(self, engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outcome> {
+        let outcome = match self.at_start {
+            Outcome::Started => attach::follow(self.client, streams),
+            ended => Ok(ended),
+        };
+        if let Some(supervisor) = self.supervisor {
+            if outcome.as_ref().is_err_and(|error| error.is::<SupervisorDied>()) {
+                clear_up(engine, supervisor)?;
+            } else {
+                // After the end it clears up what nobody sees any more; a container that is left goes on.
+                supervisor.release();
+            }
+        }
+        if let Ok(outcome) = outcome {
+            attach::tell_detached(engine, id, outcome);
+        }
+        outcome
+    }
+}
+
+/// Waits for the end of a supervisor, and takes away what one that was killed was working on.
+fn clear_up(engine: &Engine, supervisor: Child) -> Result<()> {
+    if supervisor.wait().is_ok_and(|code| code > 1) {
+        remove::collect(engine)?;
+    }
+    Ok(())
+}
+
+/// Forks the supervisor, which starts the container.
+fn begin(engine: &Engine, mut work: Work, goal: &Goal, preserved: Preserved) -> Result<Begun> {
     requires::start(engine, work.options())?;
     work.prepare(engine)?;
     let (client, server) = socket::pair().context("make a socket pair")?;
@@ -129,30 +184,17 @@ pub fn launch(engine: &Engine, mut work: Work, goal: Goal, preserved: Preserved)
             if let Some(unit) = unit {
                 unit.name(supervisor.pid());
             }
-            let streams = if let Goal::Run(streams) = goal { streams } else { None };
-            let outcome = attach::follow_start(client, streams);
-            match outcome {
-                // One that was killed has left what it was working on.
-                Err(_) => {
-                    if supervisor.wait().is_ok_and(|code| code > 1) {
-                        remove::collect(engine)?;
-                    }
-                }
-                // After the end it clears up what nobody sees any more.
-                Ok(outcome) => {
-                    supervisor.release();
-                    attach::tell_detached(engine, &id, outcome);
-                }
-            }
-            outcome.map_err(|error| {
-                let loss = work.loss(engine);
-                loss.unwrap_or_else(|| access::explain(engine, &work.options().mounts, work.maps(), error))
+            Begun::hear(client, Some(supervisor)).or_else(|(error, supervisor)| {
+                supervisor.map_or(Ok(()), |supervisor| clear_up(engine, supervisor))?;
+                Err(work
+                    .loss(engine)
+                    .unwrap_or_else(|| access::explain(engine, &work.options().mounts, work.maps(), error)))
             })
         }
         Forked::Child => {
             drop(client);
             Supervisor { engine, record: None, before: State::default(), remains: None, place: None, unit }
-                .run(work, Caller::new(server, &goal, preserved))
+                .run(work, Caller::new(server, goal, preserved))
         }
     }
 }

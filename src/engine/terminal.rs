@@ -37,10 +37,19 @@ impl Drop for RawMode {
 
 /// Rows and columns of the terminal that the user sees.
 pub fn size() -> Option<(u16, u16)> {
-    let candidates = [rustix::stdio::stdout(), rustix::stdio::stdin(), rustix::stdio::stderr()];
-    let terminal = candidates.into_iter().find(|&fd| isatty(fd))?;
+    let terminal = find()?;
     let size = tcgetwinsize(terminal).ok()?;
     (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// Whether the user sees a terminal. One that hung up is none any more.
+pub fn is_there() -> bool {
+    find().is_some()
+}
+
+fn find() -> Option<BorrowedFd<'static>> {
+    let candidates = [rustix::stdio::stdout(), rustix::stdio::stdin(), rustix::stdio::stderr()];
+    candidates.into_iter().find(|&fd| isatty(fd))
 }
 
 /// Finds the detach sequence in what is typed.

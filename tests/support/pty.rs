@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, OutputModes, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize};
 
@@ -13,11 +16,14 @@ use super::{PATIENCE, Sandbox, within};
 
 /// A terminal of 80 columns and 24 rows with one command on it.
 pub struct Pty {
-    master: File,
+    /// Its other side, until it hangs up.
+    master: Option<File>,
     /// Keeps the terminal alive after the command, so that its modes can be asked for.
     slave: OwnedFd,
     child: Child,
     said: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+    hung_up: Arc<AtomicBool>,
 }
 
 impl Pty {
@@ -55,13 +61,32 @@ impl Pty {
         let master = File::from(master);
         let said = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, sink) = (master.try_clone().expect("a descriptor"), said.clone());
-        std::thread::spawn(move || {
+        let hung_up = Arc::new(AtomicBool::new(false));
+        let over = hung_up.clone();
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+            let moment = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+            while !over.load(Ordering::Relaxed) {
+                let mut fds = [PollFd::new(&reader, PollFlags::IN)];
+                if poll(&mut fds, Some(&moment)).is_ok_and(|count| count == 0) {
+                    continue;
+                }
+                let Ok(count @ 1..) = reader.read(&mut buffer) else { return };
                 sink.lock().expect("no reader panics").extend_from_slice(&buffer[..count]);
             }
         });
-        Self { master, slave, child, said }
+        Self { master: Some(master), slave, child, said, reader: Some(reader), hung_up }
+    }
+
+    /// The terminal goes, as one whose window is closed or whose connection breaks.
+    pub fn hang_up(&mut self) {
+        self.hung_up.store(true, Ordering::Relaxed);
+        self.reader.take().expect("it hangs up once").join().expect("the reader ends");
+        self.master = None;
+    }
+
+    fn master(&self) -> &File {
+        self.master.as_ref().expect("an open terminal")
     }
 
     /// Everything that has appeared so far.
@@ -82,12 +107,12 @@ impl Pty {
     }
 
     pub fn type_in(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).expect("an open terminal");
+        self.master().write_all(text.as_bytes()).expect("an open terminal");
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
         // The kernel tells the foreground process group by SIGWINCH, as on a person's terminal.
-        tcsetwinsize(&self.master, size(columns, rows)).expect("a size");
+        tcsetwinsize(self.master(), size(columns, rows)).expect("a size");
     }
 
     pub fn window(&self) -> (u16, u16) {
