@@ -1,5 +1,7 @@
 //! What a container has said: where it is kept, and how it is read.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use rustix::process::Signal;
@@ -422,4 +424,36 @@ fn one_output_at_a_time() {
         let output = sandbox.run(&format!("run --rm {flags} busybox sh -c 'echo out; echo err >&2; exit 2'"));
         output.code(2).stdout(out).stderr(err);
     }
+}
+
+/// A pipe that nobody reads from stands for every log that takes nothing.
+#[test]
+fn a_log_that_takes_nothing_keeps_only_the_output_waiting() {
+    let sandbox = Sandbox::with_busybox();
+    let pipe = sandbox.path().join("pipe");
+    sandbox.witness(&format!("mkfifo {}", pipe.display())).success();
+    let script = "trap \"exit 5\" TERM; (seq 1 100000; touch /said) & while :; do sleep 0.1; done";
+    let start = |name: &str| {
+        let log = format!("--log-driver k8s-file --log-opt path={} --log-opt max-size=1k", pipe.display());
+        let health = "--health-cmd true --health-interval 200ms";
+        sandbox.run(&format!("run -d --name {name} {log} {health} busybox sh -c '{script}'")).success();
+        eventually("it is looked after", || {
+            (sandbox.inspect(name, "State.Health.Status") == "healthy").then_some(())
+        });
+        sandbox.run(&format!("exec {name} test -e /said")).code(1);
+    };
+    start("boat");
+    sandbox.run("logs boat").code(1).stderr_has("it is no file").one_clear_line();
+    let reader = BufReader::new(File::open(&pipe).expect("a pipe"));
+    let numbers = reader.lines().map(|line| line.expect("a line").rsplit(' ').next().map(str::to_owned));
+    assert!(numbers.take(100_000).enumerate().all(|(n, line)| line == Some((n + 1).to_string())));
+    eventually("it has said all", || (sandbox.run("exec boat test -e /said").exit_code() == 0).then_some(()));
+    sandbox.run("rm -f boat").success();
+    start("boat");
+    sandbox.run("stop -t 30 boat").success();
+    assert_eq!(sandbox.inspect("boat", "State.ExitCode"), 5);
+    start("other");
+    sandbox.run("rm -f other").success();
+    sandbox.run("rm boat").success();
+    sandbox.assert_no_traces();
 }

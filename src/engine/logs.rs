@@ -5,6 +5,7 @@ mod journal;
 mod printer;
 mod watch;
 
+use std::fs;
 use std::os::fd::BorrowedFd;
 
 use anyhow::{Context, Result, bail};
@@ -101,6 +102,9 @@ pub fn logs(
         (LogDriver::None, _) => bail!("configured logging driver does not support reading"),
         (LogDriver::Passthrough, _) => {
             bail!("this container is using the 'passthrough' log driver, cannot read logs")
+        }
+        (_, Some(path)) if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) => {
+            bail!("read {}: it is no file", path.display())
         }
         (driver, Some(path)) => {
             let format = if driver == LogDriver::K8sFile { Format::K8s } else { Format::Json };

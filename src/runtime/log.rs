@@ -9,12 +9,14 @@ pub mod journal;
 pub mod json;
 pub mod k8s;
 pub mod packed;
+mod pieces;
 pub mod ring;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustix::event::PollFlags;
@@ -22,6 +24,9 @@ use rustix::event::PollFlags;
 use file::{Limits, LogFile};
 use journal::Journal;
 use ring::Ring;
+
+/// How long a log that takes nothing is waited for once its container has ended.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Longer lines are cut into pieces, as docker's are.
 pub const LINE_LIMIT: usize = 16 << 10;
@@ -111,6 +116,11 @@ impl LogWriter {
     /// Does what it was woken for.
     pub fn work(&mut self) {
         self.sink.work();
+    }
+
+    /// Whether it has no room, and what the container says must wait.
+    pub fn is_stuck(&self) -> bool {
+        self.sink.is_stuck()
     }
 
     /// Writes the lines that `bytes` completes, and keeps the rest.
@@ -225,23 +235,44 @@ impl Sink {
     /// What wakes it, if it waits for something.
     fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
-            Self::Nowhere | Self::Journal(_) => None,
+            Self::Nowhere => None,
+            Self::Journal(journal) => journal.is_stuck().then(|| (journal.fd(), PollFlags::OUT)),
             Self::Ring(ring) => ring.interest(),
+            Self::File { file, .. } if file.is_stuck() => Some((file.fd(), PollFlags::OUT)),
             Self::File { file, .. } => file.packing().map(|packer| (packer, PollFlags::IN)),
+        }
+    }
+
+    /// Whether more would have to be kept in memory.
+    fn is_stuck(&self) -> bool {
+        match self {
+            Self::Nowhere | Self::Ring(_) => false,
+            Self::Journal(journal) => journal.is_stuck(),
+            Self::File { file, .. } => file.is_stuck(),
         }
     }
 
     fn work(&mut self) {
         match self {
-            Self::Nowhere | Self::Journal(_) => {}
+            Self::Nowhere => {}
+            Self::Journal(journal) => journal.flush(),
             Self::Ring(ring) => drop(ring.flush()),
+            Self::File { file, .. } if file.is_stuck() => drop(file.flush()),
             Self::File { file, .. } => file.end_packing(),
         }
     }
 
-    /// Writes what waits, and ends.
+    /// Writes what waits, within patience, and ends.
     fn finish(mut self) -> io::Result<()> {
         let written = self.flush();
+        let until = Instant::now() + PATIENCE;
+        while self.is_stuck() {
+            let Some((fd, events)) = self.interest() else { break };
+            if !ring::is_ready(fd, events, until)? {
+                break;
+            }
+            self.work();
+        }
         match self {
             Self::Nowhere | Self::Journal(_) => {}
             Self::Ring(ring) => ring.finish()?,

@@ -287,9 +287,11 @@ impl Monitor {
             Streams::Pipes { stdin, stdout, stderr } => (Some(stdout), Some(stderr), stdin.as_ref()),
             Streams::Passed => (None, None, None),
         };
+        let is_stuck =
+            self.clients.iter().any(Client::is_stuck) || self.log.as_ref().is_some_and(LogWriter::is_stuck);
         // What an ended container has left in its pipes is little: it has room in memory, and its end on record
         // does not wait for a client.
-        if ended || !self.clients.iter().any(Client::is_stuck) {
+        if ended || !is_stuck {
             if let Some(stdout) = stdout.filter(|_| open[0]) {
                 add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
             }

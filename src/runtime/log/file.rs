@@ -12,8 +12,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::packed::{self, packed};
 use crate::sys::clone::Child;
@@ -40,6 +42,8 @@ pub struct LogFile {
     max_size: Option<u64>,
     max_files: usize,
     compress: bool,
+    /// What a pipe, for one, had no room for yet.
+    pending: Vec<u8>,
     /// The process that compresses older generations.
     packer: Option<Child>,
 }
@@ -81,13 +85,39 @@ impl Kept {
     }
 }
 
+/// Opens a log, making it where there is none. A pipe that nobody reads from yet is opened as well: it has a reader
+/// here, so that nothing waits for one or fails without.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).append(true).mode(0o600);
+    options.custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)
+}
+
+/// Writes as much as there is room for now.
+fn write(file: &mut File, bytes: &mut &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => *bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 impl LogFile {
     /// Opens the file, making it where there is none.
     pub fn open(path: &Path, limits: &Limits) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let file = open(path)?;
+        let metadata = file.metadata()?;
         let Limits { max_size, max_files, compress } = *limits;
-        let (path, size) = (path.to_owned(), file.metadata()?.len());
-        let mut log = Self { path, file, size, max_size, max_files, compress, packer: None };
+        // What is no file is never full.
+        let max_size = max_size.filter(|_| metadata.is_file());
+        let (path, size) = (path.to_owned(), metadata.len());
+        let mut log =
+            Self { path, file, size, max_size, max_files, compress, pending: Vec::new(), packer: None };
         log.mend()?;
         Ok(log)
     }
@@ -97,16 +127,36 @@ impl LogFile {
         self.max_size.is_some_and(|limit| self.size + pending as u64 >= limit)
     }
 
-    /// Writes entries, all of them or, when the disk is full, none.
+    /// Writes entries, all of them or, when the disk is full, none. What a pipe has no room for waits.
     pub fn append(&mut self, entries: &[u8]) -> io::Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
-        let written = self.file.write_all(entries);
+        if self.is_stuck() {
+            self.pending.extend_from_slice(entries);
+            return Ok(());
+        }
+        let mut rest = entries;
+        let written = write(&mut self.file, &mut rest);
         match written {
             Ok(()) => self.size += entries.len() as u64,
             Err(_) => self.file.set_len(self.size)?,
         }
+        self.pending.extend_from_slice(rest);
+        written
+    }
+
+    /// Whether something waits.
+    pub fn is_stuck(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Writes what waits, as far as there is room.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let mut rest = &self.pending[..];
+        let written = write(&mut self.file, &mut rest);
+        let left = if written.is_ok() { rest.len() } else { 0 };
+        self.pending.drain(..self.pending.len() - left);
         written
     }
 
@@ -183,8 +233,7 @@ impl LogFile {
     }
 
     fn begin(&mut self) {
-        let options = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path);
-        if let Ok(file) = options {
+        if let Ok(file) = open(&self.path) {
             self.size = file.metadata().map_or(0, |metadata| metadata.len());
             self.file = file;
         }
@@ -197,12 +246,11 @@ impl LogFile {
 
     /// Ends an entry that a crash has cut short, so that the next one stands on a line of its own.
     fn mend(&mut self) -> io::Result<()> {
-        use std::os::unix::fs::FileExt;
         if self.size == 0 {
             return Ok(());
         }
         let mut last = [b'\n'];
-        match File::open(&self.path)?.read_exact_at(&mut last, self.size - 1) {
+        match self.file.read_exact_at(&mut last, self.size - 1) {
             Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(error),
             _ => {}
         }

@@ -1,19 +1,15 @@
 //! The systemd journal, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram per entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::{Piece, Stream};
+use super::{Piece, Stream, pieces};
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
-
-/// A journal that takes nothing for so long loses an entry rather than stop the container.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A connection to the journal.
 pub struct Journal {
@@ -22,6 +18,8 @@ pub struct Journal {
     /// The fields that every entry carries, encoded.
     fields: Vec<u8>,
     message: Vec<u8>,
+    /// What it had no room for yet.
+    waiting: VecDeque<u8>,
 }
 
 impl Journal {
@@ -32,11 +30,50 @@ impl Journal {
         for (name, value) in fields {
             encode(name, value.as_bytes(), &mut encoded);
         }
-        Ok(Self { socket: open(&path)?, path, fields: encoded, message: Vec::new() })
+        Ok(Self {
+            socket: open(&path)?,
+            path,
+            fields: encoded,
+            message: Vec::new(),
+            waiting: VecDeque::new(),
+        })
     }
 
-    /// Sends an entry. A journal that was restarted is connected to again.
+    /// Sends an entry, or keeps it behind those that wait.
     pub fn send(&mut self, piece: &Piece<'_>) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            match self.try_send(piece) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                sent => return sent,
+            }
+        }
+        pieces::encode(piece, &mut self.waiting);
+        Ok(())
+    }
+
+    /// Whether entries wait.
+    pub fn is_stuck(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Sends what waits, as far as there is room. What cannot be sent at all is lost.
+    pub fn flush(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut rest = &*waiting.make_contiguous();
+        while let Some((piece, after)) = pieces::decode(rest) {
+            let sent = self.try_send(&piece);
+            if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                break;
+            }
+            rest = after;
+        }
+        let left = rest.len();
+        waiting.drain(..waiting.len() - left);
+        self.waiting = waiting;
+    }
+
+    /// Sends an entry now. A journal that was restarted is connected to again.
+    fn try_send(&mut self, piece: &Piece<'_>) -> io::Result<()> {
         self.message.clear();
         self.message.extend_from_slice(&self.fields);
         encode("MESSAGE", piece.text, &mut self.message);
@@ -63,8 +100,8 @@ impl Journal {
 
 fn open(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
-    socket.set_write_timeout(Some(PATIENCE))?;
     socket.connect(path)?;
+    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
@@ -112,6 +149,37 @@ mod tests {
         piece.whole = true;
         journal.send(&piece).unwrap();
         assert_eq!(server.recv(&mut buffer).unwrap(), size - 39);
+    }
+
+    #[test]
+    fn a_journal_that_takes_nothing_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let server = UnixDatagram::bind(&path).unwrap();
+        let mut journal = Journal::connect(&path, &BTreeMap::new()).unwrap();
+        let mut sent = 0;
+        let mut send = |journal: &mut Journal| {
+            sent += 1;
+            let text = sent.to_string();
+            let (time, stream) = (jiff::Timestamp::UNIX_EPOCH, Stream::Stdout);
+            journal.send(&Piece { stream, time, text: text.as_bytes(), whole: true }).unwrap();
+        };
+        while !journal.is_stuck() {
+            send(&mut journal);
+        }
+        send(&mut journal);
+        journal.flush();
+        assert!(journal.is_stuck());
+        server.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 512];
+        for number in 1..=sent {
+            let size = server.recv(&mut buffer).unwrap();
+            let mut want = Vec::new();
+            encode("MESSAGE", number.to_string().as_bytes(), &mut want);
+            assert!(buffer[..size].starts_with(&want), "{number}");
+            journal.flush();
+        }
+        assert!(!journal.is_stuck());
     }
 
     #[test]

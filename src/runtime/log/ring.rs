@@ -2,10 +2,6 @@
 //!
 //! A process of its own writes the entries. They come to it through a socket; what that does not take waits in memory,
 //! within a limit, and a piece for which there is no room is dropped, as docker drops the newest.
-//!
-//! ```text
-//! length (4)  stream (1)  whole (1)  seconds (8)  nanoseconds (4)  text      all in the order of the machine
-//! ```
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -13,11 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Piece, Sink, Stream};
+use super::{Piece, Sink, pieces};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::exec;
 use crate::sys::signal::Signals;
@@ -27,8 +22,6 @@ pub const DEFAULT_LIMIT: usize = 1_000_000;
 
 /// How long a log is waited for once its container has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-const HEAD: usize = 18;
 
 /// Bytes that the writer reads at once.
 const BLOCK: usize = 64 << 10;
@@ -66,12 +59,7 @@ impl Ring {
             let _ = self.flush();
         }
         if self.has_room(piece) {
-            let length = piece.text.len() as u32;
-            self.waiting.extend(length.to_ne_bytes());
-            self.waiting.extend([piece.stream as u8, u8::from(piece.whole)]);
-            self.waiting.extend(piece.time.as_second().to_ne_bytes());
-            self.waiting.extend(piece.time.subsec_nanosecond().to_ne_bytes());
-            self.waiting.extend(piece.text);
+            pieces::encode(piece, &mut self.waiting);
         }
     }
 
@@ -117,7 +105,8 @@ impl Ring {
     }
 }
 
-fn is_ready(fd: BorrowedFd<'_>, events: PollFlags, until: Instant) -> io::Result<bool> {
+/// Waits for a descriptor until a moment at the latest.
+pub fn is_ready(fd: BorrowedFd<'_>, events: PollFlags, until: Instant) -> io::Result<bool> {
     let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok();
     let mut fds = [PollFd::from_borrowed_fd(fd, events)];
     loop {
@@ -134,9 +123,12 @@ fn write_all(mut socket: UnixStream, mut sink: Sink) -> io::Result<()> {
     let mut pending = Vec::new();
     loop {
         if let Some((fd, events)) = sink.interest() {
-            let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::from_borrowed_fd(fd, events)];
+            let mut fds = vec![PollFd::from_borrowed_fd(fd, events)];
+            if !sink.is_stuck() {
+                fds.push(PollFd::new(&socket, PollFlags::IN));
+            }
             let _ = poll(&mut fds, None);
-            if !fds[1].revents().is_empty() {
+            if !fds[0].revents().is_empty() {
                 sink.work();
                 continue;
             }
@@ -148,7 +140,7 @@ fn write_all(mut socket: UnixStream, mut sink: Sink) -> io::Result<()> {
         };
         pending.extend_from_slice(&block[..count]);
         let mut rest = &pending[..];
-        while let Some((piece, after)) = decode(rest) {
+        while let Some((piece, after)) = pieces::decode(rest) {
             let _ = sink.write(&piece);
             rest = after;
         }
@@ -156,19 +148,4 @@ fn write_all(mut socket: UnixStream, mut sink: Sink) -> io::Result<()> {
         let used = pending.len() - rest.len();
         pending.drain(..used);
     }
-}
-
-fn decode(bytes: &[u8]) -> Option<(Piece<'_>, &[u8])> {
-    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-    let length = u32::from_ne_bytes(*head.first_chunk()?) as usize;
-    let (text, rest) = rest.split_at_checked(length)?;
-    let seconds = i64::from_ne_bytes(*head[6..].first_chunk()?);
-    let nanoseconds = i32::from_ne_bytes(*head[14..].first_chunk()?);
-    let piece = Piece {
-        stream: if head[4] == Stream::Stdout as u8 { Stream::Stdout } else { Stream::Stderr },
-        time: Timestamp::new(seconds, nanoseconds).unwrap_or_default(),
-        text,
-        whole: head[5] != 0,
-    };
-    Some((piece, rest))
 }
