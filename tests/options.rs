@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::skip;
 use crate::support::{Image, Sandbox, eventually, program};
 
 /// An image with variables, an exposed port and a shell.
@@ -54,16 +55,42 @@ fn options_of_a_root_directory() {
 
 /// What fails in the container is told, not what comes of it for its network.
 #[test]
-fn a_device_that_is_not_there() {
+fn devices_that_cannot_be_given() {
     let sandbox = sandbox();
-    for network in ["none", "bridge"] {
-        sandbox
-            .run(&format!("run --rm --network {network} --device /dev/nothing busybox true"))
-            .code(125)
-            .stderr_has("open /dev/nothing: No such file or directory")
-            .one_clear_line();
+    let file = sandbox.file("file", "");
+    let empty = sandbox.directory("empty");
+    for (path, code, cause) in [
+        ("/dev/nothing", 127, "No such file or directory"),
+        (file.to_str().unwrap(), 125, "not a device node"),
+        (empty.to_str().unwrap(), 125, "not a device node"),
+    ] {
+        let said = format!("error gathering device information while adding custom device {path:?}: {cause}");
+        for network in ["none", "bridge"] {
+            sandbox
+                .run(&format!("run --rm --network {network} --device {path} busybox true"))
+                .code(code)
+                .stderr_has(&said)
+                .one_clear_line();
+        }
+        // It may be there when it is needed.
+        sandbox.run(&format!("create --name boat --network none --device {path} busybox true")).success();
+        sandbox.run("start boat").code(1).stderr_has(&said);
+        sandbox.run("rm boat").success();
     }
     sandbox.assert_no_traces();
+}
+
+#[test]
+fn the_devices_of_a_directory() {
+    let sandbox = sandbox();
+    let there = std::fs::read_dir("/dev/net").map_or(0, Iterator::count);
+    if there == 0 {
+        skip!("this host has no directory of devices: /dev/net");
+    }
+    let listed = sandbox.run("run --rm --network none --device /dev/net:/dev/other busybox ls -l /dev/other");
+    let listed = listed.success().out();
+    let kinds: Vec<char> = listed.lines().filter_map(|line| line.chars().next()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == 'c').count(), there, "{listed}");
 }
 
 #[test]

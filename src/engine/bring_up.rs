@@ -21,8 +21,8 @@ use super::remove::Remains;
 use super::start::{SOCKET, Work, filter, leave_the_terminal, open_directory, read_spec, rootfs};
 use super::stay::{self, Network, Stay};
 use super::{
-    Engine, emulation, events, files, filesystem, limits, logging, mounts, networks, secrets, sharing,
-    terminal,
+    Engine, devices, emulation, events, files, filesystem, limits, logging, mounts, networks, secrets,
+    sharing, terminal,
 };
 use crate::base::file::{Durability, FileLock, write_atomic};
 use crate::base::network::Endpoint;
@@ -201,6 +201,7 @@ impl Supervisor<'_> {
     }
 
     fn plan(&self, record: &Record, spec: &Spec) -> Result<Plan> {
+        devices::check(&record.options)?;
         let mut plan = Plan::new(spec, rootfs(self.engine, record))?;
         plan.becomes_root = namespace::becomes_root(record);
         plan.emulators = emulation::emulators(emulation::foreign_platform(record).as_ref());

@@ -16,8 +16,8 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, driver, events, files, health, limits, logging, mounts, namespace, networks, remove,
-    requires, secrets, sharing, shift, systemd, vfs,
+    Engine, access, devices, driver, events, files, health, limits, logging, mounts, namespace, networks,
+    remove, requires, secrets, sharing, shift, systemd, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -456,6 +456,7 @@ pub fn surroundings(
         has_tty_group: max_gid >= 5,
         has_root_group: true,
         sources: mounts::sources(engine, options, maps)?,
+        devices: options.devices.iter().flat_map(devices::each).collect(),
         identity: Identity::default(),
     })
 }

@@ -17,6 +17,7 @@ pub mod connect;
 pub mod copy;
 pub mod create;
 pub mod damage;
+mod devices;
 pub mod doctor;
 pub mod driver;
 pub mod duty;

@@ -23,7 +23,7 @@ use crate::runtime::plan::{
     MountExtra, PASSWD_ANNOTATION, USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
-use crate::store::options::{ContainerOptions, NamespaceMode, NetworkMode, Seccomp, Systemd};
+use crate::store::options::{ContainerOptions, DeviceOption, NamespaceMode, NetworkMode, Seccomp, Systemd};
 
 /// What the specification depends on beside options and image.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct Surroundings {
     pub has_root_group: bool,
     /// What the options' mounts are made of, in their order.
     pub sources: Vec<mounts::MountSource>,
+    /// The devices that the options mean, each by its own path.
+    pub devices: Vec<DeviceOption>,
     /// What its user namespace means for the program.
     pub identity: Identity,
 }
@@ -375,7 +377,7 @@ fn all_mounts(
         all.retain(|other| !is_replaced(other));
         all.push(made);
     }
-    for device in &options.devices {
+    for device in &around.devices {
         let source = device.source.to_string_lossy();
         all.push(mount("bind", &source, &device.target, &["bind", "rprivate", "nosuid", "noexec"])?);
     }
@@ -439,6 +441,7 @@ mod tests {
             has_tty_group: true,
             has_root_group: true,
             sources: Vec::new(),
+            devices: Vec::new(),
             identity: Identity::default(),
         }
     }
