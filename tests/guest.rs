@@ -47,6 +47,11 @@ fn limits_of_control_groups() {
 }
 
 #[test]
+fn every_limit_by_its_value() {
+    run("values.sh");
+}
+
+#[test]
 fn logs_in_the_journal() {
     run("journal.sh");
 }
