@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::network::no_stack;
+use crate::ports::with_probe;
 use crate::support::registry::free_port;
 use crate::support::{Response, Sandbox, Server, eventually, say_skipped, within};
 use crate::{needs_ids_without_the_user, skip};
@@ -296,6 +298,38 @@ fn the_default_network_is_the_bridge() {
     }
     sandbox.run("rm -f web").success();
     sandbox.assert_no_traces();
+}
+
+/// The stack is told of smaller packets than it takes.
+#[test]
+fn the_largest_datagrams_reach_the_world() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let Some(sandbox) = with_probe() else { skip!("tests/run.sh builds the probe") };
+    let host = UdpSocket::bind("0.0.0.0:0").unwrap();
+    if host.connect("192.0.2.1:9").is_err() {
+        skip!("the host has no way out, and so no address but its loopback");
+    }
+    let own = host.local_addr().unwrap().ip();
+    let host = UdpSocket::bind((own, 0)).unwrap();
+    host.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let port = host.local_addr().unwrap().port();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut buffer = vec![0; 65536];
+            while !done.load(Ordering::Relaxed) {
+                if let Ok((size, peer)) = host.recv_from(&mut buffer) {
+                    host.send_to(&buffer[..size], peer).unwrap();
+                }
+            }
+        });
+        let script = format!("for n in 100 20000 30000 65000; do probe datagram {own}:{port} $n; done");
+        let answers = sandbox.run_words(&["run", "--rm", "probe", "sh", "-c", &script]);
+        done.store(true, Ordering::Relaxed);
+        answers.success().stdout("100\n20000\n30000\n65000\n");
+    });
 }
 
 #[test]

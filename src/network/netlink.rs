@@ -106,6 +106,14 @@ impl Netlink {
         self.request(RouteNetlinkMessage::SetLink(link), NLM_F_ACK).map(drop)
     }
 
+    /// Sets the largest packet of a link, in bytes.
+    pub fn set_mtu(&self, index: u32, mtu: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.attributes.push(LinkAttribute::Mtu(mtu));
+        self.request(RouteNetlinkMessage::SetLink(link), NLM_F_ACK).map(drop)
+    }
+
     /// Takes a link away, and the one that it is connected to.
     pub fn delete(&self, name: &str) -> io::Result<()> {
         let mut link = LinkMessage::default();

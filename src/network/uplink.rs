@@ -28,6 +28,12 @@ const PREFIX6: u8 = 64;
 const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
 const OWN6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 100);
 
+/// The largest packet that the stack is told of, in bytes, and so (less 40) the largest segment of a connection that it
+/// asks for. It lets 128 kB of each be on their way: of the network's own largest that is two segments, and all on the
+/// way wait for each other; of these it is six. Bunched by three they just fit the 64 kB that the kernel hands on at
+/// once.
+const STACK_MTU: u32 = 21760;
+
 /// The addresses on the way out of a network: where its packets go, and who answers questions for names.
 pub fn addresses(network: &Network) -> Result<Addresses> {
     Ok(options(network)?.addresses())
@@ -65,7 +71,7 @@ fn options(network: &Network) -> Result<SlirpOptions> {
         !link.contains(&network.subnet.network()) && !network.subnet.contains(&link.network())
     };
     let link = LINKS.iter().find(is_free).unwrap_or(&LINKS[0]);
-    let mut wanted = vec![format!("cidr={link}"), format!("mtu={}", network.mtu)];
+    let mut wanted = vec![format!("cidr={link}"), format!("mtu={}", network.mtu.min(STACK_MTU))];
     wanted.extend(network.ipv6.is_some().then(|| "enable_ipv6=true".to_owned()));
     let is_open = network.options.get(HOST_LOOPBACK).is_some_and(|value| value == "true");
     wanted.extend(is_open.then(|| "allow_host_loopback=true".to_owned()));
@@ -82,16 +88,18 @@ pub fn answer(names: &Names, segment: &Arc<Segment>, network: &Network) -> Resul
 pub fn start(segment: &Segment, network: &Network, directory: &Path) -> Result<SlirpStack> {
     let stack =
         slirp::start(Target::Namespace(segment.namespace().as_fd()), &options(network)?, &[], directory)?;
-    let has_ipv6 = network.ipv6.is_some();
-    segment.run(move |inside| open(inside, has_ipv6))?;
+    let (mtu, has_ipv6) = (network.mtu, network.ipv6.is_some());
+    segment.run(move |inside| open(inside, mtu, has_ipv6))?;
     Ok(stack)
 }
 
-fn open(inside: &Inside, has_ipv6: bool) -> Result<()> {
+fn open(inside: &Inside, mtu: u32, has_ipv6: bool) -> Result<()> {
     inside.set(&format!("net/ipv4/conf/{INTERFACE}/proxy_arp"), "1")?;
+    let netlink = inside.netlink();
+    let tap = netlink.index(INTERFACE).context("find the stack's interface")?;
+    // The stack takes more than it was told of: large datagrams go through as they are.
+    netlink.set_mtu(tap, mtu).context("set the largest packet of the stack's interface")?;
     if has_ipv6 {
-        let netlink = inside.netlink();
-        let tap = netlink.index(INTERFACE).context("find the stack's interface")?;
         let add = || {
             netlink.add_address(tap, IpAddr::V6(OWN6), PREFIX6)?;
             netlink.set_default_route(tap, IpAddr::V6(GATEWAY6))

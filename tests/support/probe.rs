@@ -255,6 +255,15 @@ fn ask(is_udp: bool, address: &str) {
     }
 }
 
+/// Sends so many bytes as one packet and says how many come back.
+fn datagram(address: &str, size: usize) {
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    socket.connect(address).expect("a route");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
+    socket.send(&vec![b'x'; size]).expect("sent");
+    println!("{}", socket.recv(&mut vec![0; 65536]).expect("an answer"));
+}
+
 /// Answers with one address, or that there is no such name (RFC 1035, 4.1).
 fn names(address: Ipv4Addr) {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 53)).expect("port 53");
@@ -307,12 +316,13 @@ fn main() {
         ["hunt", time] => hunt(seconds(time)),
         ["peers", port] => peers(port.parse().expect("a port")),
         ["ask", protocol, address] => ask(protocol == "udp", address),
+        ["datagram", address, size] => datagram(address, size.parse().expect("a number of bytes")),
         ["names", address] => names(address.parse().expect("an address")),
         ["keys", socket] => keys(socket),
         _ => {
             eprintln!(
                 "usage: probe fds|calls|tiocsti|write PATH|swap A B SECONDS|hunt SECONDS|peers PORT|\
-                 ask tcp|udp ADDRESS|names ADDRESS|keys SOCKET"
+                 ask tcp|udp ADDRESS|datagram ADDRESS BYTES|names ADDRESS|keys SOCKET"
             );
             std::process::exit(2);
         }
