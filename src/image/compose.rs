@@ -87,6 +87,9 @@ pub fn store_annotated(
     Ok((id, digest))
 }
 
+/// The one object whose keys are the user's: to be there is all that some of them say.
+const LABELS: &str = "Labels";
+
 /// Leaves out fields that say nothing, as builders do; some readers refuse `null`.
 fn without_nothing(value: Value) -> Value {
     let says_nothing = |value: &Value| match value {
@@ -98,7 +101,11 @@ fn without_nothing(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let kept = fields.into_iter().filter(|(_, value)| !says_nothing(value));
-            Value::Object(kept.map(|(key, value)| (key, without_nothing(value))).collect())
+            let inner = |(key, value)| match key == LABELS {
+                true => (key, value),
+                false => (key, without_nothing(value)),
+            };
+            Value::Object(kept.map(inner).collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nothing).collect()),
         other => other,

@@ -126,7 +126,7 @@ fn make_workdir(job: &Job<'_>, path: &str) -> Result<()> {
     let user = &job.node.step.config.user;
     let (uid, gid) = match user.is_empty() {
         true => (0, 0),
-        false => user::look_up(&root, user, &[]).map(|user| (user.uid, user.gid))?,
+        false => user::owner(&root, user)?,
     };
     let mut missing = Vec::new();
     for directory in Path::new(inside).ancestors().filter(|path| !path.as_os_str().is_empty()) {
