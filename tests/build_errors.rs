@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::support::{Output, Sandbox, eventually};
+use crate::support::{Output, Sandbox, eventually, source_tree};
 
 fn dockerfile(sandbox: &Sandbox, text: &str) -> PathBuf {
     sandbox.file("context/Dockerfile", text).with_file_name("")
@@ -21,7 +21,7 @@ fn mistakes_are_shown_where_they_are() {
     for (text, want) in [
         ("FROM busybox\nRNU x\n", "2:1: unknown instruction: RNU (did you mean RUN?)"),
         ("FROM busybox\nCOPY --chonw=1 a b\n", "2:6: unknown flag: --chonw (did you mean chown?)"),
-        ("FROM busybox\nCOPY a\n", "2: COPY requires at least two arguments, but only one was provided."),
+        ("FROM busybox\nCOPY a\n", "2:1: COPY requires at least two arguments, but only one was provided."),
         ("FROM busybox\nCOPY nothing /\n", "failed to build: \"/nothing\": not found"),
         ("FROM busybox\nRUN cat <<EOF\nx\n", "unterminated heredoc"),
         ("FROM busybox\nENV A=\"x\n", "unexpected end of statement while looking for matching double-quote"),
@@ -42,6 +42,67 @@ fn mistakes_are_shown_where_they_are() {
     build(&sandbox, "-f nowhere", &directory).code(1).stderr_has("open nowhere: no such file or directory");
     sandbox.run("build /nowhere").code(1).stderr_has("path \"/nowhere\" not found");
     sandbox.run("system check").success();
+    sandbox.assert_no_traces();
+}
+
+/// Those of `tests/mistakes.txt`, each after the line that it is to be told with: where it is, and what BuildKit says of it.
+#[test]
+fn every_mistake_has_its_line_and_its_caret() {
+    let sandbox = Sandbox::with_busybox();
+    let table = fs::read_to_string(source_tree().join("tests/mistakes.txt")).expect("the mistakes");
+    let cases: Vec<_> = table.split("=== ").skip(1).filter_map(|case| case.split_once('\n')).collect();
+    assert!(cases.len() > 100, "{} mistakes", cases.len());
+    for (want, text) in cases {
+        let directory = dockerfile(&sandbox, text);
+        let told = build(&sandbox, "--pull=never", &directory);
+        told.code(1).stderr_has(&format!("Error: Dockerfile:{want}\n")).one_error();
+        let mut numbers = want.split(':').map(|number| number.parse::<usize>().expect("a number"));
+        let (line, column) = (numbers.next().expect("a line"), numbers.next().expect("a column"));
+        let shown: Vec<&str> = told.stderr.lines().collect();
+        let caret =
+            shown.iter().position(|line| line.trim_start_matches([' ', '|']) == "^").expect("a caret");
+        assert_eq!(shown[caret].len(), "   1 | >>> ".len() + column, "{}", told.stderr);
+        assert!(shown[caret - 1].starts_with(&format!("{line:4} | >>> ")), "{}", told.stderr);
+    }
+    sandbox.assert_no_traces();
+}
+
+/// What is no text, or more of it than anybody writes.
+#[test]
+fn files_that_are_no_dockerfiles() {
+    let sandbox = Sandbox::with_busybox();
+    let long = |start: &str, end: &str| format!("FROM busybox\n{start}{end}\n").into_bytes();
+    let utf16: Vec<u8> = "FROM busybox\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let line_is_too_long = "2:1: dockerfile line greater than max allowed size of 65535";
+    for (text, want) in [
+        (Vec::new(), " the Dockerfile cannot be empty"),
+        (b"\n \n".to_vec(), " file with no instructions"),
+        (b"# nothing\n".to_vec(), " file with no instructions"),
+        (b"\\\n\\\n".to_vec(), " file with no instructions"),
+        (b"ARG a=b\n".to_vec(), " dockerfile contains no stages to build"),
+        ((0..=255).collect(), "1:1: the line contains a null byte"),
+        (utf16, "1:2: the line contains a null byte"),
+        (b"FROM busybox\nENV A=\0\n".to_vec(), "2:7: the line contains a null byte"),
+        (b"FROM busybox\r\nRUNN x\r\n".to_vec(), "2:1: unknown instruction: RUNN (did you mean RUN?)"),
+        (b"\xef\xbb\xbfFROM busybox\nRUNN\n".to_vec(), "2:1: unknown instruction: RUNN"),
+        (b"FROM busybox\nLABEL a=\xe9\nRUNN\n".to_vec(), "3:1: unknown instruction: RUNN"),
+        (b"\tFROM busybox\n\t\trunn x\n".to_vec(), "2:3: unknown instruction: runn (did you mean RUN?)"),
+        (long("RUN echo ", &"x".repeat(1 << 20)), line_is_too_long),
+        (long("COPY ", &"a ".repeat(1 << 19)), line_is_too_long),
+        (long("CMD ", &("[".repeat(100_000) + &"]".repeat(100_000))), line_is_too_long),
+        (long("ENV A=", &("${A:-".repeat(10_000) + &"}".repeat(10_000))), "2:7: failed to process"),
+        (
+            long("SHELL ", &("[".repeat(30_000) + &"]".repeat(30_000))),
+            "2:1: SHELL requires the arguments to be in JSON form",
+        ),
+        ("FROM busybox\n".repeat(1001).into_bytes(), "1001:1: more than 1000 stages"),
+    ] {
+        let directory = dockerfile(&sandbox, "");
+        fs::write(directory.join("Dockerfile"), text).expect("a file");
+        let told = build(&sandbox, "", &directory);
+        told.code(1).stderr_has(&format!("Error: Dockerfile:{want}")).one_error();
+        assert!(told.stderr.len() < 10_000, "{} bytes are told", told.stderr.len());
+    }
     sandbox.assert_no_traces();
 }
 

@@ -49,7 +49,8 @@ impl<E: std::error::Error> From<E> for Problem {
     }
 }
 
-/// A [`Problem`] in its place. Shows as one line, `Dockerfile:3:5: message`; the excerpt comes apart.
+/// A [`Problem`] in its place. Shows as one line, `Dockerfile:3:5: message`; the excerpt comes apart. Without a message
+/// it is the place of another error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     place: String,
@@ -66,7 +67,10 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        match self.message.as_str() {
+            "" => f.write_str(&self.place),
+            message => write!(f, "{}: {message}", self.place),
+        }
     }
 }
 
@@ -85,15 +89,23 @@ impl Source {
         Self { name: name.to_owned(), lines: text.lines().map(str::to_owned).collect() }
     }
 
-    /// Points at `lines`, and at the problem's word there.
+    /// Points at the problem's word in `lines`, or at where they begin.
     pub fn diagnostic(&self, lines: Lines, problem: &Problem) -> Diagnostic {
         let caret = problem.word.as_deref().and_then(|word| self.find(lines, word));
+        let caret = caret.or_else(|| self.beginning(lines));
         let place = match caret {
             Some((line, column)) => format!("{}:{line}:{column}", self.name),
             None if lines.first == 0 => self.name.clone(),
             None => format!("{}:{}", self.name, lines.first),
         };
-        Diagnostic { place, message: problem.message.clone(), excerpt: self.framed(lines, caret) }
+        Diagnostic { place, message: shortened(&problem.message), excerpt: self.framed(lines, caret) }
+    }
+
+    /// Where lines have their first word.
+    fn beginning(&self, lines: Lines) -> Option<(usize, usize)> {
+        let line = self.lines.get(lines.first.checked_sub(1)?)?;
+        let blank = line.chars().take_while(|character| character.is_whitespace()).count();
+        Some((lines.first, blank + 1))
     }
 
     /// The place of a word, line and column from 1.
@@ -137,6 +149,18 @@ impl Source {
     }
 }
 
+/// A message that has a long text in it: the text comes first, and what is wrong with it last.
+fn shortened(message: &str) -> String {
+    let characters: Vec<char> = message.chars().collect();
+    match characters.len() > 2 * WIDTH {
+        true => {
+            let (head, tail) = (&characters[..WIDTH], &characters[characters.len() - WIDTH..]);
+            head.iter().chain(&['…']).chain(tail).collect()
+        }
+        false => message.to_owned(),
+    }
+}
+
 /// Where `word` stands in a line with no letter or digit beside it.
 fn whole_word(line: &str, word: &str) -> Option<usize> {
     let is_part = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
@@ -169,7 +193,9 @@ mod tests {
             ]
         );
         let whole = source.diagnostic(Lines { first: 7, last: 7 }, &Problem::new("bad"));
-        assert_eq!((whole.to_string().as_str(), whole.excerpt().len()), ("Dockerfile:7: bad", 7));
+        assert_eq!((whole.to_string().as_str(), whole.excerpt().len()), ("Dockerfile:7:1: bad", 8));
+        let place = source.diagnostic(Lines { first: 2, last: 3 }, &Problem::at("--b", ""));
+        assert_eq!(place.to_string(), "Dockerfile:3:2");
         let nowhere = source.diagnostic(Lines::default(), &Problem::new("empty"));
         assert_eq!((nowhere.to_string().as_str(), nowhere.excerpt().len()), ("Dockerfile: empty", 0));
     }

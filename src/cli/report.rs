@@ -60,7 +60,9 @@ pub fn print(error: &anyhow::Error, path: &str) {
 /// The lines of a Dockerfile that an error points at, the error line of the command `path`, and what follows it.
 pub fn lines(error: &anyhow::Error, path: &str) -> Vec<String> {
     let text = escape::printable(&format!("{error:#}")).into_owned();
-    let diagnostic = error.chain().find_map(|cause| cause.downcast_ref::<Diagnostic>());
+    // One that tells the place of another error is no cause of its own.
+    let of_chain = || error.chain().find_map(|cause| cause.downcast_ref::<Diagnostic>());
+    let diagnostic = error.downcast_ref::<Diagnostic>().or_else(of_chain);
     let excerpt = diagnostic.map(Diagnostic::excerpt).unwrap_or_default();
     let mut lines: Vec<String> = excerpt.iter().map(|line| escape::printable(line).into_owned()).collect();
     match answers_for_a_program(path) {

@@ -144,6 +144,16 @@ impl Dockerfile {
         self.directives.syntax.as_deref()
     }
 
+    /// Where a word of an instruction is, to be told with an error that comes of it.
+    pub fn place(&self, lines: Lines, word: &str) -> Diagnostic {
+        self.source.diagnostic(lines, &Problem::at(word, ""))
+    }
+
+    /// Where it is said what a stage begins with.
+    pub fn place_of_base(&self, stage: usize) -> Diagnostic {
+        self.place(self.stages[stage].lines, &self.stages[stage].from.base)
+    }
+
     /// The lines of an instruction and some around it, for the message of a step that has failed.
     pub fn excerpt(&self, lines: Lines) -> Vec<String> {
         self.source.excerpt(lines)

@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             )));
         }
         if line.contains('\0') {
-            return Err(Problem::new("the line contains a null byte"));
+            return Err(Problem::at("\0", "the line contains a null byte"));
         }
         Ok(Some(line))
     }

@@ -63,7 +63,8 @@ pub fn graph(
                 ContainerConfig::default()
             }
             Base::Image { name, platform } => {
-                let image = bases.image(&name, platform.as_ref())?;
+                let image = bases.image(&name, platform.as_ref());
+                let image = image.with_context(|| dockerfile.place_of_base(number))?;
                 let config = &image.config;
                 let actual = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
                 let expected = platform.as_ref().unwrap_or(settings.target);
@@ -90,7 +91,10 @@ pub fn graph(
         });
         let ignores_cache = around.wishes.no_cache || is_filtered;
         let steps = first.into_iter().chain(evaluated.steps).collect();
-        graph.add(number, stage, steps, ignores_cache, |graph, origin| bases.root(graph, origin))?;
+        graph.add(number, stage, steps, ignores_cache, |graph, step, origin| {
+            let word = if let Origin::Other(name) = origin { name } else { "" };
+            bases.root(graph, origin).with_context(|| dockerfile.place(step.lines, word))
+        })?;
     }
     Ok((graph, warnings))
 }
@@ -179,6 +183,7 @@ impl Bases<'_> {
             self.found.insert(key, found.clone());
             return Ok(found);
         }
+        Reference::parse(&name).with_context(|| format!("failed to parse stage name {name:?}"))?;
         let images = self.around.engine.images();
         let look_up = || images.lookup_for(&name, wanted);
         let image = match (self.around.wishes.pull, look_up()) {

@@ -82,7 +82,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Adds a stage whose steps are evaluated, upon layers that are known. `resolve` says what an origin stands for;
+    /// Adds a stage whose steps are evaluated, upon layers that are known. `resolve` says what an origin of a step stands for;
     /// the stages among them were added before.
     pub fn add(
         &mut self,
@@ -90,7 +90,7 @@ impl Graph {
         mut stage: Stage,
         steps: Vec<Step>,
         ignores_cache: bool,
-        mut resolve: impl FnMut(&Graph, &Origin) -> anyhow::Result<Root>,
+        mut resolve: impl FnMut(&Graph, &Step, &Origin) -> anyhow::Result<Root>,
     ) -> anyhow::Result<()> {
         let first = if stage.layers.is_empty() { 1 } else { 2 };
         stage.length = steps.len() + first - 1;
@@ -103,7 +103,7 @@ impl Graph {
             let mut roots = Vec::new();
             for origin in origins(&step.action) {
                 if !roots.iter().any(|(known, _)| *known == origin) {
-                    roots.push((origin.clone(), resolve(self, &origin)?));
+                    roots.push((origin.clone(), resolve(self, &step, &origin)?));
                 }
             }
             let below = stage.layers.clone();
@@ -263,7 +263,7 @@ mod tests {
         let mut graph = Graph::default();
         for (number, steps) in stages.into_iter().enumerate() {
             let stage = Stage { layers: vec![Below::Image(Digest::of(b"base"))], ..Stage::default() };
-            let resolve = |graph: &Graph, origin: &Origin| {
+            let resolve = |graph: &Graph, _: &Step, origin: &Origin| {
                 Ok(match origin {
                     Origin::Stage(stage) => Root::Layers(graph.stages[stage].layers.clone()),
                     _ => Root::Context(None),
