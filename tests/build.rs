@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::support::{Entry, Image, Sandbox};
 
 /// A directory with these files.
-fn context(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> PathBuf {
+pub fn context(sandbox: &Sandbox, name: &str, files: &[(&str, &str)]) -> PathBuf {
     let directory = sandbox.directory(name);
     for (path, text) in files {
         let path = directory.join(path);
@@ -436,13 +436,7 @@ fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
     let types = index["manifests"].as_array().into_iter().flatten().map(|entry| &entry["mediaType"]);
     assert!(types.into_iter().any(|kind| kind == "application/vnd.docker.distribution.manifest.v2+json"));
     build("--allow everything").code(1).stderr_has("--allow everything: unknown entitlement");
-    for refused in [
-        "--layers=false",
-        "--provenance=mode=max",
-        "--sbom=true",
-        "--attest type=provenance",
-        "--network bogus",
-    ] {
+    for refused in ["--provenance=mode=max", "--sbom=true", "--attest type=provenance", "--network bogus"] {
         build(refused).code(1).stderr_has("not supported yet");
     }
 }

@@ -127,3 +127,30 @@ fn build() {
     let output = suffer(&sandbox, "true", CONTENT / 2, &format!("c build -q -t built {}", context.display()));
     output.stderr_has("No space left on device");
 }
+
+/// What is full need not be the store: freeing room there would help nobody.
+#[test]
+fn output_that_goes_elsewhere() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("create --name boat busybox").success();
+    sandbox.run("volume create hold").success();
+    sandbox.run("run --rm -v hold:/hold busybox touch /hold/barrel").success();
+    sandbox.file("home/Dockerfile", "FROM busybox\n");
+    let program = sandbox.program().display();
+    for command in [
+        "save busybox",
+        "save -o /dev/full busybox",
+        "export boat",
+        "export -o /dev/full boat",
+        "cp boat:/bin -",
+        "volume export hold",
+        "build -o type=tar,dest=/dev/full .",
+        "build -o type=docker,dest=/dev/full .",
+    ] {
+        let output = sandbox.witness(&format!("sh -c '{program} {command} >/dev/full'"));
+        output
+            .code(1)
+            .stderr_has("No space left on device")
+            .stderr_has("hint: free some where the output goes, or let it go elsewhere");
+    }
+}

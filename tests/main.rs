@@ -9,6 +9,7 @@ mod bridges;
 mod build;
 mod build_copy;
 mod build_errors;
+mod build_flags;
 mod build_like_buildah;
 mod changes;
 mod choice;

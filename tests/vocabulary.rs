@@ -152,6 +152,7 @@ const HIDDEN: &[&str] = &[
     "--rewrite-timestamp",
     "--rm",
     "--sbom",
+    "--skip-unused-stages",
     "--storage-opt",
     "--time",
     "--timestamp",

@@ -17,6 +17,9 @@ pub const CHECK: &str = "the store is damaged; to mend it: coracle system check 
 /// What helps against a full disk.
 pub const NO_ROOM: &str = "free some with: coracle system prune, or choose another directory with --root DIR";
 
+/// What helps where the output that was asked for finds no room, which need not be where the store is.
+pub const NO_ROOM_FOR_OUTPUT: &str = "free some where the output goes, or let it go elsewhere";
+
 /// An error together with what the user can do about it. Shows as the error alone.
 #[derive(Debug)]
 pub struct Hinted {
@@ -74,6 +77,14 @@ pub fn find(error: &anyhow::Error) -> Option<&str> {
     own.or_else(|| is_about_room(error).then_some(NO_ROOM))
 }
 
+/// For work that writes to a place of the user's choice and not into the store: its want of room is that place's.
+pub fn of_output<T>(written: anyhow::Result<T>) -> anyhow::Result<T> {
+    written.map_err(|error| match find(&error) {
+        Some(NO_ROOM) => Hinted::new(error, NO_ROOM_FOR_OUTPUT).into(),
+        _ => error,
+    })
+}
+
 /// Whether an error is one of a full disk.
 pub fn is_about_room(error: &anyhow::Error) -> bool {
     error.chain().any(is_full)
@@ -101,9 +112,15 @@ mod tests {
             .unwrap_err();
         assert_eq!(format!("{error:#}"), "start slirp4netns: open /dev/net/tun: no such file");
         assert_eq!(find(&error), Some("use --network host"));
+        let of_output = |error| find(&of_output::<()>(Err(error)).unwrap_err()).map(str::to_owned);
+        assert_eq!(of_output(error).as_deref(), Some("use --network host"));
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         assert_eq!(find(&anyhow::Error::from(full()).context("write x")), Some(NO_ROOM));
         let other = Err::<(), _>(full()).hint(|| "another").unwrap_err();
         assert_eq!(find(&other), Some("another"));
+        assert_eq!(of_output(full().into()).as_deref(), Some(NO_ROOM_FOR_OUTPUT));
+        // As the process that did the work has told of it.
+        assert_eq!(of_output(Hinted::new(anyhow!("x"), NO_ROOM).into()).as_deref(), Some(NO_ROOM_FOR_OUTPUT));
+        assert_eq!(of_output(anyhow!("x")), None);
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::out;
 use super::verb::{Action, Operands, Session};
-use crate::base::size;
+use crate::base::{hint, size};
 use crate::engine::copy::{self, End, Wishes};
 
 #[derive(clap::Args)]
@@ -54,7 +54,8 @@ impl Action for Args {
                 return Ok(ExitCode::SUCCESS);
             }
             (from, "-") => {
-                copy::send(&session.engine()?, &parse(from)?, wishes.follow, stdout().as_fd())?;
+                let engine = session.engine()?;
+                hint::of_output(copy::send(&engine, &parse(from)?, wishes.follow, stdout().as_fd()))?;
                 return Ok(ExitCode::SUCCESS);
             }
             _ => {}
@@ -64,7 +65,8 @@ impl Action for Args {
             bail!("must specify at least one container source");
         }
         let engine = session.engine()?;
-        let copied = copy::copy(&engine, &from, &to, wishes)?;
+        let copied = copy::copy(&engine, &from, &to, wishes);
+        let copied = if matches!(to, End::Host(_)) { hint::of_output(copied)? } else { copied? };
         if copied.skipped > 0 {
             out::error_line(&format!("WARNING: left out {} devices and sockets", copied.skipped));
         }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use super::verb::{Action, Operands, Session};
-use crate::base::id;
+use crate::base::{hint, id};
 use crate::engine::export;
 
 #[derive(clap::Args)]
@@ -36,13 +36,13 @@ impl Action for Args {
 
 /// Writes an archive to a file, or to standard output if that is no terminal.
 pub fn write_archive(path: Option<&Path>, write: impl FnOnce(BorrowedFd<'_>) -> Result<()>) -> Result<()> {
-    match path {
+    hint::of_output(match path {
         None if stdout().is_terminal() => {
             bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
         }
         None => write(stdout().as_fd()),
         Some(path) => into_file(path, |file| write(file.as_fd())),
-    }
+    })
 }
 
 /// Writes a file beside `path` and gives it the name once it is whole.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::export::write_archive;
 use super::verb::{Action, Operands, Session};
 use crate::base::hint::HintExt;
-use crate::base::id;
+use crate::base::{hint, id};
 use crate::engine::save;
 use crate::image::save::{ArchiveFormat, DirectoryFormat};
 use crate::oci::platform::Platform;
@@ -33,6 +33,9 @@ pub struct Args {
     /// Say nothing, as is always done
     #[arg(long, short)]
     quiet: bool,
+    /// Leave layers that are not compressed as they are, as is always done without --compress
+    #[arg(long)]
+    uncompressed: bool,
 }
 
 impl Action for Args {
@@ -101,7 +104,7 @@ fn into_directory(path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result
         make(&temporary)?;
         std::fs::rename(&temporary, path).with_context(|| format!("write {}", path.display()))
     };
-    attempt().inspect_err(|_| drop(std::fs::remove_dir_all(&temporary)))
+    hint::of_output(attempt()).inspect_err(|_| drop(std::fs::remove_dir_all(&temporary)))
 }
 
 #[cfg(test)]

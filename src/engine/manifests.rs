@@ -47,37 +47,54 @@ pub fn create(
     amend: bool,
     addition: &Addition,
 ) -> Result<String> {
-    let name = list_name(list)?;
-    let known = engine.images().index_named(&name)?;
-    if known.is_some() && !amend {
+    let (name, is_new) = make(engine, list)?;
+    if !is_new && !amend {
         return Err(anyhow!("the manifest list {} exists already", name.familiar()))
             .hint(|| "add to it with --amend, or remove it first: coracle manifest rm");
     }
-    if known.is_none() {
-        ensure!(
-            engine.images().by_name(&name)?.is_none(),
-            "{} is the name of an image that is no manifest list",
-            name.familiar()
-        );
-        change(engine, &name, &[])?;
-    }
     let added = members.iter().try_for_each(|member| add(engine, list, member, addition).map(drop));
-    if added.is_err() && known.is_none() {
+    if added.is_err() && is_new {
         engine.images().untag(&name)?;
     }
     added?;
     Ok(name.to_string())
 }
 
+/// Makes a list without images, unless there is one of this name already; says whether it was made.
+fn make(engine: &Engine, list: &str) -> Result<(Reference, bool)> {
+    let name = list_name(list)?;
+    if engine.images().index_named(&name)?.is_some() {
+        return Ok((name, false));
+    }
+    ensure!(
+        engine.images().by_name(&name)?.is_none(),
+        "{} is the name of an image that is no manifest list",
+        name.familiar()
+    );
+    change(engine, &name, &[])?;
+    Ok((name, true))
+}
+
+/// Adds images that were just built to a list, which is made if it is not there.
+pub fn add_built(engine: &Engine, list: &str, images: Vec<Image>) -> Result<()> {
+    make(engine, list)?;
+    add_images(engine, list, images, &Description::default()).map(drop)
+}
+
 /// Adds an image to a list, in place of what it has for the same platform; returns the list's digest.
 pub fn add(engine: &Engine, list: &str, member: &str, addition: &Addition) -> Result<Digest> {
-    let (name, mut manifests) = existing(engine, list)?;
+    existing(engine, list)?;
     let images = match find_image(engine, member, addition)? {
         image if addition.all => engine.images().all_of(&image)?,
         image => vec![image],
     };
+    add_images(engine, list, images, &addition.description)
+}
+
+fn add_images(engine: &Engine, list: &str, images: Vec<Image>, description: &Description) -> Result<Digest> {
+    let (name, mut manifests) = existing(engine, list)?;
     for image in images {
-        let entry = describe(&entry_of(&image)?, &addition.description)?;
+        let entry = describe(&entry_of(&image)?, description)?;
         manifests.retain(|other| {
             other.digest() != entry.digest()
                 && platforms::platform_of(other) != platforms::platform_of(&entry)

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::{Image, Output, PATIENCE, binary, eventually, remove_tree, within};
 
@@ -249,7 +248,7 @@ impl Drop for Sandbox {
         for id in containers.lines() {
             let _ = self.run(&format!("rm -f {id}"));
         }
-        let calm = within(Duration::from_secs(5), || self.processes().is_empty().then_some(())).is_some();
+        let calm = within(PATIENCE / 4, || self.processes().is_empty().then_some(())).is_some();
         let left: Vec<String> = self.processes().into_iter().map(describe).collect();
         self.kill_processes();
         if std::env::var_os("CORACLE_TEST_KEEP").is_some() {

@@ -72,8 +72,18 @@ impl Place {
     }
 }
 
-/// Opens a context and finds its Dockerfile, the one at `file` if that is said; `-` is standard input.
-pub fn open(place: &Place, file: Option<&str>, stdin: BorrowedFd<'_>, scratch: &Dir) -> Result<Context> {
+/// What the user has named beside a context, as written.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// The Dockerfile; `-` is standard input.
+    pub dockerfile: Option<String>,
+    /// The ignore file that is taken in place of every other.
+    pub ignore: Option<String>,
+}
+
+/// Opens a context and finds its Dockerfile, or takes the one that is named.
+pub fn open(place: &Place, files: &Files, stdin: BorrowedFd<'_>, scratch: &Dir) -> Result<Context> {
+    let file = files.dockerfile.as_deref();
     if file == Some("-") && *place == Place::Stdin {
         bail!("invalid argument: can't use stdin for both build context and dockerfile");
     }
@@ -101,27 +111,35 @@ pub fn open(place: &Place, file: Option<&str>, stdin: BorrowedFd<'_>, scratch: &
         Some(file) => named(file, place, &root)?,
         None => usual(&root)?,
     };
-    let own = match file {
-        Some(file) if file != "-" => beside(file, place, &root)?,
-        _ => None,
-    };
-    Ok(Context { origin: origin(root, &name, own)?, name, dockerfile })
+    let ignore = files.ignore(place, &root)?;
+    Ok(Context { origin: origin(root, &name, ignore)?, name, dockerfile })
 }
 
 /// Opens again what another process has fetched or unpacked for [`open`].
 pub fn reopen(
     place: &Place,
-    file: Option<&str>,
+    files: &Files,
     root: &Path,
     name: String,
     dockerfile: Vec<u8>,
 ) -> Result<Context> {
     let root = Arc::new(open_directory(root)?);
-    let own = match file {
-        Some(file) if file != "-" => beside(file, place, &root)?,
-        _ => None,
-    };
-    Ok(Context { origin: origin(root, &name, own)?, name, dockerfile })
+    let ignore = files.ignore(place, &root)?;
+    Ok(Context { origin: origin(root, &name, ignore)?, name, dockerfile })
+}
+
+impl Files {
+    /// The ignore file that is named, from where the caller is; else the one beside a Dockerfile that is named.
+    fn ignore(&self, place: &Place, root: &Dir) -> Result<Option<(String, Vec<u8>)>> {
+        match (&self.ignore, &self.dockerfile) {
+            (Some(path), _) => {
+                let text = File::open(path).map_err(Into::into).and_then(read_text);
+                Ok(Some((short(path), text.with_context(|| format!("open the ignore file {path}"))?)))
+            }
+            (None, Some(file)) if file != "-" => beside(file, place, root),
+            (None, _) => Ok(None),
+        }
+    }
 }
 
 /// Opens a context that has a name (`--build-context`): a tree without a Dockerfile.

@@ -42,7 +42,8 @@ impl Bench {
         let mut input = tempfile::tempfile().unwrap();
         input.write_all(stdin).unwrap();
         input.rewind().unwrap();
-        open(&Place::parse(text)?, file, input.as_fd(), &self.scratch())
+        let files = super::Files { dockerfile: file.map(str::to_owned), ignore: None };
+        open(&Place::parse(text)?, &files, input.as_fd(), &self.scratch())
     }
 
     fn here(&self, file: Option<&str>, stdin: &[u8]) -> Result<Context> {

@@ -139,6 +139,13 @@ impl Dockerfile {
         Ok(())
     }
 
+    /// Lets the first stage begin with another image than it says.
+    pub fn begin_with(&mut self, image: &str) {
+        if let Some(first) = self.stages.first_mut() {
+            image.clone_into(&mut first.from.base);
+        }
+    }
+
     /// `# syntax=`: the frontend that the file asks for, which is noted and not used.
     pub fn syntax(&self) -> Option<&str> {
         self.directives.syntax.as_deref()

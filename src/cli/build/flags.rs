@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::buildah::Buildah;
 use super::{attest, exchange};
 use crate::base::hint::HintExt;
+use crate::build::context::Files;
 use crate::build::dockerfile;
 use crate::build::step::RunNetwork;
 use crate::cli::commit;
@@ -16,7 +18,7 @@ use crate::cli::options::limits::LimitFlags;
 use crate::cli::options::{network, resources, security, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
-use crate::engine::build::{HOST_NETWORK, INSECURE, SecretSource, Volume, Wishes};
+use crate::engine::build::{HOST_NETWORK, INSECURE, Output, SecretSource, Volume, Wishes};
 use crate::oci::media::Family;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -27,6 +29,8 @@ use crate::store::resources::ResourceOptions;
 pub struct Flags {
     #[command(flatten)]
     same: Same,
+    #[command(flatten)]
+    buildah: Buildah,
     #[command(flatten)]
     limits: LimitFlags,
     /// Make the control groups of steps beneath another: a slice of systemd, or with cgroupfs a path
@@ -118,9 +122,6 @@ pub struct Flags {
     /// No time in the image is later than this, in seconds since 1970 (default $SOURCE_DATE_EPOCH)
     #[arg(long, visible_alias = "timestamp", value_name = "seconds")]
     source_date_epoch: Option<i64>,
-    /// Make one layer of all that is built
-    #[arg(long)]
-    squash: bool,
     /// Let the steps use an ssh agent: default or ID[=SOCKET]
     #[arg(long, value_name = "id[=socket]")]
     ssh: Vec<String>,
@@ -143,10 +144,6 @@ pub struct Flags {
 /// What other builders have to be told and is so here; each refuses what is not.
 #[derive(clap::Args)]
 pub struct Same {
-    /// Keep what each step has made for later builds: it is, without --no-cache
-    #[arg(long, value_name = "bool", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_parser = parse_switch)]
-    layers: Option<bool>,
     #[command(flatten)]
     attestations: attest::Attestations,
     /// Compress the context on its way to a daemon: there is none
@@ -176,10 +173,7 @@ impl Same {
             None | Some("" | "default") => {}
             Some(other) => bail!("invalid isolation '{other}' on linux"),
         }
-        match self.layers {
-            Some(false) => bail!("--layers=false is not supported yet"),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -190,7 +184,7 @@ impl Flags {
     }
 
     /// What they ask for, with a context: the directory of `--file` where none was given, as podman takes it.
-    pub fn wishes(self, context: Option<String>) -> Result<Wishes> {
+    pub fn wishes(self, context: Option<String>, outputs: Vec<Output>) -> Result<Wishes> {
         self.same.check()?;
         let context = match (context, &self.file) {
             (Some(context), _) => context,
@@ -211,12 +205,13 @@ impl Flags {
         let mut resources =
             ResourceOptions { parent: self.cgroup_parent.unwrap_or_default(), ..ResourceOptions::default() };
         self.limits.apply(&mut resources)?;
-        Ok(Wishes {
+        let arguments = self.buildah.arguments()?.into_iter().chain(self.build_arg).filter_map(argument);
+        let mut wishes = Wishes {
             context,
-            file: self.file,
+            files: Files { dockerfile: self.file, ignore: None },
             tags: each(&self.tag, tag)?,
             target: self.target.filter(|target| !target.is_empty()),
-            build_args: arguments(&self.build_arg),
+            build_args: arguments.collect(),
             contexts: contexts(&self.build_context)?,
             labels: variables::labels(&[] as &[&str], &self.label)?,
             annotations: annotations(self.annotation, self.format)?,
@@ -240,13 +235,15 @@ impl Flags {
             security: security::options(&self.security_opt)?,
             allow: self.allow,
             epoch: epoch(self.source_date_epoch)?,
-            outputs: Vec::new(),
-            squash: self.squash,
+            outputs,
             cache_from: each(&self.cache_from, exchange::from)?,
             cache_to: each(&self.cache_to, exchange::to)?,
             volumes: each(&self.volume, volume)?,
             jobs: self.jobs,
-        })
+            ..Wishes::default()
+        };
+        self.buildah.apply(&mut wishes)?;
+        Ok(wishes)
     }
 }
 
@@ -287,12 +284,11 @@ fn volume(text: &str) -> Result<Volume> {
 }
 
 /// `NAME=value`, or a name alone, whose value is the environment's; where that has none it is no argument.
-fn arguments(texts: &[String]) -> BTreeMap<String, String> {
-    let pair = |text: &String| match text.split_once('=') {
+fn argument(text: String) -> Option<(String, String)> {
+    match text.split_once('=') {
         Some((name, value)) => Some((name.to_owned(), value.to_owned())),
-        None => Some((text.clone(), env::passed_on(text)?)),
-    };
-    texts.iter().filter_map(pair).collect()
+        None => env::passed_on(&text).map(|value| (text, value)),
+    }
 }
 
 /// `[manifest:]KEY=VALUE`, as buildx has it; what else it knows to annotate is refused.

@@ -1,6 +1,7 @@
 //! `build`: makes an image of a Dockerfile.
 
 mod attest;
+mod buildah;
 pub mod cache;
 mod exchange;
 mod flags;
@@ -83,8 +84,7 @@ impl Action for Args {
             other => bail!("--call {other}: not supported yet"),
         };
         let never_pulls = self.flags.never_pulls();
-        let mut wishes = self.flags.wishes(operands.into_iter().next())?;
-        wishes.outputs = self.output.outputs()?;
+        let mut wishes = self.flags.wishes(operands.into_iter().next(), self.output.outputs()?)?;
         wishes.tags.extend(self.output.names()?);
         wishes.resources.manager = session.manager(None)?;
         let engine = session.engine()?;

@@ -15,11 +15,12 @@ use super::graph::{Below, Graph, Stage};
 use super::progress::Watch;
 use super::schedule::Outcome;
 use super::tree::{self, Tree};
-use super::{Surroundings, Wishes, squash};
+use super::{Squash, Surroundings, Wishes, squash};
 use crate::base::copy::{Clash, Copier, CopyOptions};
 use crate::base::digest::Digest;
 use crate::base::exit::{self, ReaderGone};
-use crate::engine::{Engine, namespace, save};
+use crate::base::hint;
+use crate::engine::{Engine, manifests, namespace, save};
 use crate::image::compose;
 use crate::image::save::ArchiveFormat;
 use crate::layer::compress;
@@ -112,12 +113,19 @@ fn image(
     let inherited = config.rootfs.diff_ids.len();
     describe(around, stage, &mut config);
     add_steps(around, stage, made, &mut config, &mut layers)?;
-    if around.wishes.squash && config.rootfs.diff_ids.len() > inherited + 1 {
-        let layer = join_layers(around, user, inherited, stage.history.len(), &mut config)?;
-        layers.truncate(inherited);
+    let joined = match around.wishes.squash {
+        Squash::None => None,
+        Squash::Own => Some((inherited, stage.history.len())),
+        Squash::All => Some((0, config.history.len())),
+    };
+    let mut kept = inherited;
+    if let Some((below, steps)) = joined.filter(|(below, _)| layers.len() > below + 1) {
+        let layer = join_layers(around, user, below, steps, &mut config)?;
+        layers.truncate(below);
         layers.push(layer);
+        kept = below;
     }
-    store_blobs(around, &config.rootfs.diff_ids[inherited..], user)?;
+    store_blobs(around, &config.rootfs.diff_ids[kept..], user)?;
     if around.wishes.cache_to.iter().any(|to| to.carrier == Carrier::Inline) {
         let nodes = stage.layers.iter().filter_map(Below::node);
         let outcomes = nodes.filter_map(|node| made.get(node)?.as_ref());
@@ -147,7 +155,14 @@ fn describe(around: &Surroundings<'_>, stage: &Stage, config: &mut ImageConfig) 
     config.architecture.clone_from(&around.platform.architecture);
     config.variant.clone_from(&around.platform.variant);
     config.config = stage.config.clone();
-    config.config.labels.extend(around.wishes.labels.clone());
+    let wishes = around.wishes;
+    let is_wanted = |line: &String| {
+        let name = line.split_once('=').map_or(line.as_str(), |(name, _)| name);
+        !wishes.unset_env.iter().any(|unset| unset == name)
+    };
+    config.config.env.retain(is_wanted);
+    config.config.labels.retain(|name, _| !wishes.unset_labels.contains(name));
+    config.config.labels.extend(wishes.labels.clone());
     config.author.clone_from(&stage.author);
     config.comment = None;
     config.docker_version = None;
@@ -234,6 +249,13 @@ pub fn join(engine: &Engine, wishes: &Wishes, images: &[(Exported, Platform)]) -
     Ok(())
 }
 
+/// Adds what was built to the list that was named, which is made if it is not there.
+pub fn add_to_list(engine: &Engine, wishes: &Wishes, images: &[Exported]) -> Result<()> {
+    let Some(list) = &wishes.manifest else { return Ok(()) };
+    let members = images.iter().map(|image| engine.images().lookup(&image.id.to_string()));
+    manifests::add_built(engine, list, members.collect::<Result<_>>()?)
+}
+
 /// What the image begins with: its base's document, and the layers that has.
 fn base(around: &Surroundings<'_>, stage: &Stage) -> Result<(ImageConfig, Vec<Descriptor>)> {
     let Some(manifest) = &stage.base else { return Ok((ImageConfig::default(), Vec::new())) };
@@ -294,7 +316,7 @@ fn archive(
     };
     let out = create(to, false)?;
     use std::os::fd::AsFd;
-    save::archive(engine, &names, None, format, out.as_fd())
+    hint::of_output(save::archive(engine, &names, None, format, out.as_fd()))
 }
 
 /// Opens what is written to; `appends` where a part of it is there already.
@@ -343,7 +365,7 @@ fn files(
         }
         _ => None,
     };
-    let is_whole = inside(around, user, || {
+    let is_whole = hint::of_output(inside(around, user, || {
         tree::prepare()?;
         let root = tree.open(&place)?;
         exit::is_whole(match (output, out) {
@@ -369,7 +391,7 @@ fn files(
             }
             _ => Ok(()),
         })
-    })?;
+    }))?;
     if !is_whole {
         return Err(ReaderGone.into());
     }

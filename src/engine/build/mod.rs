@@ -71,14 +71,18 @@ use schedule::Schedule;
 pub struct Wishes {
     /// A directory, `-`, or an address.
     pub context: String,
-    /// `--file`, as written.
-    pub file: Option<String>,
+    pub files: context::Files,
+    /// `--from`: what the first stage begins with, whatever the file says.
+    pub from: Option<Reference>,
     pub tags: Vec<Reference>,
     pub target: Option<String>,
     pub build_args: BTreeMap<String, String>,
     /// `--build-context`: what a name stands for.
     pub contexts: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
+    /// Labels and variables that the image is not to have.
+    pub unset_labels: Vec<String>,
+    pub unset_env: Vec<String>,
     pub annotations: BTreeMap<String, String>,
     /// Which documents the image has.
     pub family: Family,
@@ -112,13 +116,26 @@ pub struct Wishes {
     /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
     pub epoch: Option<i64>,
     pub outputs: Vec<Output>,
-    pub squash: bool,
+    /// The list that the image is added to.
+    pub manifest: Option<String>,
+    pub squash: Squash,
     pub cache_from: Vec<Carrier>,
     pub cache_to: Vec<CacheTo>,
     /// `--volume`: mounted in every step.
     pub volumes: Vec<Volume>,
     /// How many steps at once; 0 is for the machine to say.
     pub jobs: usize,
+}
+
+/// Which layers become one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Squash {
+    #[default]
+    None,
+    /// Those of the build.
+    Own,
+    /// Those of the image that it begins with too.
+    All,
 }
 
 impl Wishes {
@@ -295,7 +312,11 @@ fn for_platforms(
         let built = built?;
         cleared.map(|()| built)
     };
-    let [first, others @ ..] = &wishes.platforms[..] else { return one(&Platform::host()) };
+    let [first, others @ ..] = &wishes.platforms[..] else {
+        let built = one(&Platform::host())?;
+        export::add_to_list(engine, wishes, built.image.as_slice())?;
+        return Ok(built);
+    };
     let mut built = one(first)?;
     let mut images: Vec<_> = built.image.iter().cloned().map(|image| (image, first.clone())).collect();
     for platform in others {
@@ -306,6 +327,8 @@ fn for_platforms(
     if !others.is_empty() {
         export::join(engine, wishes, &images)?;
     }
+    let images: Vec<_> = images.into_iter().map(|(image, _)| image).collect();
+    export::add_to_list(engine, wishes, &images)?;
     Ok(built)
 }
 
@@ -324,7 +347,10 @@ impl Sources {
         let size = size::human(context.dockerfile.len() as u64, 4);
         let title = format!("[internal] load build definition from {}", context.name);
         progress::note(watch, &title, &[format!("transferring dockerfile: {size} done")]);
-        let dockerfile = dockerfile::parse(&context.dockerfile, &context.name)?;
+        let mut dockerfile = dockerfile::parse(&context.dockerfile, &context.name)?;
+        if let Some(image) = &wishes.from {
+            dockerfile.begin_with(&image.familiar());
+        }
         if let Some(frontend) = dockerfile.syntax() {
             progress::note(watch, &format!("[internal] built in for {frontend}"), &[]);
         }
@@ -473,15 +499,15 @@ struct Fetched {
 }
 
 fn open_context(wishes: &Wishes, stdin: BorrowedFd<'_>, scratch: &Staging) -> Result<Context> {
-    let (place, file) = (Place::parse(&wishes.context)?, wishes.file.as_deref());
+    let (place, files) = (Place::parse(&wishes.context)?, &wishes.files);
     if let Place::Directory(_) = place {
-        return context::open(&place, file, stdin, scratch.dir());
+        return context::open(&place, files, stdin, scratch.dir());
     }
     let fetched = namespace::run_apart(|| {
-        let Context { origin, name, dockerfile } = context::open(&place, file, stdin, scratch.dir())?;
+        let Context { origin, name, dockerfile } = context::open(&place, files, stdin, scratch.dir())?;
         Ok(Fetched { root: path_of(origin.root.as_fd())?, name, dockerfile })
     })?;
-    context::reopen(&place, file, &fetched.root, fetched.name, fetched.dockerfile)
+    context::reopen(&place, files, &fetched.root, fetched.name, fetched.dockerfile)
 }
 
 /// Opens the contexts that have names; those that stand for images are not opened.
