@@ -51,8 +51,7 @@ pub fn judge(packet: &[u8], transport: Transport, find: impl FnOnce(&Wanted) -> 
     let head = head(packet);
     let query = match head.as_deref().map(Packet::parse) {
         Some(Ok(query)) => query,
-        // A kind of record that is unknown here, which others may know.
-        Some(Err(SimpleDnsError::InvalidQType(_))) => return Verdict::Forward,
+        Some(Err(SimpleDnsError::InvalidQType(_))) => return judge_unknown(packet, transport, find),
         _ => return Verdict::Answer(bare(packet, RCODE::FormatError)),
     };
     let Some(question) = query.questions.first() else {
@@ -70,6 +69,35 @@ pub fn judge(packet: &[u8], transport: Transport, find: impl FnOnce(&Wanted) -> 
         Found::Name(name) => (RCODE::NoError, of_name(question, &name)),
     };
     Verdict::Answer(fit(reply(&query, code, records), packet, transport))
+}
+
+/// Judges a question for a kind of record that is unknown here: of who is here there is none, and of others somebody
+/// else may know. That a name is nobody's would be believed of its addresses too.
+fn judge_unknown(packet: &[u8], transport: Transport, find: impl FnOnce(&Wanted) -> Found) -> Verdict {
+    let Some(at) = kind_at(packet) else { return Verdict::Answer(bare(packet, RCODE::FormatError)) };
+    let mut known = packet.to_vec();
+    known[at..at + 2].copy_from_slice(&u16::from(TYPE::NULL).to_be_bytes());
+    let mut verdict = judge(&known, transport, find);
+    if let Verdict::Answer(answer) = &mut verdict
+        && let Some(kind) = answer.get_mut(at..at + 2)
+    {
+        kind.copy_from_slice(&packet[at..at + 2]);
+    }
+    verdict
+}
+
+/// Where the kind of the first question is: behind its name.
+fn kind_at(packet: &[u8]) -> Option<usize> {
+    let mut at = HEADER;
+    loop {
+        match packet.get(at)? {
+            0 => break,
+            // A question has nothing before it that its name could lead to.
+            length @ 1..=63 => at += 1 + usize::from(*length),
+            _ => return None,
+        }
+    }
+    packet.get(at + 1..at + 3).map(|_| at + 1)
 }
 
 /// Why a question cannot be answered. A packet that cannot be read gets no more than its id back.
@@ -317,11 +345,26 @@ mod tests {
             ("a name that leads to itself", [&good[..12], &[0xc0, 12, 0, 1, 0, 1]].concat(), "FormatError "),
             ("many answers said to follow", with(6, 0xff), "NoError 10.0.0.2"),
             ("many records said to follow", with(10, 0xff), "NoError 10.0.0.2"),
-            ("an unknown kind", with(good.len() - 4, 0xfe), "forward"),
             ("another class", with(good.len() - 1, 3), "forward"),
         ] {
             assert_eq!(outcome(&packet), want, "{what}");
         }
+    }
+
+    #[test]
+    fn there_is_no_record_of_an_unknown_kind() {
+        let of_unknown_kind = |name: &str| {
+            let mut packet = query(name, TYPE::A.into());
+            let at = packet.len() - 4;
+            packet[at] = 0xfe;
+            packet
+        };
+        let asked = of_unknown_kind("web");
+        let Verdict::Answer(answer) = judge(&asked, Transport::Datagram, find) else { panic!("no answer") };
+        assert_eq!(header_buffer::rcode(&answer), Ok(RCODE::NoError));
+        assert_eq!(header_buffer::answers(&answer), Ok(0));
+        assert_eq!(answer[HEADER..], asked[HEADER..], "the question is repeated as it was");
+        assert_eq!(outcome(&of_unknown_kind("example.org")), "forward");
     }
 
     #[test]
