@@ -50,6 +50,7 @@ mod network_faults;
 mod options;
 mod owners;
 mod packages;
+mod places;
 mod platforms;
 mod policy;
 mod ports;

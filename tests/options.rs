@@ -202,7 +202,7 @@ fn ports_labels_and_addresses() {
         .run("run --rm --network none --mac-address 02:42:ac:11:00:02 busybox")
         .code(125)
         .stderr_has("conflicting options: mac-address and the network mode\n");
-    sandbox.run("run --rm --mac-address x busybox").code(125).stderr_has("invalid MAC address: x");
+    sandbox.run("run --rm --mac-address x busybox").code(125).stderr_has("x is not a valid mac address");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 pub mod boolean;
 pub mod copy;
 pub mod digest;
+pub mod driver_options;
 pub mod escape;
 pub mod exit;
 pub mod failure;

@@ -24,6 +24,13 @@ pub const KEEP_SOURCE: &str = "keep_source";
 /// loopback interface.
 pub const HOST_LOOPBACK: &str = "allow_host_loopback";
 
+/// The option of a network with the address of the host at which its containers' ports are published, where they name
+/// none.
+pub const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
+
+/// The option of a network with what the names of its containers' interfaces begin with, instead of `eth`.
+pub const INTERFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
+
 /// A bridge that containers are attached to: the document `networks/<name>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {
@@ -40,9 +47,15 @@ pub struct Network {
     pub range: Option<Ipv4Net>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6: Option<Ipv6>,
+    /// Addresses that no container gets, by what they are for: `--aux-address`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reserved: BTreeMap<String, IpAddr>,
     /// No way out.
     #[serde(default)]
     pub internal: bool,
+    /// What `inspect` says of it; containers always may come by hand.
+    #[serde(default)]
+    pub attachable: bool,
     #[serde(default)]
     pub disable_dns: bool,
     /// Name servers to ask instead of the host's.
@@ -62,6 +75,9 @@ pub struct Network {
 pub struct Ipv6 {
     pub subnet: Ipv6Net,
     pub gateway: Ipv6Addr,
+    /// Where addresses are picked from, if not from the whole subnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Ipv6Net>,
 }
 
 /// What the user wants of a network for one container.
@@ -84,6 +100,12 @@ pub struct Attachment {
     pub gw_priority: i32,
     /// Whether clients of published ports are shown as the gateway.
     pub masks_clients: bool,
+    /// The names of others, and what this container alone calls them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<(String, String)>,
+    /// As [`super::driver_options`] reads them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub driver_options: BTreeMap<String, String>,
 }
 
 /// What a container has of a network while it runs.
@@ -115,6 +137,12 @@ pub struct Endpoint {
     /// Whether clients of published ports are shown as the gateway.
     #[serde(default)]
     pub masks_clients: bool,
+    /// See [`Attachment::links`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<(String, String)>,
+    /// See [`Attachment::driver_options`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub driver_options: BTreeMap<String, String>,
 }
 
 fn is_zero(number: &i32) -> bool {

@@ -1,12 +1,14 @@
 //! `network connect`, `disconnect` and `reload`: a container that is there comes to a network, leaves it, or has its
 //! networks set up anew.
 
+use std::slice;
+
 use anyhow::{Context, Result, bail};
 
 use super::create::{self, durability};
 use super::list::network_name;
 use super::networks::{self, Listed};
-use super::{Engine, events, files, helper, namespace};
+use super::{Engine, events, files, helper, namespace, stay};
 use crate::base::network::{Attachment, BRIDGE, Endpoint};
 use crate::network::protocol::{Reply, Request, Wanted};
 use crate::runtime::userns::UserNamespace;
@@ -16,7 +18,7 @@ use crate::store::options::NetworkMode;
 /// Puts a container on a network; one that does not run is there from its next start.
 pub fn connect(engine: &Engine, container: &str, network: &str, mut attachment: Attachment) -> Result<()> {
     let network = match networks::find(engine, network)? {
-        Listed::Bridge(network) => network,
+        Listed::Bridge(network) => *network,
         Listed::Builtin(name) => {
             bail!("cannot connect container to {name} network - container must be created in {name} network")
         }
@@ -32,9 +34,9 @@ pub fn connect(engine: &Engine, container: &str, network: &str, mut attachment: 
     let mut given = None;
     if record.state.is_running() {
         let wanted = Box::new(Wanted::new(network, attachment.clone()));
-        let ports = record.options.publish.clone();
+        let ports = stay::at_host_address(&record.options.publish, slice::from_ref(&wanted));
         match ask(engine, &Request::Connect { container: record.id.clone(), wanted, ports })? {
-            Reply::Connected { endpoint, ports } => given = Some((endpoint, ports)),
+            Reply::Connected { endpoint, ports } => given = Some((*endpoint, ports)),
             _ => bail!("the network helper gave an unknown answer"),
         }
     }

@@ -7,8 +7,9 @@ mod host;
 mod mounts;
 mod network;
 
-use host::{host_config, port_bindings};
+use host::host_config;
 pub use network::network;
+use network::network_settings;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,18 +18,15 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::changes::Sizes;
-use super::list::network_name;
 use super::logging;
 use super::shift;
-use crate::base::network::Endpoint;
 use crate::base::time;
-use crate::network::slirp::Addresses;
 use crate::oci::image::ContainerConfig;
 use crate::store::containers::{Record, Source, State, Status};
 use crate::store::driver::Driver;
 use crate::store::health::Health;
 use crate::store::layout::Layout;
-use crate::store::options::{HealthOptions, MountKind, NetworkMode, Notify, StartupOptions, Systemd};
+use crate::store::options::{HealthOptions, MountKind, Notify, StartupOptions, Systemd};
 use crate::store::volumes::{LOCAL, Volume};
 
 /// Docker's time that never was.
@@ -257,92 +255,6 @@ fn environment(image: &[String], own: &[String]) -> Vec<String> {
         }
     }
     all
-}
-
-fn network_settings(record: &Record, layout: &Layout) -> Value {
-    let options = &record.options;
-    let running = matches!(record.state.status, Status::Initialized | Status::Running);
-    let mut ports = if running { port_bindings(&record.ports) } else { Map::new() };
-    if running {
-        for port in &options.expose {
-            ports.entry(port.clone()).or_insert(Value::Null);
-        }
-    }
-    let networks = endpoints(record, running);
-    // What docker has said once, before there were several networks.
-    let first = networks.values().next().cloned().unwrap_or_else(|| endpoint("", "", 0, ""));
-    let sandbox =
-        if running { layout.container_run(&record.id).display().to_string() } else { String::new() };
-    json!({
-        "Bridge": "",
-        "SandboxID": "",
-        "SandboxKey": sandbox,
-        "Ports": ports,
-        "HairpinMode": false,
-        "LinkLocalIPv6Address": "",
-        "LinkLocalIPv6PrefixLen": 0,
-        "SecondaryIPAddresses": null,
-        "SecondaryIPv6Addresses": null,
-        "EndpointID": first["EndpointID"],
-        "Gateway": first["Gateway"],
-        "GlobalIPv6Address": first["GlobalIPv6Address"],
-        "GlobalIPv6PrefixLen": first["GlobalIPv6PrefixLen"],
-        "IPAddress": first["IPAddress"],
-        "IPPrefixLen": first["IPPrefixLen"],
-        "IPv6Gateway": first["IPv6Gateway"],
-        "MacAddress": first["MacAddress"],
-        "Networks": networks,
-    })
-}
-
-/// What a container has of each network, by the network's name.
-fn endpoints(record: &Record, running: bool) -> Map<String, Value> {
-    let options = &record.options;
-    let mac = options.mac_address.as_deref().unwrap_or_default();
-    match &options.network {
-        NetworkMode::Container { .. } | NetworkMode::Path { .. } => Map::new(),
-        NetworkMode::Bridge { .. } if running => {
-            let names = [record.name.clone(), record.id[..12].to_owned()];
-            let shown = |one: &Endpoint| {
-                let names: Vec<_> = names.iter().chain(&one.aliases).cloned().collect();
-                (one.network.clone(), network::endpoint(one, &names))
-            };
-            record.endpoints.iter().map(shown).collect()
-        }
-        NetworkMode::Bridge { networks } => {
-            networks.iter().map(|one| (one.network.clone(), endpoint("", "", 0, mac))).collect()
-        }
-        NetworkMode::Slirp4netns { options } if running => {
-            let shown = Addresses::of_options(options).map(|addresses| {
-                let (own, gateway) = (addresses.container.to_string(), addresses.gateway.to_string());
-                endpoint(&own, &gateway, addresses.prefix, mac)
-            });
-            [("slirp4netns".to_owned(), shown.unwrap_or_else(|_| endpoint("", "", 0, mac)))]
-                .into_iter()
-                .collect()
-        }
-        mode => [(network_name(mode), endpoint("", "", 0, mac))].into_iter().collect(),
-    }
-}
-
-fn endpoint(address: &str, gateway: &str, prefix: u8, mac: &str) -> Value {
-    json!({
-        "IPAMConfig": null,
-        "Links": null,
-        "Aliases": null,
-        "MacAddress": mac,
-        "DriverOpts": null,
-        "GwPriority": 0,
-        "NetworkID": "",
-        "EndpointID": "",
-        "Gateway": gateway,
-        "IPAddress": address,
-        "IPPrefixLen": prefix,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "DNSNames": null,
-    })
 }
 
 /// Go's empty slice is `null`.

@@ -1,22 +1,25 @@
-//! `network`: make, list, remove and prune networks, and put containers on them.
+//! `network`: make, list, remove and prune networks.
+
+mod pools;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
 
 use super::{Engine, events};
 use crate::base::digest::Digest;
 use crate::base::file::FileLock;
 use crate::base::id;
-use crate::base::network::{BRIDGE, Endpoint, Ipv6, MTU, Network, VERSION};
+use crate::base::network::{BRIDGE, Endpoint, MTU, Network, VERSION};
 use crate::base::time;
 use crate::config::settings::Settings;
 use crate::network::subnets;
 use crate::store::networks::NoSuchNetwork;
+use pools::Pools;
 
 /// What the user wants of a new network.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +28,11 @@ pub struct Wanted {
     pub subnets: Vec<IpNet>,
     pub gateways: Vec<IpAddr>,
     pub ranges: Vec<IpNet>,
+    /// Addresses that no container gets, by what they are for.
+    pub reserved: BTreeMap<String, IpAddr>,
     pub ipv6: bool,
     pub internal: bool,
+    pub attachable: bool,
     pub disable_dns: bool,
     pub dns: Vec<IpAddr>,
     pub labels: BTreeMap<String, String>,
@@ -108,42 +114,18 @@ fn describe(wanted: &Wanted, all: &[Network], routes: &[Ipv4Net]) -> Result<Netw
         bail!("network with name {} already exists", wanted.name);
     }
     let id = id::random_hex(64);
-    let v4 = wanted.subnets.iter().find_map(|subnet| match subnet {
-        IpNet::V4(subnet) => Some(*subnet),
-        IpNet::V6(_) => None,
-    });
-    let v6 = wanted.subnets.iter().find_map(|subnet| match subnet {
-        IpNet::V6(subnet) => Some(*subnet),
-        IpNet::V4(_) => None,
-    });
-    if wanted.subnets.len() > usize::from(v4.is_some()) + usize::from(v6.is_some()) {
-        bail!("bridge driver doesn't support multiple subnets");
-    }
-    let subnet = match v4 {
-        Some(subnet) => {
-            if all.iter().any(|network| subnets::overlap(&network.subnet, &subnet)) {
-                bail!("invalid pool request: Pool overlaps with other one on this address space");
-            }
-            subnet
-        }
-        None => {
-            let taken = all.iter().map(|network| network.subnet).chain(routes.iter().copied());
-            let taken: Vec<_> = taken.collect();
-            subnets::pick(wanted.name == BRIDGE, |subnet| {
-                !taken.iter().any(|other| subnets::overlap(other, subnet))
-            })?
-        }
-    };
-    let gateway = gateway(wanted, subnet)?;
+    let Pools { subnet, gateway, range, ipv6 } = pools::assign(wanted, &id, all, routes)?;
     Ok(Network {
         version: VERSION,
         name: wanted.name.clone(),
         created: Timestamp::now(),
         subnet,
         gateway,
-        range: range(wanted, subnet)?,
-        ipv6: ipv6(wanted, v6, all, &id)?,
+        range,
+        ipv6,
+        reserved: wanted.reserved.clone(),
         internal: wanted.internal,
+        attachable: wanted.attachable,
         disable_dns: wanted.disable_dns,
         dns: wanted.dns.clone(),
         mtu: mtu(&wanted.options)?,
@@ -151,53 +133,6 @@ fn describe(wanted: &Wanted, all: &[Network], routes: &[Ipv4Net]) -> Result<Netw
         options: wanted.options.clone(),
         id,
     })
-}
-
-fn gateway(wanted: &Wanted, subnet: Ipv4Net) -> Result<Ipv4Addr> {
-    let given = wanted.gateways.iter().find_map(|gateway| match gateway {
-        IpAddr::V4(gateway) => Some(*gateway),
-        IpAddr::V6(_) => None,
-    });
-    match given {
-        Some(gateway) if !subnet.contains(&gateway) => bail!("no matching subnet for gateway {gateway}"),
-        Some(gateway) => Ok(gateway),
-        None => Ok(Ipv4Addr::from_bits(subnet.network().to_bits() + 1)),
-    }
-}
-
-fn range(wanted: &Wanted, subnet: Ipv4Net) -> Result<Option<Ipv4Net>> {
-    let mut found = None;
-    for range in &wanted.ranges {
-        match range {
-            IpNet::V4(range) if subnet.contains(range) => found = Some(*range),
-            range => bail!("no matching subnet for range {range}"),
-        }
-    }
-    Ok(found)
-}
-
-fn ipv6(wanted: &Wanted, subnet: Option<Ipv6Net>, all: &[Network], id: &str) -> Result<Option<Ipv6>> {
-    let subnet = match subnet {
-        None if !wanted.ipv6 => return Ok(None),
-        None => subnets::unique_local(id)?,
-        Some(subnet) => subnet,
-    };
-    if all
-        .iter()
-        .filter_map(|network| network.ipv6.as_ref())
-        .any(|ipv6| subnets::overlap6(&ipv6.subnet, &subnet))
-    {
-        bail!("invalid pool request: Pool overlaps with other one on this address space");
-    }
-    let given = wanted.gateways.iter().find_map(|gateway| match gateway {
-        IpAddr::V6(gateway) => Some(*gateway),
-        IpAddr::V4(_) => None,
-    });
-    let gateway = given.unwrap_or_else(|| Ipv6Addr::from_bits(subnet.network().to_bits() + 1));
-    if !subnet.contains(&gateway) {
-        bail!("no matching subnet for gateway {gateway}");
-    }
-    Ok(Some(Ipv6 { subnet, gateway }))
 }
 
 /// `-o mtu=` or docker's long name of it; the largest there is if nothing is said.
@@ -274,7 +209,7 @@ pub fn remove(engine: &Engine, text: &str) -> Result<()> {
 /// The networks that are there whether or not anybody made them.
 #[derive(Clone, Debug)]
 pub enum Listed {
-    Bridge(Network),
+    Bridge(Box<Network>),
     /// `host` and `none`, of which there is no record.
     Builtin(&'static str),
 }
@@ -319,7 +254,8 @@ impl Listed {
 /// Every network there is, by name.
 pub fn all(engine: &Engine) -> Result<Vec<Listed>> {
     load(engine, BRIDGE)?;
-    let mut all: Vec<_> = engine.networks().list()?.into_iter().map(Listed::Bridge).collect();
+    let mut all: Vec<_> =
+        engine.networks().list()?.into_iter().map(|network| Listed::Bridge(network.into())).collect();
     all.extend(["host", "none"].map(Listed::Builtin));
     all.sort_by(|a, b| a.name().cmp(b.name()));
     Ok(all)
@@ -331,7 +267,7 @@ pub fn find(engine: &Engine, text: &str) -> Result<Listed> {
     if let Some(found) = builtin.into_iter().find(|one| one.name() == text || one.id() == text) {
         return Ok(found);
     }
-    Ok(Listed::Bridge(resolve(engine, text)?))
+    Ok(Listed::Bridge(resolve(engine, text)?.into()))
 }
 
 impl Listed {

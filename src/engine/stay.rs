@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 
 use super::{Engine, create, helper, networks};
-use crate::base::network::Endpoint;
+use crate::base::network::{Endpoint, HOST_BINDING};
 use crate::base::port::PortMapping;
 use crate::network::client::{Helper, Reserved};
 use crate::network::names::Bearer;
@@ -80,8 +80,19 @@ pub fn reserve(
     let wanted = attachments
         .iter()
         .map(|attachment| Ok(Wanted::new(networks::load(engine, &attachment.network)?, attachment.clone())));
-    let wanted = wanted.collect::<Result<_>>().context(ATTEMPT)?;
-    ask(engine, id, wanted, options.publish.clone(), has_own_ids).map(Some)
+    let wanted = wanted.collect::<Result<Vec<_>>>().context(ATTEMPT)?;
+    let ports = at_host_address(&options.publish, &wanted);
+    ask(engine, id, wanted, ports, has_own_ids).map(Some)
+}
+
+/// The ports, those without an address of the host at the one that the network names which is the container's way out.
+pub fn at_host_address(ports: &[PortMapping], networks: &[Wanted]) -> Vec<PortMapping> {
+    let outward = networks.iter().filter(|wanted| !wanted.network.internal).min_by(|a, b| {
+        let by_priority = b.attachment.gw_priority.cmp(&a.attachment.gw_priority);
+        by_priority.then_with(|| a.network.name.cmp(&b.network.name))
+    });
+    let ip = outward.and_then(|wanted| wanted.network.options.get(HOST_BINDING)?.parse().ok());
+    ports.iter().map(|port| PortMapping { host_ip: port.host_ip.or(ip), ..port.clone() }).collect()
 }
 
 /// A container, as far as names are concerned.

@@ -234,7 +234,7 @@ impl Shared {
             }
             Request::Connect { container, wanted, ports } => {
                 let (endpoint, ports) = self.hub.connect(&container, &wanted, &ports)?;
-                Ok(Reply::Connected { endpoint, ports })
+                Ok(Reply::Connected { endpoint: Box::new(endpoint), ports })
             }
             Request::Reload { container } => {
                 self.hub.reload(&container)?;

@@ -20,8 +20,9 @@ use super::relay::{Relay, Return, Target};
 use super::segment::Segment;
 use super::uplink;
 use super::warden::{Building, Warden};
+use crate::base::driver_options;
 use crate::base::id;
-use crate::base::network::{Endpoint, Endpoint6, Network};
+use crate::base::network::{Endpoint, Endpoint6, INTERFACE_PREFIX, Network};
 use crate::base::port::PortMapping;
 use crate::config::env;
 
@@ -141,7 +142,7 @@ impl Hub {
             }
             let mut endpoints = Vec::new();
             let lease = |wanted: &Wanted| {
-                endpoints.push(self.lease(&mut state, wanted, endpoints.len())?);
+                endpoints.push(self.lease(&mut state, wanted, &endpoints)?);
                 Ok(())
             };
             match networks.iter().try_for_each(lease) {
@@ -245,8 +246,10 @@ impl Hub {
         state.lans.is_empty() && state.stays.is_empty() && state.leaving.is_empty()
     }
 
-    fn lease(&self, state: &mut State, wanted: &Wanted, number: usize) -> Result<Endpoint> {
+    /// Leases an address of a network for a container that has `others` already.
+    fn lease(&self, state: &mut State, wanted: &Wanted, others: &[Endpoint]) -> Result<Endpoint> {
         let network = &wanted.network;
+        let interface = interface(wanted, others)?;
         // What was in the way may have been mended since.
         if state.lans.get(&network.id).is_some_and(|lan| lan.idle_since.is_some() && lan.warden.has_failed())
         {
@@ -281,7 +284,7 @@ impl Hub {
             network: network.name.clone(),
             network_id: network.id.clone(),
             id: id::random_hex(64),
-            interface: format!("eth{number}"),
+            interface,
             mac: attachment.mac.clone().unwrap_or_else(|| mac_of(ip)),
             ip,
             prefix: network.subnet.prefix_len(),
@@ -296,6 +299,8 @@ impl Hub {
             aliases: attachment.aliases.clone(),
             gw_priority: attachment.gw_priority,
             masks_clients: attachment.masks_clients,
+            links: attachment.links.clone(),
+            driver_options: attachment.driver_options.clone(),
         })
     }
 
@@ -388,6 +393,21 @@ impl State {
 fn default_of(endpoints: &[Endpoint]) -> Option<&Endpoint> {
     let outward = endpoints.iter().filter(|endpoint| endpoint.gateway.is_some());
     outward.min_by(|a, b| b.gw_priority.cmp(&a.gw_priority).then_with(|| a.network.cmp(&b.network)))
+}
+
+/// The name of a container's interface on one more network: the one that is asked for, or the first that is free.
+fn interface(wanted: &Wanted, others: &[Endpoint]) -> Result<String> {
+    let is_used = |name: &str| others.iter().any(|other| other.interface == name);
+    let wished = driver_options::interface(&wanted.attachment.driver_options);
+    match wished.filter(|_| wanted.again.is_none()) {
+        Some(name) if is_used(name) => bail!("the container has an interface {name} already"),
+        Some(name) => Ok(name.to_owned()),
+        None => {
+            let prefix = wanted.network.options.get(INTERFACE_PREFIX).map_or("eth", String::as_str);
+            let mut names = (0..).map(|number| format!("{prefix}{number}"));
+            names.find(|name| !is_used(name)).context("name an interface")
+        }
+    }
 }
 
 /// A hardware address that stays with the address: who has spoken to the one before need not ask again.

@@ -1,9 +1,9 @@
 //! Which addresses of a network are taken: pure.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use ipnet::Ipv4Net;
 
 use crate::base::network::Network;
@@ -30,11 +30,7 @@ impl Leases {
     pub fn take(&mut self, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr> {
         let subnet = self.network.subnet;
         let address = match wanted {
-            Some(address) if !subnet.contains(&address) => bail!(
-                "invalid config for network {}: invalid endpoint settings:\nno configured subnet contains IP address \
-                 {address}",
-                self.network.name
-            ),
+            Some(address) if !subnet.contains(&address) => return Err(self.outside(address.into())),
             Some(address) if !self.is_free(address) => bail!("Address already in use"),
             Some(address) => address,
             None => self.next()?,
@@ -50,30 +46,24 @@ impl Leases {
     /// without.
     pub fn take6(&mut self, wanted: Option<Ipv6Addr>, ip: Ipv4Addr) -> Result<Option<Ipv6Addr>> {
         let Some(ipv6) = &self.network.ipv6 else {
-            if let Some(address) = wanted {
-                bail!(
-                    "invalid config for network {}: invalid endpoint settings:\nno configured subnet contains IP \
-                     address {address}",
-                    self.network.name
-                );
-            }
-            return Ok(None);
+            return wanted.map_or(Ok(None), |address| Err(self.outside(address.into())));
         };
-        let is_taken = |address: &Ipv6Addr| self.taken6.contains(address) || *address == ipv6.gateway;
+        let is_taken = |address: &Ipv6Addr| {
+            self.taken6.contains(address)
+                || *address == ipv6.gateway
+                || *address == ipv6.subnet.network()
+                || self.is_reserved((*address).into())
+        };
         let address = match wanted {
-            Some(address) if !ipv6.subnet.contains(&address) => bail!(
-                "invalid config for network {}: invalid endpoint settings:\nno configured subnet contains IP address \
-                 {address}",
-                self.network.name
-            ),
+            Some(address) if !ipv6.subnet.contains(&address) => return Err(self.outside(address.into())),
             Some(address) if is_taken(&address) => bail!("Address already in use"),
             Some(address) => address,
             None => {
                 let host = u128::from(ip.to_bits() - self.network.subnet.network().to_bits());
-                let room = !ipv6.subnet.netmask().to_bits();
-                let first = ipv6.subnet.network().to_bits();
-                let mut candidates = (host..=room.min(host + (1 << 20)))
-                    .map(|number| Ipv6Addr::from_bits(first | number))
+                let range = ipv6.range.unwrap_or(ipv6.subnet);
+                let (first, room) = (range.network().to_bits(), !range.netmask().to_bits());
+                let mut candidates = (0..=room.min(1 << 20))
+                    .map(|number| Ipv6Addr::from_bits(first | ((host + number) & room)))
                     .filter(|address| !is_taken(address));
                 let Some(address) = candidates.next() else { bail!("{}", exhausted()) };
                 address
@@ -110,9 +100,22 @@ impl Leases {
         }
     }
 
+    fn outside(&self, address: IpAddr) -> anyhow::Error {
+        anyhow!(
+            "invalid config for network {}: invalid endpoint settings: no configured subnet contains IP address \
+             {address}",
+            self.network.name
+        )
+    }
+
+    fn is_reserved(&self, address: IpAddr) -> bool {
+        self.network.reserved.values().any(|reserved| *reserved == address)
+    }
+
     fn is_free(&self, address: Ipv4Addr) -> bool {
         !self.taken.contains(&address)
             && address != self.network.gateway
+            && !self.is_reserved(address.into())
             && is_host(self.network.subnet, address)
     }
 }
@@ -123,7 +126,7 @@ fn exhausted() -> &'static str {
 
 /// Whether an address of a subnet is neither the subnet's own nor its broadcast address; one or two addresses have
 /// neither (RFC 3021).
-fn is_host(subnet: Ipv4Net, address: Ipv4Addr) -> bool {
+pub fn is_host(subnet: Ipv4Net, address: Ipv4Addr) -> bool {
     subnet.prefix_len() > 30 || (address != subnet.network() && address != subnet.broadcast())
 }
 
@@ -144,7 +147,9 @@ pub mod tests {
             gateway: subnet.hosts().next().unwrap(),
             range: None,
             ipv6: None,
+            reserved: BTreeMap::new(),
             internal: false,
+            attachable: false,
             disable_dns: false,
             dns: Vec::new(),
             mtu: MTU,
@@ -194,9 +199,12 @@ pub mod tests {
 
     #[test]
     fn what_is_taken_or_not_there_is_refused() {
-        let mut leases = Leases::new(network("10.1.0.0/24"));
+        let reserved = [("printer".to_owned(), ip("10.1.0.2").into())].into();
+        let mut leases = Leases::new(Network { reserved, ..network("10.1.0.0/24") });
+        assert_eq!(leases.take(None).unwrap(), ip("10.1.0.3"));
+        leases.release(ip("10.1.0.3"), None);
         leases.take(Some(ip("10.1.0.7"))).unwrap();
-        for taken in ["10.1.0.7", "10.1.0.1", "10.1.0.0", "10.1.0.255"] {
+        for taken in ["10.1.0.2", "10.1.0.7", "10.1.0.1", "10.1.0.0", "10.1.0.255"] {
             assert_eq!(leases.take(Some(ip(taken))).unwrap_err().to_string(), "Address already in use");
         }
         let error = leases.take(Some(ip("10.2.0.7"))).unwrap_err().to_string();
@@ -207,13 +215,20 @@ pub mod tests {
 
     #[test]
     fn the_second_address_follows_the_first() {
-        let ipv6 = Ipv6 { subnet: "fd00:1::/64".parse().unwrap(), gateway: "fd00:1::1".parse().unwrap() };
+        let (subnet, gateway) = ("fd00:1::/64".parse().unwrap(), "fd00:1::1".parse().unwrap());
+        let ipv6 = Ipv6 { subnet, gateway, range: None };
         let mut leases = Leases::new(Network { ipv6: Some(ipv6), ..network("10.1.0.0/16") });
         let six = |text: &str| Some(text.parse::<Ipv6Addr>().unwrap());
         assert_eq!(leases.take6(None, ip("10.1.0.2")).unwrap(), six("fd00:1::2"));
         assert_eq!(leases.take6(six("fd00:1::3"), ip("10.1.0.9")).unwrap(), six("fd00:1::3"));
         assert_eq!(leases.take6(None, ip("10.1.0.3")).unwrap(), six("fd00:1::4"));
         assert!(leases.take6(six("fd00:2::3"), ip("10.1.0.4")).is_err());
+        let ipv6 = Ipv6 { subnet, gateway, range: "fd00:1::f0/126".parse().ok() };
+        let mut ranged = Leases::new(Network { ipv6: Some(ipv6), ..network("10.1.0.0/16") });
+        for want in ["fd00:1::f2", "fd00:1::f3", "fd00:1::f0", "fd00:1::f1"] {
+            assert_eq!(ranged.take6(None, ip("10.1.0.2")).unwrap(), six(want));
+        }
+        assert!(ranged.take6(None, ip("10.1.0.2")).is_err());
         let mut without = Leases::new(network("10.1.0.0/16"));
         assert_eq!(without.take6(None, ip("10.1.0.2")).unwrap(), None);
     }

@@ -75,6 +75,8 @@ impl Wanted {
             mac: Some(endpoint.mac.clone()),
             gw_priority: endpoint.gw_priority,
             masks_clients: endpoint.masks_clients,
+            links: endpoint.links.clone(),
+            driver_options: endpoint.driver_options.clone(),
         };
         Self { network, attachment, again: Some(endpoint) }
     }
@@ -91,7 +93,7 @@ pub enum Reply {
     },
     /// With all the ports that the container has then, as with the next.
     Connected {
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         ports: Vec<PortMapping>,
     },
     Disconnected {

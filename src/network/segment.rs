@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::netlink::{End, Netlink};
 use super::slirp::INTERFACE;
+use crate::base::driver_options;
 use crate::base::hint::HintExt;
 use crate::base::network::{Endpoint, Network};
 use crate::sys::{namespace, net};
@@ -229,6 +230,9 @@ fn configure(endpoint: &Endpoint, is_default: bool) -> Result<()> {
         netlink.bring_up(index)
     };
     addresses().context("give the container's interface its address")?;
+    for (path, value) in driver_options::settings(&endpoint.driver_options, &endpoint.interface) {
+        set(&path, &value)?;
+    }
     if is_default {
         set_default_routes(&netlink, index, endpoint)?;
     }

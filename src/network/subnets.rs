@@ -1,9 +1,9 @@
 //! Which addresses a new network gets: pure.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Result, bail};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The first subnet of docker's default pools that `is_free`: of 172.17.0.0/16 to 172.31.0.0/16, then of
 /// 192.168.0.0/16 in parts of 4096 addresses. The first of all is the default network's.
@@ -34,8 +34,8 @@ pub fn unique_local(id: &str) -> Result<Ipv6Net> {
 }
 
 /// A subnet as the user wrote it: a gateway in it is not meant.
-pub fn parse(text: &str) -> Result<ipnet::IpNet> {
-    let subnet: ipnet::IpNet = text.parse().ok().with_context(|| format!("invalid subnet {text}"))?;
+pub fn parse(text: &str) -> Result<IpNet> {
+    let subnet: IpNet = text.parse().ok().with_context(|| format!("invalid subnet {text}"))?;
     let (ours, most) = (subnet.prefix_len(), subnet.max_prefix_len());
     if most - ours < 2 {
         bail!("invalid subnet {text}: it has no room for a gateway and a container");
@@ -43,7 +43,27 @@ pub fn parse(text: &str) -> Result<ipnet::IpNet> {
     if subnet != subnet.trunc() {
         bail!("invalid subnet {text}: it should be {}", subnet.trunc());
     }
+    if !is_for_hosts(&subnet) {
+        bail!("invalid subnet {text}: hosts have no such addresses");
+    }
     Ok(subnet)
+}
+
+/// A part of a subnet, as the user wrote it; it may be one address.
+pub fn parse_range(text: &str) -> Result<IpNet> {
+    let range: IpNet = text.parse().ok().with_context(|| format!("invalid CIDR address: {text}"))?;
+    if range != range.trunc() {
+        bail!("invalid ip-range {text}: it should be {}", range.trunc());
+    }
+    Ok(range)
+}
+
+/// Neither for groups, nor the loopback interface's, nor a link's.
+fn is_for_hosts(subnet: &IpNet) -> bool {
+    const NEVER: [&str; 5] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "fe80::/10", "ff00::/8"];
+    let never = NEVER.map(|text| text.parse::<IpNet>().expect("these are subnets"));
+    !never.iter().any(|never| never.contains(subnet) || subnet.contains(never))
+        && !subnet.contains(&IpAddr::V6(Ipv6Addr::LOCALHOST))
 }
 
 /// The subnets of the host's routes, but the default one, out of `/proc/net/route`.
@@ -121,8 +141,21 @@ mod tests {
             ("10.5.0.0", "invalid subnet 10.5.0.0"),
             ("10.5.0.1/24", "invalid subnet 10.5.0.1/24: it should be 10.5.0.0/24"),
             ("10.5.0.0/31", "invalid subnet 10.5.0.0/31: it has no room for a gateway and a container"),
+            ("127.1.0.0/16", "invalid subnet 127.1.0.0/16: hosts have no such addresses"),
+            ("0.0.0.0/0", "invalid subnet 0.0.0.0/0: hosts have no such addresses"),
+            ("224.0.0.0/24", "invalid subnet 224.0.0.0/24: hosts have no such addresses"),
+            ("fe80::/64", "invalid subnet fe80::/64: hosts have no such addresses"),
+            ("::/120", "invalid subnet ::/120: hosts have no such addresses"),
+            ("ff02::/64", "invalid subnet ff02::/64: hosts have no such addresses"),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), want);
+        }
+        assert_eq!(parse_range("10.5.0.7/32").unwrap().to_string(), "10.5.0.7/32");
+        for (text, want) in [
+            ("10.5.0.1-10.5.0.9", "invalid CIDR address: 10.5.0.1-10.5.0.9"),
+            ("10.5.0.1/24", "invalid ip-range 10.5.0.1/24: it should be 10.5.0.0/24"),
+        ] {
+            assert_eq!(parse_range(text).unwrap_err().to_string(), want);
         }
         assert_eq!(unique_local(&"ab".repeat(32)).unwrap().to_string(), "fdab:abab:abab:abab::/64");
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::names::Names;
 use super::neighbours::{self, Neighbours};
@@ -33,6 +33,11 @@ const OWN6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 100);
 /// way wait for each other; of these it is six. Bunched by three they just fit the 64 kB that the kernel hands on at
 /// once.
 const STACK_MTU: u32 = 21760;
+
+/// What lies between the bridge and the stack for IPv6, on every network with a way out.
+pub fn link6() -> Ipv6Net {
+    Ipv6Net::new_assert(GATEWAY6, PREFIX6).trunc()
+}
 
 /// The addresses on the way out of a network: where its packets go, and who answers questions for names.
 pub fn addresses(network: &Network) -> Result<Addresses> {

@@ -5,16 +5,21 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::options::network::mac_address;
+use crate::base::driver_options;
+use crate::cli::options::network::{link, mac_address};
 use crate::cli::verb::{Action, Operands, Session};
 use crate::engine::connect;
-use crate::store::options::Attachment;
+use crate::store::options::{Attachment, Link};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Another name for the container on this network
     #[arg(long, value_name = "name")]
     alias: Vec<String>,
+    /// Set an option of the container's place there: com.docker.network.endpoint.ifname=NAME or
+    /// com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.KEY=VALUE[,…]
+    #[arg(long, value_name = "key=value", value_parser = driver_options::parse)]
+    driver_opt: Vec<(String, String)>,
     /// The container's IPv4 address
     #[arg(long, value_name = "ip")]
     ip: Option<Ipv4Addr>,
@@ -24,6 +29,9 @@ pub struct Args {
     /// The network with the highest is the container's way out
     #[arg(long, value_name = "number", default_value_t, allow_negative_numbers = true)]
     gw_priority: i32,
+    /// Give another container of the network a name that this one knows: NAME[:ALIAS]
+    #[arg(long, value_name = "link", value_parser = link)]
+    link: Vec<Link>,
     /// The container's hardware address there
     #[arg(long, value_name = "address", value_parser = mac_address)]
     mac_address: Option<String>,
@@ -45,6 +53,8 @@ impl Action for Args {
             ip6: self.ip6,
             mac: self.mac_address,
             gw_priority: self.gw_priority,
+            links: self.link.into_iter().map(|link| (link.name, link.alias)).collect(),
+            driver_options: self.driver_opt.into_iter().collect(),
             ..Attachment::default()
         };
         connect::connect(&session.engine()?, &operands[1], &operands[0], attachment)?;

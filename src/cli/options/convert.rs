@@ -197,7 +197,8 @@ impl CreateFlags {
 
     /// The network, and what cannot be asked of it.
     fn network(&self) -> Result<NetworkMode> {
-        let wishes = network::Wishes { aliases: &self.network_alias, ip: self.ip, ip6: self.ip6 };
+        let mac = self.mac_address.as_deref();
+        let wishes = network::Wishes { aliases: &self.network_alias, ip: self.ip, ip6: self.ip6, mac };
         let mode = network::modes(&self.network, &wishes).map_err(anyhow::Error::msg)?;
         if !self.link.is_empty() && !matches!(mode, NetworkMode::Bridge { .. } | NetworkMode::Default) {
             bail!("conflicting options: links and the network mode");

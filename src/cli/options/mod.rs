@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod convert;
+mod csv;
 mod defaults;
 pub mod health;
 pub mod limits;

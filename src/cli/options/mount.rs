@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::csv;
 use super::mounts::{ATTRIBUTES, PROPAGATIONS, refuse_idmap, refuse_relabelling, target_path, volume_kind};
 use crate::base::boolean;
 use crate::base::pattern::glob;
@@ -26,7 +27,7 @@ pub fn mounts(text: &str) -> Result<Mounts, String> {
 
 fn fields(text: &str) -> Result<Fields, String> {
     let mut fields = Fields::default();
-    for field in csv_fields(text)? {
+    for field in csv::fields(text)? {
         let (key, value) = match field.split_once('=') {
             Some((key, value)) => (key.to_lowercase(), Some(value)),
             None => (field.to_lowercase(), None),
@@ -323,43 +324,6 @@ fn check_relabelling(text: &str) -> Result<(), String> {
     match text {
         "shared" | "private" => refuse_relabelling(&format!("relabel={text}")),
         _ => Err(format!("invalid value for relabel: {text}: must be \"private\" or \"shared\"")),
-    }
-}
-
-/// The fields of one record of CSV (RFC 4180): a field in double quotes may hold commas, and `""` is a quote.
-fn csv_fields(text: &str) -> Result<Vec<String>, String> {
-    let mut fields = Vec::new();
-    let mut rest = text;
-    loop {
-        let (field, tail) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted).ok_or("extraneous or missing \" in quoted-field")?,
-            None => match rest.split_once(',') {
-                Some((field, tail)) => (field.to_owned(), Some(tail)),
-                None => (rest.to_owned(), None),
-            },
-        };
-        fields.push(field);
-        match tail {
-            Some(tail) => rest = tail,
-            None => return Ok(fields),
-        }
-    }
-}
-
-/// What follows an opening quote: the field, and what follows the comma behind the closing one.
-fn quoted_field(text: &str) -> Option<(String, Option<&str>)> {
-    let mut field = String::new();
-    let mut rest = text;
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        field.push_str(before);
-        match after.chars().next() {
-            None => return Some((field, None)),
-            Some(',') => return Some((field, Some(&after[1..]))),
-            Some('"') => field.push('"'),
-            Some(_) => return None,
-        }
-        rest = &after[1..];
     }
 }
 

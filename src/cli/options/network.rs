@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::csv;
+use crate::base::driver_options;
 use crate::base::id::is_valid_name;
 use crate::base::network::{BRIDGE, KEEP_SOURCE};
 use crate::store::options::{Attachment, Link, NetworkMode};
@@ -11,6 +13,11 @@ const HOST_GATEWAY: &str = "host-gateway";
 
 /// Reads `--network`; the container of `container:X` is still as written.
 pub fn mode(text: &str) -> Result<NetworkMode, String> {
+    // Of the long form, whose values may hold colons.
+    if text.find(['=', ':']).is_some_and(|at| text[at..].starts_with('=')) {
+        let bad = |error| format!("invalid argument \"{text}\" for \"--network\" flag: {error}");
+        return long_form(text).map_err(bad);
+    }
     let (word, rest) = text.split_once(':').map_or((text, None), |(word, rest)| (word, Some(rest)));
     match (word, rest) {
         ("", _) => Err("no name set for network".to_owned()),
@@ -23,12 +30,14 @@ pub fn mode(text: &str) -> Result<NetworkMode, String> {
         ("ns", Some(_)) => Err("invalid network namespace: want ns:PATH, beginning with /".to_owned()),
         ("container", Some(id)) if !id.is_empty() => Ok(NetworkMode::Container { id: id.to_owned() }),
         ("container", _) => Err("invalid container format container:<name|id>".to_owned()),
-        (fields, None) if fields.contains('=') => long_form(fields),
         (name, None) if !is_valid_name(name) => Err(format!("invalid network name {name:?}")),
         (name, rest) => {
             let mut attachment = Attachment { network: name.to_owned(), ..Attachment::default() };
             for option in rest.into_iter().flat_map(|rest| rest.split(',')) {
-                attach(&mut attachment, option)?;
+                if !attach(&mut attachment, option)? {
+                    let known = "there are alias, ip, ip6, mac, interface_name and keep_source=true or false";
+                    return Err(format!("invalid option {option:?} of a network: {known}"));
+                }
             }
             Ok(NetworkMode::Bridge { networks: vec![attachment] })
         }
@@ -42,15 +51,31 @@ fn words(rest: Option<&str>) -> Vec<String> {
 }
 
 /// What other flags than `--network` say about the first network.
+#[derive(Default)]
 pub struct Wishes<'a> {
     pub aliases: &'a [String],
     pub ip: Option<Ipv4Addr>,
     pub ip6: Option<Ipv6Addr>,
+    pub mac: Option<&'a str>,
 }
 
 impl Wishes<'_> {
-    fn is_empty(&self) -> bool {
-        self.aliases.is_empty() && self.ip.is_none() && self.ip6.is_none()
+    /// Adds them to what is wanted of a network itself; docker's words where both say something.
+    fn add_to(&self, first: &mut Attachment) -> Result<(), String> {
+        for (is_twice, what) in [
+            (!self.aliases.is_empty() && !first.aliases.is_empty(), "--network-alias and per-network alias"),
+            (self.ip.is_some() && first.ip.is_some(), "--ip and per-network IPv4 address"),
+            (self.ip6.is_some() && first.ip6.is_some(), "--ip6 and per-network IPv6 address"),
+            (self.mac.is_some() && first.mac.is_some(), "--mac-address and per-network MAC address"),
+        ] {
+            if is_twice {
+                return Err(format!("conflicting options: cannot specify both {what}"));
+            }
+        }
+        first.aliases.extend_from_slice(self.aliases);
+        first.ip = self.ip.or(first.ip);
+        first.ip6 = self.ip6.or(first.ip6);
+        Ok(())
     }
 }
 
@@ -58,10 +83,13 @@ impl Wishes<'_> {
 pub fn modes(texts: &[String], wishes: &Wishes<'_>) -> Result<NetworkMode, String> {
     let mut modes = texts.iter().map(|text| mode(text));
     let mut all = modes.next().transpose()?.unwrap_or_default();
-    for other in modes {
+    for (other, text) in modes.zip(texts.iter().skip(1)) {
         match (&mut all, other?) {
             (NetworkMode::Bridge { networks }, NetworkMode::Bridge { networks: more }) => {
                 networks.extend(more)
+            }
+            (all, other) if *all == other => {
+                return Err(format!("network \"{text}\" is specified multiple times"));
             }
             _ => {
                 let text = "cannot attach both user-defined and non-user-defined network-modes";
@@ -69,67 +97,80 @@ pub fn modes(texts: &[String], wishes: &Wishes<'_>) -> Result<NetworkMode, Strin
             }
         }
     }
-    if wishes.is_empty() {
-        return Ok(all);
-    }
-    if all == NetworkMode::Default {
+    let has_address = wishes.ip.is_some() || wishes.ip6.is_some();
+    if all == NetworkMode::Default && (has_address || !wishes.aliases.is_empty()) {
         let bridge = Attachment { network: BRIDGE.to_owned(), ..Attachment::default() };
         all = NetworkMode::Bridge { networks: vec![bridge] };
     }
-    let NetworkMode::Bridge { networks } = &mut all else {
-        return Err("conflicting options: an address or an alias and the network mode".to_owned());
-    };
-    if let Some(first) = networks.first_mut() {
-        if !wishes.aliases.is_empty() && first.network == BRIDGE {
-            return Err("network-scoped aliases are only supported for user-defined networks".to_owned());
+    match &mut all {
+        NetworkMode::Bridge { networks } => {
+            networks.first_mut().map_or(Ok(()), |first| wishes.add_to(first))?;
+            let has_alias = |one: &Attachment| one.network == BRIDGE && !one.aliases.is_empty();
+            if networks.iter().any(has_alias) {
+                return Err(ALIASES_ELSEWHERE.to_owned());
+            }
         }
-        first.aliases.extend_from_slice(wishes.aliases);
-        first.ip = wishes.ip.or(first.ip);
-        first.ip6 = wishes.ip6.or(first.ip6);
+        _ if !wishes.aliases.is_empty() => return Err(ALIASES_ELSEWHERE.to_owned()),
+        _ if has_address => return Err(ADDRESS_ELSEWHERE.to_owned()),
+        _ => {}
     }
     Ok(all)
 }
 
+/// Docker's words for what only a user-defined network has.
+const ALIASES_ELSEWHERE: &str = "network-scoped aliases are only supported for user-defined networks";
+const ADDRESS_ELSEWHERE: &str = "user specified IP address is supported on user defined networks only";
+
 /// Docker's long form: `name=lan,alias=db,ip=10.5.0.7`.
 fn long_form(text: &str) -> Result<NetworkMode, String> {
     let mut attachment = Attachment::default();
-    for option in text.split(',') {
-        match option.split_once('=') {
-            Some(("name", name)) if is_valid_name(name) => name.clone_into(&mut attachment.network),
-            Some(("mac-address", address)) => attachment.mac = Some(mac_address(address)?),
-            Some(("gw-priority", number)) => {
-                let bad = |_| format!("invalid gw-priority: {number}: give a whole number");
+    for option in csv::fields(text)? {
+        let (key, value) = option.split_once('=').ok_or_else(|| format!("invalid field {option}"))?;
+        match (key.trim(), value.trim()) {
+            ("name", name) => name.clone_into(&mut attachment.network),
+            ("mac-address", address) => attachment.mac = Some(mac_address(address)?),
+            ("gw-priority", number) => {
+                let bad = |_| format!("invalid gw-priority ({number}): give a whole number");
                 attachment.gw_priority = number.parse().map_err(bad)?;
             }
-            Some(("driver-opt" | "link-local-ip", _)) => {
-                return Err(format!("--network {option}: not supported yet"));
-            }
-            _ => attach(&mut attachment, option)?,
+            ("driver-opt", option) => attachment.driver_options.extend([driver_options::parse(option)?]),
+            ("link-local-ip", _) => return Err("link-local-ip is not supported yet".to_owned()),
+            (key, value) if attach(&mut attachment, &format!("{key}={value}"))? => {}
+            (key, _) => return Err(format!("invalid field key {key}")),
         }
     }
-    if attachment.network.is_empty() {
+    let name = std::mem::take(&mut attachment.network);
+    if name.is_empty() {
         return Err("network name/id is not specified".to_owned());
     }
-    Ok(NetworkMode::Bridge { networks: vec![attachment] })
+    match mode(&name)? {
+        NetworkMode::Bridge { .. } if name.contains(':') => Err(format!("invalid network name {name:?}")),
+        NetworkMode::Bridge { .. } => {
+            Ok(NetworkMode::Bridge { networks: vec![Attachment { network: name, ..attachment }] })
+        }
+        mode if attachment == Attachment::default() => Ok(mode),
+        _ if !attachment.aliases.is_empty() => Err(ALIASES_ELSEWHERE.to_owned()),
+        _ => Err(ADDRESS_ELSEWHERE.to_owned()),
+    }
 }
 
-/// Reads one option of a network: podman's `alias=`, `ip=`, `ip6=` and `mac=`, and `keep_source=`, which is an option of
-/// whole networks too.
-fn attach(attachment: &mut Attachment, option: &str) -> Result<(), String> {
+/// Reads one option of a network: podman's `alias=`, `ip=`, `ip6=`, `mac=` and `interface_name=`, and `keep_source=`, which
+/// is an option of whole networks too; whether it is one.
+fn attach(attachment: &mut Attachment, option: &str) -> Result<bool, String> {
     let bad = |_| format!("IP address is not correctly formatted: {option}");
     match option.split_once('=') {
         Some(("alias", name)) => attachment.aliases.push(name.to_owned()),
         Some(("ip", text)) => attachment.ip = Some(text.parse().map_err(bad)?),
         Some(("ip6", text)) => attachment.ip6 = Some(text.parse().map_err(bad)?),
         Some(("mac", text)) => attachment.mac = Some(mac_address(text)?),
+        Some(("interface_name", name)) => {
+            attachment.driver_options.extend([driver_options::named(name)?]);
+        }
         Some((KEEP_SOURCE, "true")) => attachment.masks_clients = false,
         Some((KEEP_SOURCE, "false")) => attachment.masks_clients = true,
-        _ => {
-            let known = "there are alias, ip, ip6, mac and keep_source=true or false";
-            return Err(format!("invalid option {option:?} of a network: {known}"));
-        }
+        _ => return Ok(false),
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Reads `--link`; the container is still as written.
@@ -147,14 +188,17 @@ pub fn address(text: &str) -> Result<IpAddr, String> {
     text.trim().parse().map_err(|_| format!("IP address is not correctly formatted: {text}"))
 }
 
-/// Checks six bytes in hexadecimal, divided by colons or dashes; gives them with colons, in lower case.
+/// Checks six bytes in hexadecimal, divided by colons or dashes, that an interface may have: no group's, and not
+/// nobody's. Gives them with colons, in lower case.
 pub fn mac_address(text: &str) -> Result<String, String> {
     let parts: Vec<_> = text.split([':', '-']).collect();
-    let are_bytes = parts.iter().all(|part| part.len() == 2 && u8::from_str_radix(part, 16).is_ok());
-    if parts.len() != 6 || !are_bytes {
-        return Err(format!("invalid MAC address: {text}"));
+    let byte = |part: &&str| (part.len() == 2).then(|| u8::from_str_radix(part, 16).ok())?;
+    match parts.iter().map(byte).collect::<Option<Vec<_>>>() {
+        Some(bytes) if bytes.len() == 6 && bytes[0] & 1 == 0 && bytes != [0; 6] => {
+            Ok(parts.join(":").to_lowercase())
+        }
+        _ => Err(format!("{text} is not a valid mac address")),
     }
-    Ok(parts.join(":").to_lowercase())
 }
 
 /// Reads `--add-host NAME:ADDRESS` or `NAME=ADDRESS`, the address also in brackets; gives `NAME:ADDRESS`.
@@ -208,7 +252,7 @@ mod tests {
             ("frontend:ip=x", "IP address is not correctly formatted: ip=x"),
             (
                 "frontend:x",
-                "invalid option \"x\" of a network: there are alias, ip, ip6, mac and keep_source=true or false",
+                "invalid option \"x\" of a network: there are alias, ip, ip6, mac, interface_name and keep_source=true or false",
             ),
         ] {
             assert_eq!(mode(text).unwrap_err(), want, "{text}");
@@ -220,7 +264,8 @@ mod tests {
         let read = |texts: &[&str], aliases: &[&str], ip: Option<&str>| {
             let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
             let aliases = owned(aliases);
-            let wishes = Wishes { aliases: &aliases, ip: ip.map(|ip| ip.parse().unwrap()), ip6: None };
+            let ip = ip.map(|ip| ip.parse().unwrap());
+            let wishes = Wishes { aliases: &aliases, ip, ..Wishes::default() };
             modes(&owned(texts), &wishes)
         };
         let on = |network: &str, alias: Option<&str>, ip: Option<&str>| Attachment {
@@ -243,12 +288,64 @@ mod tests {
                 &[][..],
                 "cannot attach both user-defined and non-user-defined network-modes",
             ),
-            (&["host"], &["db"], "an address or an alias and the network mode"),
-            (&[], &["db"], "network-scoped aliases are only supported for user-defined networks"),
+            (&["host", "host"], &[], "network \"host\" is specified multiple times"),
+            (&["host"], &["db"], ALIASES_ELSEWHERE),
+            (&["container:a"], &["db"], ALIASES_ELSEWHERE),
+            (&["lan", "name=bridge,alias=db"], &[], ALIASES_ELSEWHERE),
+            (&["name=lan,alias=a"], &["db"], "cannot specify both --network-alias and per-network alias"),
+            (&[], &["db"], ALIASES_ELSEWHERE),
             (&["alias=db"], &[], "network name/id is not specified"),
         ] {
             let error = read(texts, aliases, None).unwrap_err();
             assert!(error.ends_with(want), "{error}");
+        }
+        assert_eq!(read(&["none"], &[], Some(ip)), Err(ADDRESS_ELSEWHERE.to_owned()));
+        let twice = read(&["lan:ip=10.5.0.8"], &[], Some(ip)).unwrap_err();
+        assert!(twice.ends_with("cannot specify both --ip and per-network IPv4 address"), "{twice}");
+        let mac = Wishes { mac: Some("02:42:ac:11:00:02"), ..Wishes::default() };
+        let twice = modes(&["name=lan,mac-address=02:42:ac:11:00:03".to_owned()], &mac).unwrap_err();
+        assert!(twice.ends_with("cannot specify both --mac-address and per-network MAC address"), "{twice}");
+    }
+
+    #[test]
+    fn the_long_form() {
+        let lan = |more: Attachment| {
+            Ok(NetworkMode::Bridge { networks: vec![Attachment { network: "lan".to_owned(), ..more }] })
+        };
+        let mac = Some("02:42:ac:11:00:99".to_owned());
+        let sysctls = "com.docker.network.endpoint.sysctls";
+        let settings = "net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.conf.IFNAME.forwarding=0";
+        let driver_options =
+            [(sysctls, settings)].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        for (text, want) in [
+            ("name=lan", lan(Attachment::default())),
+            ("name=lan,mac-address=02-42-AC-11-00-99", lan(Attachment { mac, ..Attachment::default() })),
+            (
+                "name=lan, ip6=fd00::1",
+                lan(Attachment { ip6: "fd00::1".parse().ok(), ..Attachment::default() }),
+            ),
+            ("name=lan,gw-priority=-1", lan(Attachment { gw_priority: -1, ..Attachment::default() })),
+            (
+                &format!("name=lan,\"driver-opt={sysctls}={settings}\""),
+                lan(Attachment { driver_options, ..Attachment::default() }),
+            ),
+            ("name=host", Ok(NetworkMode::Host)),
+            ("name=container:web", Ok(NetworkMode::Container { id: "web".to_owned() })),
+        ] {
+            assert_eq!(mode(text), want, "{text}");
+        }
+        for (text, want) in [
+            ("name=,alias=x", "network name/id is not specified"),
+            ("name=lan,foo=bar", "invalid field key foo"),
+            ("name=lan,alias", "invalid field alias"),
+            ("name=lan,mac-address=zz", "zz is not a valid mac address"),
+            ("name=lan,driver-opt=foo", "invalid key/value pair format in driver options"),
+            ("name=host,alias=x", ALIASES_ELSEWHERE),
+            ("name=none,ip=10.5.0.7", ADDRESS_ELSEWHERE),
+            ("name=lan:ip=10.5.0.7", "invalid network name \"lan:ip=10.5.0.7\""),
+        ] {
+            let want = format!("invalid argument \"{text}\" for \"--network\" flag: {want}");
+            assert_eq!(mode(text), Err(want), "{text}");
         }
     }
 
@@ -274,8 +371,15 @@ mod tests {
     #[test]
     fn hardware_addresses() {
         assert_eq!(mac_address("02-42-AC-11-00-02").unwrap(), "02:42:ac:11:00:02");
-        for text in ["", "02:42:ac:11:00", "02:42:ac:11:00:zz", "2:42:ac:11:00:02"] {
-            assert_eq!(mac_address(text).unwrap_err(), format!("invalid MAC address: {text}"));
+        for text in [
+            "",
+            "02:42:ac:11:00",
+            "02:42:ac:11:00:zz",
+            "2:42:ac:11:00:02",
+            "01:00:5e:00:00:01",
+            "00:00:00:00:00:00",
+        ] {
+            assert_eq!(mac_address(text).unwrap_err(), format!("{text} is not a valid mac address"));
         }
     }
 

@@ -36,9 +36,8 @@ impl Hub {
                 true => ports.iter().map(Published::bind).collect::<Result<_>>()?,
                 false => Vec::new(),
             };
-            let used: Vec<_> = stay.endpoints.iter().map(|endpoint| endpoint.interface.clone()).collect();
-            let number = (0..).find(|number| !used.contains(&format!("eth{number}"))).unwrap_or(0);
-            let endpoint = self.lease(&mut state, wanted, number)?;
+            let others = stay.endpoints.clone();
+            let endpoint = self.lease(&mut state, wanted, &others)?;
             let stay = state.stays.get_mut(container).context("the container has left")?;
             stay.ports.extend(bound);
             stay.endpoints.push(endpoint.clone());

@@ -102,6 +102,9 @@ impl Roster {
                     let found: Vec<_> = places.flat_map(own_addresses).collect();
                     return if found.is_empty() { Found::Nobody } else { Found::Addresses(found) };
                 }
+                let own = networks.iter().copied().flatten().find(|place| has(place, asker));
+                let unlinked = own.and_then(|own| unlinked(&networks, &own.bearer.id, name));
+                let name = unlinked.as_deref().unwrap_or(name);
                 let plain = networks.iter().map(|places| addresses(places, name));
                 let qualified = networks.iter().map(|places| addresses_within(places, name));
                 let found = plain.chain(qualified).find(|found| !found.is_empty());
@@ -154,6 +157,13 @@ fn linked<'a>(places: &'a [Place], asker: IpAddr, name: &str) -> Option<&'a str>
     Some(id)
 }
 
+/// What everybody calls what an asker has a name of its own for on any of its networks.
+fn unlinked(networks: &[&[Place]], asker: &str, name: &str) -> Option<String> {
+    let own = networks.iter().copied().flatten().filter(|place| place.bearer.id == asker);
+    let mut links = own.flat_map(|place| &place.endpoint.links);
+    links.find(|(_, alias)| alias.eq_ignore_ascii_case(name)).map(|(name, _)| name.to_ascii_lowercase())
+}
+
 fn has(place: &Place, address: IpAddr) -> bool {
     own_addresses(place).any(|own| own == address)
 }
@@ -199,6 +209,7 @@ fn name_of(places: &[Place], address: IpAddr) -> Option<String> {
 mod tests {
     use super::*;
     use crate::base::network::Endpoint6;
+    use std::collections::BTreeMap;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -225,6 +236,8 @@ mod tests {
             aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
             gw_priority: 0,
             masks_clients: false,
+            links: Vec::new(),
+            driver_options: BTreeMap::new(),
         }
     }
 
