@@ -300,6 +300,28 @@ fn the_default_network_is_the_bridge() {
     sandbox.assert_no_traces();
 }
 
+/// What every interface says of itself when it is opened (RFC 4861, RFC 3810) would go to all the others.
+#[test]
+fn a_container_that_starts_says_nothing_to_the_others() {
+    let sandbox = Sandbox::with_busybox();
+    for (network, flags) in [("quiet", ""), ("both", "--ipv6")] {
+        sandbox.run(&format!("network create {flags} {network}")).success();
+        let script = "run -d --network NET --name ear-NET busybox sleep 1000".replace("NET", network);
+        sandbox.run(&script).success();
+        let heard = || -> u64 {
+            let count = format!("exec ear-{network} cat /sys/class/net/eth0/statistics/rx_packets");
+            sandbox.run(&count).success().line().parse().unwrap()
+        };
+        let before = heard();
+        for _ in 0..4 {
+            sandbox.run(&format!("run --rm --network {network} busybox sleep 1")).success();
+        }
+        let heard = heard() - before;
+        // An ARP request may be among them; without IPv6 there is not one packet for each start.
+        assert_eq!(heard < 4, network == "quiet", "{heard} packets on {network}");
+    }
+}
+
 /// The stack is told of smaller packets than it takes.
 #[test]
 fn the_largest_datagrams_reach_the_world() {

@@ -11,7 +11,8 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
+    LinkInfo, LinkMessage,
 };
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage,
@@ -95,6 +96,19 @@ impl Netlink {
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
         link.attributes.push(LinkAttribute::LinkInfo(info));
         self.create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// Has a closed link give itself no IPv6 address when it is opened, so that it says nothing by itself either.
+    pub fn set_silent(&self, index: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        link.attributes = vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![mode])])];
+        match self.request(RouteNetlinkMessage::SetLink(link), NLM_F_ACK) {
+            // The kernel has no IPv6.
+            Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => Ok(()),
+            set => set.map(drop),
+        }
     }
 
     /// Opens a link.

@@ -125,6 +125,9 @@ impl Inside {
         if let Some(ipv6) = &network.ipv6 {
             add(ipv6.gateway.into(), ipv6.subnet.prefix_len())?;
             self.set("net/ipv6/conf/all/forwarding", "1")?;
+        } else if Path::new("/proc/sys/net/ipv6").exists() {
+            // What the bridge and its ports would say of themselves reaches the containers.
+            self.set("net/ipv6/conf/all/disable_ipv6", "1")?;
         }
         self.set("net/ipv4/ip_forward", "1")?;
         // A container must not be told of a shorter way: there is none.
@@ -224,8 +227,10 @@ fn configure(endpoint: &Endpoint, is_default: bool) -> Result<()> {
     let index = netlink.index(&endpoint.interface).context("find the container's interface")?;
     let addresses = || {
         netlink.add_address(index, endpoint.ip.into(), endpoint.prefix)?;
-        if let Some(ipv6) = &endpoint.ipv6 {
-            netlink.add_address(index, ipv6.ip.into(), ipv6.prefix)?;
+        match &endpoint.ipv6 {
+            Some(ipv6) => netlink.add_address(index, ipv6.ip.into(), ipv6.prefix)?,
+            // What it would say of itself goes to everybody on the network: a start would cost more with each.
+            None => netlink.set_silent(index)?,
         }
         netlink.bring_up(index)
     };
