@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use rustix::fs::FileType;
+
 use crate::support::{Compression, Entry, Image, Layer, Sandbox, Server, is_driver, say_skipped};
 
 /// What becomes of the image and the container.
@@ -153,6 +155,16 @@ impl Place {
         sandbox.run("image prune -a -f").success();
         sandbox.assert_no_traces();
     }
+}
+
+/// Something else than a file, and not empty.
+fn replace_by_directory(path: PathBuf) {
+    fs::remove_file(&path).expect("a file");
+    fs::create_dir_all(path.join("within")).expect("a directory");
+}
+
+fn close(path: PathBuf) {
+    fs::set_permissions(path, Permissions::from_mode(0o000)).expect("a mode");
 }
 
 fn flip(path: PathBuf) {
@@ -338,6 +350,62 @@ const CASES: &[Case] = &[
         quick: true,
     },
     Case {
+        what: "a directory is in the place of the list of images",
+        damage: |place| replace_by_directory(place.path("images/index.json")),
+        said: "the list of images: ",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
+        what: "the list of images cannot be read",
+        damage: |place| close(place.path("images/index.json")),
+        said: "the list of images: its owner may not read it: its mode is 000",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
+        what: "a manifest cannot be read",
+        damage: |place| close(place.blob(&place.image.digest())),
+        said: "its owner may not read it: its mode is 000",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
+        what: "a pipe is in the place of a configuration",
+        damage: |place| {
+            let path = place.blob(&place.image.id());
+            fs::remove_file(&path).unwrap();
+            rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, 0o600.into(), 0).unwrap();
+        },
+        said: ": it is no file",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
+        what: "a directory is in the place of the mark of an OCI layout",
+        damage: |place| replace_by_directory(place.path("images/oci-layout")),
+        said: "images/oci-layout: ",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
+        what: "a directory is in the place of a layer's size",
+        damage: |place| replace_by_directory(place.layer().with_extension("json")),
+        said: ": layer ",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
+        what: "a network's record is garbage",
+        damage: |place| {
+            place.sandbox.run("network create sea").success();
+            fs::write(place.path("networks/sea.json"), "garbage").unwrap();
+        },
+        said: "network sea: not a network's record: ",
+        end: End::Whole,
+        quick: true,
+    },
+    Case {
         what: "a file among the blobs is none",
         damage: |place| fs::write(place.path("images/blobs/sha256/README"), "").unwrap(),
         said: "images/blobs/sha256/README: it is no blob",
@@ -504,6 +572,13 @@ fn what_is_the_user_s_is_left_to_the_user() {
         .stdout("No damage in 1 image, 3 blobs, 1 layer and 0 containers.\n");
     sandbox.run("volume create data").success();
     sandbox.command("secret create word -").input("secret").finish().success();
+    sandbox.run("volume create --label a=b labelled").success();
+    fs::write(sandbox.store().join("volumes/labelled/volume.json"), "garbage").expect("a file");
+    // Perhaps of a newer coracle.
+    sandbox.run("network create sea").success();
+    let record = sandbox.store().join("networks/sea.json");
+    let text = fs::read_to_string(&record).expect("a record");
+    fs::write(&record, text.replace("\"version\": 1", "\"version\": 999")).expect("a file");
     fs::remove_dir(sandbox.store().join("volumes/data/_data")).expect("a directory");
     fs::write(sandbox.store().join("secrets/word.json"), "{").expect("a file");
     let output = sandbox.run("system check --repair");
@@ -511,8 +586,11 @@ fn what_is_the_user_s_is_left_to_the_user() {
         .code(1)
         .stdout_has("volume data: ")
         .stdout_has("secret word: ")
+        .stdout_has("volume labelled: ")
+        .stdout_has("network sea: ")
         .stdout_has("not mended: it is left to you: rm ");
-    output.stderr_has("2 things are damaged").one_clear_line();
+    output.stderr_has("4 things are damaged").one_clear_line();
+    assert!(record.exists());
     assert!(sandbox.store().join("volumes/data/volume.json").exists());
     assert!(sandbox.store().join("secrets/word.json").exists());
 }

@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::layout::Layout;
@@ -41,7 +42,10 @@ impl<'a> Blobs<'a> {
 
     /// Opens a blob for reading. A missing one is an error that `io::ErrorKind::NotFound` is the cause of.
     pub fn open(&self, digest: &Digest) -> Result<File> {
-        File::open(self.layout.blob(digest)).with_context(|| format!("open blob {digest}"))
+        // Nobody waits for the writer of a pipe that has got into its place.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(self.layout.blob(digest));
+        opened.with_context(|| format!("open blob {digest}"))
     }
 
     /// Reads a blob of at most `limit` bytes and checks it against its digest.

@@ -140,7 +140,7 @@ impl<'a> Layers<'a> {
         shifted.try_for_each(|name| self.remove_directory(&name))
     }
 
-    fn info_path(&self, diff_id: &Digest) -> PathBuf {
+    pub fn info_path(&self, diff_id: &Digest) -> PathBuf {
         info_path(&self.layout.layers(), diff_id)
     }
 }

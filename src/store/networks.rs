@@ -63,6 +63,20 @@ impl<'a> Networks<'a> {
         }
     }
 
+    /// The records that cannot be read, why, and whether they are no documents at all.
+    pub fn damaged(&self) -> Vec<(PathBuf, anyhow::Error, bool)> {
+        let entries = fs::read_dir(self.layout.networks()).into_iter().flatten().flatten();
+        let paths =
+            entries.map(|entry| entry.path()).filter(|path| path.extension() == Some("json".as_ref()));
+        let damage = |path: PathBuf| {
+            let content = file::read_bounded(&path, RECORD_LIMIT);
+            let is_garbage = !content.as_ref().is_ok_and(|content| is_document(content));
+            let error = content.and_then(|content| parse(&content)).err()?;
+            Some((path, error, is_garbage))
+        };
+        paths.filter_map(damage).collect()
+    }
+
     /// Every network on record, by name. One that cannot be read is left out.
     pub fn list(&self) -> Result<Vec<Network>> {
         let path = self.layout.networks();
@@ -113,6 +127,11 @@ impl<'a> Networks<'a> {
     fn path(&self, name: &str) -> PathBuf {
         self.layout.networks().join(format!("{name}.json"))
     }
+}
+
+/// Whether this is JSON, of whatever kind and version.
+fn is_document(content: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(content).is_ok()
 }
 
 /// Checks the version before the shape, so that a newer record says so.

@@ -118,6 +118,14 @@ impl<'a> Volumes<'a> {
         }))
     }
 
+    /// Whether the record of a volume can be read, where it has one.
+    pub fn check(&self, name: &str) -> Result<()> {
+        let path = self.record(name);
+        let Some(content) = file::read_bounded_if_there(&path, RECORD_LIMIT)? else { return Ok(()) };
+        let read = serde_json::from_slice::<Volume>(&content);
+        read.map(drop).with_context(|| format!("read {}", path.display()))
+    }
+
     /// Every volume, by name.
     pub fn list(&self) -> Result<Vec<Volume>> {
         let path = self.layout.volumes();

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Damage, Remedy};
 use crate::store::layout::Layout;
+use crate::store::networks::Networks;
 use crate::store::secrets::Secrets;
+use crate::store::volumes::Volumes;
 use crate::store::{events, ranges, salvage};
 
 /// What of these is damaged; an empty store has none.
@@ -33,7 +35,9 @@ pub fn find(layout: &Layout) -> Vec<Damage> {
     found.extend(needed.iter().filter_map(|path| directory(path, true)));
     found.extend(others.iter().filter_map(|path| directory(path, false)));
     found.extend(root(layout.data()));
-    if layout.images().join("index.json").exists()
+    let index = layout.images().join("index.json");
+    found.extend(closed("the list of images".to_owned(), &index));
+    if index.exists()
         && let Err(error) = salvage::check_layout_file(layout)
     {
         found.push(Damage::new("images/oci-layout", format!("{error:#}"), Remedy::LayoutFile));
@@ -48,6 +52,7 @@ pub fn find(layout: &Layout) -> Vec<Damage> {
         }
         Err(error) => found.push(Damage::new("events.log", format!("{error:#}"), Remedy::Events)),
     }
+    found.extend(networks(layout));
     found.extend(volumes(layout));
     found.extend(secrets(layout));
     found
@@ -91,15 +96,41 @@ fn directory(path: &Path, is_needed: bool) -> Option<Damage> {
     })
 }
 
-/// Volumes without their data. Nothing is done about them but to say so.
+/// A file that its owner may not read. Who looks is root of a user namespace, and would not notice.
+pub fn closed(object: String, path: &Path) -> Option<Damage> {
+    let mode = fs::symlink_metadata(path).ok().filter(|meta| meta.is_file())?.permissions().mode() & 0o7777;
+    let what = format!("its owner may not read it: its mode is {mode:03o}");
+    (mode & 0o400 == 0).then(|| Damage::new(object, what, Remedy::Mode(path.to_owned(), mode | 0o600)))
+}
+
+/// Networks whose records cannot be read. What is no document at all goes; another may be of a newer coracle.
+fn networks(layout: &Layout) -> Vec<Damage> {
+    let damage = |(path, error, is_garbage): (PathBuf, anyhow::Error, bool)| {
+        let object = format!("network {}", path.file_stem().unwrap_or_default().to_string_lossy());
+        let remedy = match is_garbage {
+            true => Remedy::Remove(path),
+            false => Remedy::ByHand(format!("rm {}", path.display())),
+        };
+        Damage::new(object, format!("{error:#}"), remedy)
+    };
+    Networks::new(layout).damaged().into_iter().map(damage).collect()
+}
+
+/// Volumes without their data or their record. Nothing is done about them but to say so.
 fn volumes(layout: &Layout) -> Vec<Damage> {
     let entries = fs::read_dir(layout.volumes()).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let damage = |name: String| {
         let what = "its directory _data is missing: what was in it is lost";
-        let is_there = layout.volumes().join(&name).join("_data").is_dir();
-        let remedy = Remedy::ByHand(format!("rm -r {}", layout.volumes().join(&name).display()));
-        (!is_there).then(|| Damage::new(format!("volume {name}"), what, remedy))
+        let directory = layout.volumes().join(&name);
+        if !directory.join("_data").is_dir() {
+            let remedy = Remedy::ByHand(format!("rm -r {}", directory.display()));
+            return Some(Damage::new(format!("volume {name}"), what, remedy));
+        }
+        let record = Volumes::new(layout).check(&name).err()?;
+        let what = format!("{record:#}: its labels and options are lost");
+        let remedy = Remedy::ByHand(format!("rm {}", directory.join("volume.json").display()));
+        Some(Damage::new(format!("volume {name}"), what, remedy))
     };
     names.filter_map(damage).collect()
 }

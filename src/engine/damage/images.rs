@@ -1,18 +1,19 @@
 //! Images: the list, the blobs against their digests, the layers against their archives.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 
-use super::{Archive, Damage, Depth, Remedy, Seen};
+use super::{Archive, Damage, Depth, Remedy, Seen, files};
 use crate::base::digest::Digest;
 use crate::base::verify::HashingReader;
 use crate::image::ingest::{self, IngestOptions};
 use crate::layer::compare;
+use crate::store::blobs::Blobs;
 use crate::store::images::Images;
 use crate::store::layers::Layers;
 use crate::store::layout::Layout;
@@ -70,7 +71,10 @@ fn blobs(layout: &Layout) -> (Vec<Damage>, Vec<Digest>) {
     for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         match format!("sha256:{name}").parse::<Digest>() {
-            Ok(digest) => stored.push(digest),
+            Ok(digest) => {
+                found.extend(files::closed(format!("blob {}", digest.short()), &entry.path()));
+                stored.push(digest);
+            }
             Err(_) => {
                 let remedy = Remedy::Remove(entry.path());
                 found.push(Damage::new(format!("images/blobs/sha256/{name}"), "it is no blob", remedy));
@@ -84,7 +88,7 @@ fn blobs(layout: &Layout) -> (Vec<Damage>, Vec<Digest>) {
 /// The blobs that are not what their names say.
 fn wrong_blobs(layout: &Layout, stored: &[Digest]) -> HashMap<Digest, String> {
     let check = |digest: &Digest| -> Result<()> {
-        let file = File::open(layout.blob(digest))?;
+        let file = Blobs::new(layout).open(digest)?;
         let (actual, _) = HashingReader::new(file, u64::MAX).finish()?;
         anyhow::ensure!(actual == *digest, "digest is {actual}");
         Ok(())

@@ -74,8 +74,12 @@ fn one(engine: &Engine, remedy: &Remedy, force: bool) -> Result<String> {
             Ok(format!("set to {mode:03o}"))
         }
         Remedy::Remove(path) => erase(engine, path).map(|()| "removed".to_owned()),
-        Remedy::LayoutFile => salvage::write_layout_file(layout).map(|()| "written again".to_owned()),
+        Remedy::LayoutFile => {
+            make_way(engine, &layout.images().join("oci-layout"))?;
+            salvage::write_layout_file(layout).map(|()| "written again".to_owned())
+        }
         Remedy::Index => {
+            make_way(engine, &layout.images().join("index.json"))?;
             let count = salvage::rebuild_index(layout, &names_in_use(engine)?)?;
             Ok(format!("made again of {count} images; names that no container knows are lost"))
         }
@@ -108,6 +112,14 @@ fn erase(engine: &Engine, path: &Path) -> Result<()> {
             namespace::run_inside(&opened, || attempt().with_context(|| format!("remove {}", path.display())))
         }
         result => result.with_context(|| format!("remove {}", path.display())),
+    }
+}
+
+/// Takes away what stands in the place of a document and is no file.
+fn make_way(engine: &Engine, path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => erase(engine, path),
+        _ => Ok(()),
     }
 }
 
@@ -157,6 +169,7 @@ fn unpack_again(engine: &Engine, archive: &Archive) -> Result<String> {
     {
         bail!("kept while container {} runs; stop it, then try again", user.name);
     }
+    make_way(engine, &Layers::new(layout).info_path(&archive.diff_id))?;
     let _hold = gc::hold(layout)?;
     let opening = namespace::open(engine)?;
     let options = IngestOptions::new(opening.maps.is_single());
