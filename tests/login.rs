@@ -199,6 +199,21 @@ fn a_helper_keeps_the_secret() {
     run(format!("pull -q {host}/boats/busybox:1")).success();
     run(format!("logout {host}")).success();
     assert!(!sandbox.path().join("secret").exists());
+    // One that fails is told of, and nothing is tried without it.
+    sandbox.run(&format!("rmi {host}/boats/busybox:1")).success();
+    let said = "y\\ny\\ny";
+    for (script, told) in [
+        ("exit 3", "docker-credential-chest: exit status: 3"),
+        ("kill -9 $$", "docker-credential-chest: signal: 9 (SIGKILL)"),
+        ("echo the lid is stuck; exit 1", "docker-credential-chest: the lid is stuck"),
+        ("yes | head -c 3000000; exit 1", said),
+        ("echo garbage", "docker-credential-chest: the answer is not JSON"),
+    ] {
+        fs::write(&helper, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        let failed = run(format!("pull -q {host}/boats/busybox:1"));
+        failed.code(1).stderr_has("read credentials for ").stderr_has(told).one_clear_line();
+        assert!(failed.stderr.len() < 2000, "{} bytes are told", failed.stderr.len());
+    }
 }
 
 #[test]

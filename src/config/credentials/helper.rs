@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use super::Credentials;
 use crate::base::hint::HintExt;
 
 const MAX_ANSWER: u64 = 64 << 10;
+/// Characters of what a helper says of its failure that are told.
+const MOST_WORDS: usize = 500;
 /// The user name by which a helper says that the secret is an identity token.
 const TOKEN_USER: &str = "<token>";
 /// The protocol says this sentence on standard output and nothing else tells it from a failure.
@@ -76,21 +78,22 @@ fn call(helper: &str, verb: &str, input: &[u8]) -> Result<Option<Vec<u8>>> {
         bail!("invalid credential helper name {helper:?}");
     }
     let program = format!("docker-credential-{helper}");
-    let (success, answer) =
+    let (status, answer) =
         run(Path::new(&program), verb, input).with_context(|| format!("run {program}")).hint(|| {
             format!("install {program}, or remove the credential helper {helper:?} from the credentials file")
         })?;
-    if success {
+    if status.success() {
         return Ok(Some(answer));
     }
     let words = String::from_utf8_lossy(&answer);
-    if words.contains(NOT_FOUND) {
-        return Ok(None);
+    match words.trim() {
+        words if words.contains(NOT_FOUND) => Ok(None),
+        "" => bail!("{program}: {status}"),
+        words => bail!("{program}: {}", words.chars().take(MOST_WORDS).collect::<String>().escape_debug()),
     }
-    bail!("{program}: {}", words.trim().escape_debug());
 }
 
-fn run(program: &Path, verb: &str, input: &[u8]) -> io::Result<(bool, Vec<u8>)> {
+fn run(program: &Path, verb: &str, input: &[u8]) -> io::Result<(ExitStatus, Vec<u8>)> {
     let mut child = Command::new(program)
         .arg(verb)
         .stdin(Stdio::piped())
@@ -105,7 +108,7 @@ fn run(program: &Path, verb: &str, input: &[u8]) -> io::Result<(bool, Vec<u8>)> 
     if let Some(stdout) = child.stdout.take() {
         stdout.take(MAX_ANSWER).read_to_end(&mut answer)?;
     }
-    Ok((child.wait()?.success(), answer))
+    Ok((child.wait()?, answer))
 }
 
 #[cfg(test)]
@@ -123,15 +126,15 @@ mod tests {
             *) echo credentials not found in native keychain; exit 1;;\nesac\n";
         fs::write(&program, script).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let (success, answer) = run(&program, "get", b"known\n").unwrap();
-        assert!(success);
+        let (status, answer) = run(&program, "get", b"known\n").unwrap();
+        assert!(status.success());
         let answer: Answer = serde_json::from_slice(&answer).unwrap();
         assert_eq!(
             answer.credentials(),
             Some(Credentials::Password { username: "u".into(), password: "p".into() })
         );
-        let (success, _) = run(&program, "get", b"unknown\n").unwrap();
-        assert!(!success);
+        let (status, _) = run(&program, "get", b"unknown\n").unwrap();
+        assert!(!status.success());
         let token = Answer { server: String::new(), username: TOKEN_USER.into(), secret: "t".into() };
         assert_eq!(token.credentials(), Some(Credentials::IdentityToken("t".into())));
     }
