@@ -243,6 +243,9 @@ fn who_serves_the_files_comes_and_goes_with_the_container() {
     let other = eventually("another server", || server_of(&id).filter(|other| *other != server));
     eventually("the container", || (sandbox.inspect(&id, "State.Running") == true).then_some(()));
     sandbox.run(&format!("exec {id} cat /data/c")).success().stdout("c");
+    // It may be on record before its program is there, which nobody could load without the files.
+    let runs = || sandbox.run(&format!("top {id}")).out().contains("sleep 1000").then_some(());
+    eventually("the program", runs);
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(other).unwrap(),
         rustix::process::Signal::KILL,

@@ -630,6 +630,15 @@ fn a_whole_debian() {
 }
 
 #[test]
+fn a_name_with_the_transport_of_podman() {
+    let server = Server::of_image(&Image::busybox(), |_| None);
+    let sandbox = Sandbox::new();
+    let name = format!("{}/x:y", server.host());
+    sandbox.run(&format!("pull -q docker://{name}")).success().stdout(&format!("{name}\n"));
+    sandbox.run("pull docker://").code(1).one_clear_line();
+}
+
+#[test]
 fn where_the_registry_cannot_be_reached() {
     let sandbox = Sandbox::new();
     let closed = crate::support::registry::free_port();

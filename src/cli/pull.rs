@@ -42,8 +42,10 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let platform = Platform::asked(self.platform.as_deref())?;
+        let name = operands.into_iter().next().unwrap_or_default();
         let request = PullRequest {
-            reference: operands.into_iter().next().unwrap_or_default(),
+            // How podman and skopeo call an image of a registry.
+            reference: name.strip_prefix("docker://").unwrap_or(&name).to_owned(),
             platform,
             registry: self.registry.options()?,
             fold_ids: false,

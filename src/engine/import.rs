@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Engine, events, images};
 use crate::base::digest::Digest;
+use crate::base::hint::{self, HintExt};
 use crate::build::dockerfile;
 use crate::image::decode::decode;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
@@ -114,7 +115,13 @@ fn store(layout: &Layout, source: &Source<'_>, fold_ids: bool) -> Result<(LayerW
         None => keep_decoded(layout, source)?,
     };
     let batch = Batch::new(layout, IngestOptions::new(fold_ids), &Silent)?;
-    batch.unpack_stored(&layer)?;
+    // What is in the store is what came: what is wrong with it is the archive's fault, and no damage of the store.
+    match batch.unpack_stored(&layer) {
+        Err(error) if !hint::is_about_room(&error) => {
+            Err(error).hint(|| "look what is in it: tar -tf ARCHIVE")
+        }
+        unpacked => unpacked,
+    }?;
     batch.store()?;
     Ok((layer, media_type.unwrap_or(compress::PLAIN_LAYER)))
 }

@@ -124,7 +124,8 @@ pub fn remove(engine: &Engine, list: &str, member: &str) -> Result<Digest> {
 
 /// Removes a list. Its images keep the names that they have beside it, and go with it where they have none.
 pub fn rm(engine: &Engine, list: &str) -> Result<Reference> {
-    let (name, _) = existing(engine, list)?;
+    let name = list_name(list)?;
+    ensure!(engine.images().index_named(&name)?.is_some(), "No such manifest: {}", name.familiar());
     engine.images().untag(&name)?;
     Ok(name)
 }
