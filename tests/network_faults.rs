@@ -245,3 +245,33 @@ fn a_port_that_is_taken_at_the_last_moment() {
     kill(find(&sandbox, &format!("peers\0{port}")).expect("it runs").into());
     sandbox.assert_no_traces();
 }
+
+#[test]
+fn what_a_command_that_was_killed_has_left_is_no_hindrance() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --subnet 10.90.0.0/24 lan").success();
+    let id = sandbox.run("run -d --name web busybox sleep 1000").success().line();
+    let record = sandbox.container_directory(&id).join("container.json");
+    let addresses = || sandbox.run("exec web ip -o -4 addr").success().out();
+    // Killed behind what the helper did, before it was written down: as the record was, so it is.
+    let killed = |line: &str| {
+        let before = fs::read(&record).expect("a record");
+        sandbox.run(line).success();
+        fs::write(&record, before).expect("the record is put back");
+    };
+    killed("network connect --ip 10.90.0.7 lan web");
+    assert!(addresses().contains("10.90.0.7"));
+    sandbox.run("network connect --ip 10.90.0.8 lan web").success();
+    assert!(addresses().contains("10.90.0.8") && !addresses().contains("10.90.0.7"), "{}", addresses());
+    killed("network disconnect lan web");
+    assert!(!addresses().contains("10.90."));
+    sandbox.run("network disconnect lan web").success();
+    killed("network connect --ip 10.90.0.9 lan web");
+    sandbox.run("network disconnect lan web").code(1).stderr_has("is not connected to network lan");
+    assert!(!addresses().contains("10.90."), "{}", addresses());
+    sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}

@@ -26,32 +26,30 @@ pub fn connect(engine: &Engine, container: &str, network: &str, mut attachment: 
     if network.name == BRIDGE && !attachment.aliases.is_empty() {
         bail!("network-scoped aliases are only supported for user-defined networks");
     }
-    let record = load(engine, container)?;
+    let containers = engine.containers();
+    // Until the record is as the container is: a supervisor that gives back what a helper that died had reads it.
+    let (_lock, mut record) = containers.hold(&containers.resolve(container)?)?;
     if attached(&record)?.iter().any(|other| other.network == network.name) {
         bail!("endpoint with name {} already exists in network {}", record.name, network.name);
     }
     attachment.network.clone_from(&network.name);
-    let mut given = None;
+    let before = record.endpoints.clone();
     if record.state.is_running() {
         let wanted = Box::new(Wanted::new(network, attachment.clone()));
         let ports = stay::at_host_address(&record.options.publish, slice::from_ref(&wanted));
         match ask(engine, &Request::Connect { container: record.id.clone(), wanted, ports })? {
-            Reply::Connected { endpoint, ports } => given = Some((*endpoint, ports)),
+            Reply::Connected { endpoint, ports } => {
+                record.endpoints.push(*endpoint);
+                record.ports = ports;
+            }
             _ => bail!("the network helper gave an unknown answer"),
         }
     }
-    let before = record.endpoints;
-    let record = engine.containers().change(&record.id, |record| {
-        if let NetworkMode::Bridge { networks } = &mut record.options.network {
-            networks.push(attachment);
-        }
-        if let Some((endpoint, ports)) = given.clone() {
-            record.endpoints.push(endpoint);
-            record.ports = ports;
-        }
-        durability(&record.options)
-    })?;
-    if let Some((endpoint, _)) = &given {
+    if let NetworkMode::Bridge { networks } = &mut record.options.network {
+        networks.push(attachment);
+    }
+    containers.save(&record, durability(&record.options))?;
+    if let Some(endpoint) = record.endpoints.get(before.len()) {
         tell(engine, &record, endpoint, "connect");
         follow(engine, &record, &before)?;
     }
@@ -61,32 +59,33 @@ pub fn connect(engine: &Engine, container: &str, network: &str, mut attachment: 
 /// Takes a container off a network.
 pub fn disconnect(engine: &Engine, container: &str, network: &str) -> Result<()> {
     let network = networks::find(engine, network)?;
-    let record = load(engine, container)?;
-    if !attached(&record)?.iter().any(|other| other.network == network.name()) {
+    let containers = engine.containers();
+    let (_lock, mut record) = containers.hold(&containers.resolve(container)?)?;
+    let is_connected = attached(&record)?.iter().any(|other| other.network == network.name());
+    let mut left = None;
+    if record.state.is_running() {
+        // Also where there is no record of it: a command that was killed may have come no further.
+        let request = Request::Disconnect { container: record.id.clone(), network: network.id() };
+        match ask(engine, &request) {
+            Ok(Reply::Disconnected { ports }) => left = Some(ports),
+            Ok(_) => bail!("the network helper gave an unknown answer"),
+            Err(error) if is_connected => return Err(error),
+            Err(_) => {}
+        }
+    }
+    if !is_connected {
         bail!("container {} is not connected to network {}", record.id, network.name());
     }
-    let endpoint = record.endpoints.iter().find(|endpoint| endpoint.network == network.name()).cloned();
-    let mut left = None;
-    if let Some(endpoint) = endpoint.as_ref().filter(|_| record.state.is_running()) {
-        let request =
-            Request::Disconnect { container: record.id.clone(), network: endpoint.network_id.clone() };
-        match ask(engine, &request)? {
-            Reply::Disconnected { ports } => left = Some(ports),
-            _ => bail!("the network helper gave an unknown answer"),
-        }
+    let before = record.endpoints.clone();
+    if let NetworkMode::Bridge { networks } = &mut record.options.network {
+        networks.retain(|other| other.network != network.name());
     }
-    let before = record.endpoints;
-    let record = engine.containers().change(&record.id, |record| {
-        if let NetworkMode::Bridge { networks } = &mut record.options.network {
-            networks.retain(|other| other.network != network.name());
-        }
-        record.endpoints.retain(|endpoint| endpoint.network != network.name());
-        if let Some(ports) = left.clone() {
-            record.ports = ports;
-        }
-        durability(&record.options)
-    })?;
-    if let Some(endpoint) = &endpoint {
+    record.endpoints.retain(|endpoint| endpoint.network != network.name());
+    if let Some(ports) = &left {
+        record.ports.clone_from(ports);
+    }
+    containers.save(&record, durability(&record.options))?;
+    if let Some(endpoint) = before.iter().find(|endpoint| endpoint.network == network.name()) {
         tell(engine, &record, endpoint, "disconnect");
         if left.is_some() {
             follow(engine, &record, &before)?;

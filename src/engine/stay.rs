@@ -184,8 +184,8 @@ impl Stay {
     }
 
     fn restore(&mut self, engine: &Engine, id: &str) -> Result<()> {
-        // It may have been put on other networks meanwhile.
-        let record = engine.containers().load(id)?;
+        // It may have been put on other networks meanwhile, and must not while it is given these.
+        let (_lock, record) = engine.containers().hold(id)?;
         let again = |endpoint: &Endpoint| {
             let network = networks::load(engine, &endpoint.network)?;
             Ok(Wanted::again(network, endpoint.clone()))

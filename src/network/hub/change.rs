@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::sync::PoisonError;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::super::ports::Published;
 use super::super::protocol::Wanted;
@@ -13,7 +13,7 @@ use crate::base::port::PortMapping;
 
 impl Hub {
     /// Puts a container that runs on one more network; its place there, and its ports. One that was on none has `ports`
-    /// bound again.
+    /// bound again. Who asks has no record of a place there: one that a command which was killed has left is given up.
     pub fn connect(
         &self,
         container: &str,
@@ -21,17 +21,11 @@ impl Hub {
         ports: &[PortMapping],
     ) -> Result<(Endpoint, Vec<PortMapping>)> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_off(container, &wanted.network.id)?;
         let (endpoint, bearer, namespace, is_outward, former) = {
             let mut state = self.state();
             let stay = state.stays.get(container).context("the container is on no bridge")?;
             let namespace = stay.namespace.clone().context("the container is being started")?;
-            if stay.endpoints.iter().any(|endpoint| endpoint.network_id == wanted.network.id) {
-                bail!(
-                    "endpoint with name {} already exists in network {}",
-                    stay.bearer.name,
-                    wanted.network.name
-                );
-            }
             let bound = match stay.endpoints.is_empty() {
                 true => ports.iter().map(Published::bind).collect::<Result<_>>()?,
                 false => Vec::new(),
@@ -69,21 +63,25 @@ impl Hub {
         }
     }
 
-    /// Takes a container off a network; the ports that are still its own. What went through that network goes through
-    /// another, if there is one.
+    /// Takes a container off a network, if it is on that; the ports that are still its own. What went through that
+    /// network goes through another, if there is one.
     pub fn disconnect(&self, container: &str, network: &str) -> Result<Vec<PortMapping>> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_off(container, network)?;
+        let state = self.state();
+        Ok(state.stays.get(container).map(Stay::mappings).unwrap_or_default())
+    }
+
+    fn take_off(&self, container: &str, network: &str) -> Result<()> {
         let endpoint = {
             let state = self.state();
             let stay = state.stays.get(container).context("the container is on no bridge")?;
-            let found = stay.endpoints.iter().find(|endpoint| endpoint.network_id == network).cloned();
-            found.context("the container is not on that network")?
+            stay.endpoints.iter().find(|endpoint| endpoint.network_id == network).cloned()
         };
+        let Some(endpoint) = endpoint else { return Ok(()) };
         self.unplug(&endpoint);
         self.forget(container, network);
-        self.lead_out(container)?;
-        let state = self.state();
-        Ok(state.stays.get(container).map(Stay::mappings).unwrap_or_default())
+        self.lead_out(container)
     }
 
     /// Leads what goes out of a container, and what comes to its ports, through the networks that it is on now.
