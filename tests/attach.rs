@@ -93,3 +93,22 @@ fn resident_kilobytes(pid: i64) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it has memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
+
+/// As beside a pager that shows its first page.
+#[test]
+fn signals_pass_while_nobody_takes_the_output() {
+    let sandbox = Sandbox::with_busybox();
+    let (pipe, program) = (sandbox.path().join("pipe"), sandbox.program().display().to_string());
+    let script = format!(
+        "mkfifo {pipe}; exec 3<>{pipe}\n\
+         {program} run --rm --init --name boat --network none busybox yes >&3 3>&- &\n\
+         until {program} top boat >/dev/null 2>&1; do sleep 0.1; done\n\
+         sleep 1; kill -TERM $!\n\
+         for i in $(seq 100); do [ -n \"$({program} ps -aq)\" ] || break; sleep 0.1; done\n\
+         {program} ps -a --format {{{{.Status}}}}; kill -KILL $!",
+        pipe = pipe.display()
+    );
+    let output = sandbox.witness(&format!("bash -c {}", shlex::try_quote(&script).expect("no null bytes")));
+    output.success().stdout("");
+    sandbox.assert_no_traces();
+}

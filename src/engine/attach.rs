@@ -10,10 +10,11 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::output::Unshown;
 use super::start::SOCKET;
 use super::terminal::{self, DetachKeys, RawMode};
 use super::{Engine, events};
-use crate::base::exit::{Interrupted, ReaderGone};
+use crate::base::exit::Interrupted;
 use crate::runtime::protocol::{CHUNK, Event, Request, Taking};
 use crate::store::options::LogDriver;
 use crate::sys::signal::Signals;
@@ -142,6 +143,8 @@ struct Attached {
     /// A message that the supervisor had no room for yet. Waiting for that room and nothing else could wait
     /// for ever: the supervisor may wait for us to take output.
     unsent: Option<Vec<u8>>,
+    /// What the reader of our output has not taken yet. No more is asked for meanwhile, but signals and input go on.
+    unshown: Option<Unshown>,
     /// The input has ended, and no output is wanted: there is nothing to stay for.
     given_all: bool,
     /// The user's terminal is gone: when this command goes too.
@@ -163,6 +166,7 @@ impl Attached {
             raw,
             keys,
             unsent: None,
+            unshown: None,
             given_all: false,
             leaves: None,
             buffer: vec![0; CHUNK + 16],
@@ -173,18 +177,23 @@ impl Attached {
         let signals = Signals::catch(&self.caught()).context("catch signals")?;
         self.send_size();
         loop {
-            let (from_client, from_stdin, from_signals) = self.wait(&signals)?;
-            if from_signals {
+            let woken = self.wait(&signals)?;
+            if woken.by_signals {
                 self.pass_signals(&signals)?;
             }
-            if from_client && let Some(outcome) = self.take_event()? {
+            if woken.by_output {
+                self.show()?;
+            }
+            if woken.by_client
+                && let Some(outcome) = self.take_event()?
+            {
                 return Ok(outcome);
             }
             if self.leaves.is_some_and(|time| time <= Instant::now()) {
                 // Without a word to the supervisor: what is tied to this command ends with it.
                 return Err(Interrupted(libc::SIGHUP as u8).into());
             }
-            if from_stdin && self.take_input()? {
+            if woken.by_input && self.take_input()? {
                 let _ = Request::Detach.send(self.client.as_fd());
                 return Ok(Outcome::Detached);
             }
@@ -217,35 +226,44 @@ impl Attached {
         caught
     }
 
-    fn wait(&mut self, signals: &Signals) -> Result<(bool, bool, bool)> {
-        let mut events = PollFlags::IN;
-        if self.unsent.is_some() {
-            events |= PollFlags::OUT;
-        }
-        let mut fds = vec![PollFd::new(&self.client, events), PollFd::new(signals, PollFlags::IN)];
-        let stdin = rustix::stdio::stdin();
-        if self.streams.stdin && self.unsent.is_none() {
-            fds.push(PollFd::from_borrowed_fd(stdin, PollFlags::IN));
-        }
+    fn wait(&mut self, signals: &Signals) -> Result<Woken> {
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::IN, self.unshown.is_none());
+        events.set(PollFlags::OUT, self.unsent.is_some());
+        let input = (self.streams.stdin && self.unsent.is_none()).then(rustix::stdio::stdin);
+        let output = self.unshown.as_ref().map(|unshown| unshown.stream());
+        let wanted = [
+            Some((signals.as_fd(), PollFlags::IN)),
+            // Of one that is not asked anything its end would be heard again and again.
+            (!events.is_empty()).then_some((self.client.as_fd(), events)),
+            input.map(|input| (input, PollFlags::IN)),
+            output.map(|output| (output, PollFlags::OUT)),
+        ];
+        let mut fds: Vec<_> =
+            wanted.iter().flatten().map(|(fd, events)| PollFd::from_borrowed_fd(*fd, *events)).collect();
         let left = self.leaves.map(|time| time.saturating_duration_since(Instant::now()));
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut fds, left.as_ref()) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok((false, false, false)),
+            Err(Errno::INTR) => return Ok(Woken::default()),
             Err(error) => return Err(error).context("wait for the container"),
         }
-        let ready: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
-        if ready[0].contains(PollFlags::OUT)
+        let mut ready = fds.iter().map(PollFd::revents);
+        let mut next =
+            |is_wanted: bool| is_wanted.then(|| ready.next()).flatten().unwrap_or(PollFlags::empty());
+        let [by_signals, by_client, by_input, by_output] = wanted.map(|wanted| next(wanted.is_some()));
+        if by_client.contains(PollFlags::OUT)
             && let Some(message) = self.unsent.take()
         {
             self.send(message);
         }
-        let input = ready.get(2).is_some_and(|events| !events.is_empty());
-        Ok((
-            ready[0].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
-            input,
-            !ready[1].is_empty(),
-        ))
+        Ok(Woken {
+            by_signals: !by_signals.is_empty(),
+            by_client: self.unshown.is_none()
+                && by_client.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            by_input: !by_input.is_empty(),
+            by_output: !by_output.is_empty(),
+        })
     }
 
     fn pass_signals(&mut self, signals: &Signals) -> Result<()> {
@@ -292,6 +310,7 @@ impl Attached {
         }
         self.leaves = Some(Instant::now() + patience);
         self.streams.stdin = false;
+        self.unshown = None;
     }
 
     fn send_size(&self) {
@@ -312,12 +331,12 @@ impl Attached {
         match Event::decode(&self.buffer[..n]) {
             Some(Event::Stdout(_) | Event::Stderr(_)) if self.leaves.is_some() => {}
             Some(Event::Stdout(bytes)) => {
-                let shown = show(rustix::stdio::stdout(), bytes);
-                self.unless_hung_up(shown)?;
+                self.unshown = Some(Unshown::new(rustix::stdio::stdout(), bytes));
+                self.show()?;
             }
             Some(Event::Stderr(bytes)) => {
-                let shown = show(rustix::stdio::stderr(), bytes);
-                self.unless_hung_up(shown)?;
+                self.unshown = Some(Unshown::new(rustix::stdio::stderr(), bytes));
+                self.show()?;
             }
             Some(Event::Exited(code)) => return Ok(Some(Outcome::Exited(code))),
             Some(Event::Failed(failure)) => return Err(failure.into_error()),
@@ -327,13 +346,16 @@ impl Attached {
         Ok(None)
     }
 
-    /// What came of showing something, but for a terminal that is gone: then all that comes is passed over.
-    fn unless_hung_up(&mut self, shown: Result<()>) -> Result<()> {
-        if shown.is_err() && self.has_hung_up() {
-            self.hang_up();
-            return Ok(());
+    /// Shows what waits, as far as its reader takes it. Of a terminal that is gone nothing is expected any more.
+    fn show(&mut self) -> Result<()> {
+        let Some(mut unshown) = self.unshown.take() else { return Ok(()) };
+        match unshown.show() {
+            Ok(true) => {}
+            Ok(false) => self.unshown = Some(unshown),
+            Err(_) if self.has_hung_up() => self.hang_up(),
+            Err(error) => return Err(error),
         }
-        shown
+        Ok(())
     }
 
     /// Takes a piece of input; true if it held the detach keys.
@@ -374,25 +396,11 @@ impl Attached {
     }
 }
 
-/// Passes output on; whoever read it may have gone.
-pub fn show(stream: BorrowedFd<'_>, bytes: &[u8]) -> Result<()> {
-    match write_all(stream, bytes) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
-        written => written.context("write the output"),
-    }
-}
-
-/// Writes everything, also to a descriptor that somebody has set not to block.
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+/// What there is to do.
+#[derive(Default)]
+struct Woken {
+    by_signals: bool,
+    by_client: bool,
+    by_input: bool,
+    by_output: bool,
 }

@@ -52,6 +52,7 @@ pub mod mounts;
 pub mod namespace;
 pub mod networks;
 pub mod notify;
+mod output;
 pub mod pause;
 pub mod policy;
 pub mod prune;

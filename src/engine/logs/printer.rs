@@ -8,7 +8,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::LogOptions;
-use crate::engine::attach;
+use crate::engine::output;
 use crate::runtime::log::{Format, Stream, json, k8s};
 
 /// Bytes that are collected before they are written.
@@ -99,7 +99,7 @@ impl<'a> Printer<'a> {
 
     /// Writes what is collected.
     pub fn flush(&mut self) -> Result<()> {
-        attach::show(self.targets[self.stream as usize], &self.buffer)?;
+        output::show(self.targets[self.stream as usize], &self.buffer)?;
         self.buffer.clear();
         Ok(())
     }
