@@ -1,7 +1,10 @@
 //! A second process in a container that runs: `exec`.
 
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -15,6 +18,9 @@ use super::{console, guest, protocol};
 use crate::sys::clone::{self, Forked, Namespaces, SingleThreaded};
 use crate::sys::path::Dir;
 use crate::sys::{exec, namespace, socket};
+
+/// How long a container may take from being on record to its program.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What joining needs.
 pub struct Join<'a> {
@@ -51,7 +57,7 @@ impl Join<'_> {
             Entrance::Nowhere => self.namespaces,
             _ => self.namespaces.without(Namespaces::CGROUP),
         };
-        namespace::join_process(self.pidfd, namespaces).context("join the container's namespaces")?;
+        self.enter(namespaces).context("join the container's namespaces")?;
         let group = self.entrance.group();
         match clone::clone_into(Namespaces::default(), group, &single_threaded).context("fork")? {
             Forked::Parent(child) => {
@@ -70,6 +76,19 @@ impl Join<'_> {
                     dies_with_parent: false,
                 };
                 self.run(theirs.as_ref(), &equipment)
+            }
+        }
+    }
+
+    /// Joins namespaces of the container. Its first process hides from everybody until it is the program.
+    fn enter(&self, namespaces: Namespaces) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match namespace::join_process(self.pidfd, namespaces) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                joined => return joined,
             }
         }
     }
