@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -183,8 +183,8 @@ fn in_child<T: Serialize + DeserializeOwned>(
             drop(write);
             let answer = hear(read)?;
             let code = child.wait().context("wait for the child")?;
-            let answer: Result<T, Failure> = serde_json::from_slice(&answer)
-                .with_context(|| format!("the child that did the work died (exit code {code})"))?;
+            let died = |_| anyhow!("the child that did the work died (exit code {code})");
+            let answer: Result<T, Failure> = serde_json::from_slice(&answer).map_err(died)?;
             answer.map_err(Failure::into_error)
         }
         Forked::Child => {

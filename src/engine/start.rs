@@ -186,6 +186,10 @@ fn begin(engine: &Engine, mut work: Work, goal: &Goal, preserved: Preserved) -> 
             }
             Begun::hear(client, Some(supervisor)).or_else(|(error, supervisor)| {
                 supervisor.map_or(Ok(()), |supervisor| clear_up(engine, supervisor))?;
+                let error = match &work {
+                    Work::New(_) => error,
+                    Work::Existing(record) => engine.containers().or_gone(&record.id, error),
+                };
                 Err(work
                     .loss(engine)
                     .unwrap_or_else(|| access::explain(engine, &work.options().mounts, work.maps(), error)))

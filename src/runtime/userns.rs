@@ -8,6 +8,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, Stdio};
 
@@ -344,6 +345,9 @@ impl Pending {
             let output = helper.wait_with_output().with_context(|| format!("wait for {name}"))?;
             if !output.status.success() {
                 let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                if let Some(signal) = output.status.signal() {
+                    bail!("map subordinate ids: {name} was killed (signal {signal})");
+                }
                 return Err(anyhow!("map subordinate ids: {message}")).hint(|| helper_hint(name, &message));
             }
         }
