@@ -38,7 +38,7 @@ impl LatestFlag {
 pub struct CidfileFlag {
     /// Take the container whose id is in this file
     #[arg(long, value_name = "file")]
-    pub cidfile: Vec<PathBuf>,
+    cidfile: Vec<PathBuf>,
 }
 
 impl CidfileFlag {
@@ -57,18 +57,35 @@ fn read_cidfile(path: &Path) -> Result<String> {
 }
 
 /// What the flags of one command choose.
-#[derive(Default)]
 pub struct Choice<'a> {
-    /// `--all`, and what the verb means by it.
-    pub all: Option<Scope>,
-    pub latest: bool,
-    pub cidfiles: &'a [PathBuf],
-    pub filters: &'a [(String, String)],
-    /// `--ignore`: a file that is not there names nothing.
-    pub ignore: bool,
+    all: Option<Scope>,
+    latest: bool,
+    cidfiles: &'a [PathBuf],
+    filters: &'a [(String, String)],
+    ignore: bool,
 }
 
-impl Choice<'_> {
+impl<'a> Choice<'a> {
+    /// Of `--all`, if it was given by what the verb means with it, and `--latest`.
+    pub fn of(all: Option<Scope>, latest: bool) -> Self {
+        Self { all, latest, cidfiles: &[], filters: &[], ignore: false }
+    }
+
+    /// And `--cidfile`.
+    pub fn in_files(self, flag: &'a CidfileFlag) -> Self {
+        Self { cidfiles: &flag.cidfile, ..self }
+    }
+
+    /// And `--filter`.
+    pub fn that_meet(self, filters: &'a [(String, String)]) -> Self {
+        Self { filters, ..self }
+    }
+
+    /// With `--ignore` a file that is not there names nothing.
+    pub fn ignoring(self, ignore: bool) -> Self {
+        Self { ignore, ..self }
+    }
+
     /// The containers that are meant, as podman reads these flags together: what was named, or what was chosen.
     pub fn names(&self, engine: &Engine, named: Vec<String>) -> Result<Vec<String>> {
         if !self.filters.is_empty() {

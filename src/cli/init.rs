@@ -31,8 +31,7 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        let all = self.all.then_some(Scope::All);
-        let choice = Choice { all, latest: self.latest.is_set(), ..Choice::default() };
+        let choice = Choice::of(self.all.then_some(Scope::All), self.latest.is_set());
         let names = choice.names(&engine, operands)?;
         report::each(&names, &session.path, |name| match initialize::initialize(&engine, name) {
             Err(error) if self.all && error.is::<AlreadyReady>() => Ok(()),

@@ -34,12 +34,7 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        let choice = Choice {
-            all: self.all.then_some(Scope::Up),
-            latest: self.latest.is_set(),
-            cidfiles: &self.cidfile.cidfile,
-            ..Choice::default()
-        };
+        let choice = Choice::of(self.all.then_some(Scope::Up), self.latest.is_set()).in_files(&self.cidfile);
         let names = choice.names(&engine, operands)?;
         report::each(&names, &session.path, |name| {
             stop::kill(&engine, name, &self.signal)?;

@@ -68,12 +68,7 @@ fn each(
     pauses: bool,
 ) -> Result<ExitCode> {
     let engine = session.engine()?;
-    let choice = Choice {
-        all: all.then_some(Scope::Up),
-        latest: latest.is_set(),
-        cidfiles: &cidfile.cidfile,
-        ..Choice::default()
-    };
+    let choice = Choice::of(all.then_some(Scope::Up), latest.is_set()).in_files(&cidfile);
     let mut names = choice.names(&engine, operands)?;
     if all {
         // Those that are as wanted already, or cannot be, are not meant.

@@ -44,13 +44,7 @@ impl Action for Args {
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
         let all = if self.running { Some(Scope::Up) } else { self.all.then_some(Scope::All) };
-        let choice = Choice {
-            all,
-            latest: self.latest.is_set(),
-            cidfiles: &self.cidfile.cidfile,
-            filters: &self.filter,
-            ignore: false,
-        };
+        let choice = Choice::of(all, self.latest.is_set()).in_files(&self.cidfile).that_meet(&self.filter);
         let names = choice.names(&engine, operands)?;
         let MannerFlags { signal, timeout } = self.manner;
         report::each(&names, &session.path, |name| {

@@ -57,13 +57,10 @@ impl Action for Args {
             bail!("--force option must be specified to use the --time option");
         }
         let engine = session.engine()?;
-        let choice = Choice {
-            all: self.all.then_some(Scope::All),
-            latest: self.latest,
-            cidfiles: &self.cidfile.cidfile,
-            filters: &self.filter,
-            ignore: self.ignore,
-        };
+        let choice = Choice::of(self.all.then_some(Scope::All), self.latest)
+            .in_files(&self.cidfile)
+            .that_meet(&self.filter)
+            .ignoring(self.ignore);
         let names = choice.names(&engine, operands)?;
         let removed = report::each(&names, &session.path, |name| match self.remove(&engine, name) {
             Err(error) if self.force && !self.ignore && error.is::<LookupError>() => {

@@ -50,12 +50,8 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        let choice = Choice {
-            all: self.all.then_some(Scope::All),
-            latest: self.latest.is_set(),
-            filters: &self.filter,
-            ..Choice::default()
-        };
+        let all = self.all.then_some(Scope::All);
+        let choice = Choice::of(all, self.latest.is_set()).that_meet(&self.filter);
         let operands = choice.names(&engine, operands)?;
         if !self.attach && !self.interactive {
             return start_all(&engine, &operands, &session.path);

@@ -53,13 +53,10 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        let choice = Choice {
-            all: self.all.then_some(Scope::Up),
-            latest: self.latest.is_set(),
-            cidfiles: &self.cidfile.cidfile,
-            filters: &self.filter,
-            ignore: self.ignore,
-        };
+        let choice = Choice::of(self.all.then_some(Scope::Up), self.latest.is_set())
+            .in_files(&self.cidfile)
+            .that_meet(&self.filter)
+            .ignoring(self.ignore);
         let names = choice.names(&engine, operands)?;
         let MannerFlags { signal, timeout } = self.manner;
         report::each(&names, &session.path, |name| {

@@ -30,8 +30,7 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let engine = session.engine()?;
-        let choice =
-            Choice { all: self.all.then_some(Scope::Up), latest: self.latest.is_set(), ..Choice::default() };
+        let choice = Choice::of(self.all.then_some(Scope::Up), self.latest.is_set());
         let mut names = choice.names(&engine, operands)?;
         if self.all {
             // Others have nothing to set up.
