@@ -422,6 +422,14 @@ fn what_is_so_anyway_is_taken_and_the_contrary_refused() {
     build(same).success();
     build("--call build --pull=never").success();
     assert!(build("--call check").success().out().contains("no warnings found."));
+    let text = "# base  what the others need\nFROM scratch AS base\n# test x\n# Test runs the tests\nFROM base AS Test\n\
+        # more\n\nFROM base\n# \u{1b}[2J\n# last \u{1b}[2J\nFROM nowhere AS last\n";
+    let targets = sandbox.command("build --call targets -").input(text).finish();
+    targets.success().stdout(
+        "TARGET           DESCRIPTION\nbase             what the others need\ntest             x\n\n\
+         last (default)   \\x1b[2J\n",
+    );
+    build("--call targets").success().stdout("TARGET      DESCRIPTION\n(default)\n");
     build("--call outline").code(1).stderr_has("--call outline: not supported yet");
     let missing = sandbox.command("build --pull=never -").input("FROM nowhere\n").finish();
     missing.code(1).stderr_has("No such image: nowhere").stderr_has("hint: build with --pull=missing");

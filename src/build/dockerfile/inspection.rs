@@ -49,6 +49,16 @@ impl Dockerfile {
         }))
     }
 
+    /// The stages that `--target` may name: their names, and what the comments above them say of them.
+    pub fn targets(&self) -> impl Iterator<Item = (String, &str)> {
+        self.stages.iter().map(|stage| {
+            let name = stage.name.as_ref().map(|name| name.to_lowercase()).unwrap_or_default();
+            let of_name = |comment: &'_ String| comment.starts_with(&format!("{name} ")) && !name.is_empty();
+            let said = stage.comments.iter().find(|comment| of_name(comment));
+            (name.clone(), said.map_or("", |comment| comment[name.len()..].trim_start()))
+        })
+    }
+
     /// The rules about the words of `FROM`.
     pub fn check_froms(&self, settings: &Settings, warnings: &mut Vec<Warning>) {
         let rules = Rules::new(self.directives.escape());

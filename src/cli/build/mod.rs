@@ -16,7 +16,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::report::Reported;
 use super::verb::{Action, Operands, Session};
-use super::{acquire, out, report};
+use super::{acquire, escape, out, report, table};
 use crate::base::hint::{HintExt, Hinted};
 use crate::engine::build::{self, Built, Links, StepFailed, Wishes};
 use crate::engine::{Engine, push};
@@ -38,7 +38,7 @@ pub struct Args {
     /// Look for mistakes and bad habits in the Dockerfile, and build nothing
     #[arg(long)]
     check: bool,
-    /// What is done with the Dockerfile: build or check
+    /// What is done with the Dockerfile: build, check, or targets, which lists its stages
     #[arg(long, value_name = "method", default_value = "build", hide_default_value = true)]
     call: String,
     #[command(flatten)]
@@ -46,6 +46,13 @@ pub struct Args {
     /// How progress is shown: auto, plain, tty, rawjson or quiet
     #[arg(long, value_name = "type", default_value = "auto")]
     progress: Style,
+}
+
+/// What `--call` asks for.
+enum Call {
+    Build,
+    Check,
+    Targets,
 }
 
 /// Who is told of the image.
@@ -78,9 +85,11 @@ impl Action for Args {
         let registry = self.flags.registry.options()?;
         let style = if self.tell.quiet { Style::Quiet } else { self.progress };
         let pushes = self.output.pushes();
-        let checks = match self.call.as_str() {
-            "build" => self.check,
-            "check" | "lint" => true,
+        let call = match self.call.as_str() {
+            "build" if self.check => Call::Check,
+            "build" => Call::Build,
+            "check" | "lint" => Call::Check,
+            "targets" => Call::Targets,
             other => bail!("--call {other}: not supported yet"),
         };
         let never_pulls = self.flags.never_pulls();
@@ -103,10 +112,17 @@ impl Action for Args {
             acquire::pull(&engine, request, None)
         };
         let mut push = |name: &str| send(&engine, name, &registry);
-        if checks {
-            let found =
-                build::check(&engine, &wishes, stdin.as_fd(), &mut pull, &mut Display::new(Style::Quiet));
-            return show(&found.or_else(|error| fail(error, &display, &session.path))?);
+        let mut quiet = Display::new(Style::Quiet);
+        match call {
+            Call::Build => {}
+            Call::Check => {
+                let found = build::check(&engine, &wishes, stdin.as_fd(), &mut pull, &mut quiet);
+                return show(&found.or_else(|error| fail(error, &display, &session.path))?);
+            }
+            Call::Targets => {
+                list(&build::targets(&engine, &wishes, stdin.as_fd(), &mut quiet)?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
         }
         let mut links = Links { pull: &mut pull, push: &mut push };
         let built = build::build(&engine, &wishes, stdin.as_fd(), &mut links, &mut display);
@@ -186,6 +202,17 @@ fn warn(built: &Built) {
         let line = format!(" - {}: {} (line {})", warning.rule.name, warning.message, warning.lines.first);
         out::error_line(&line);
     }
+}
+
+/// Lists stages; the last is built where none is asked for.
+fn list(targets: &[(String, String)]) -> Result<()> {
+    let mut lines = vec!["TARGET\tDESCRIPTION".to_owned()];
+    for (at, (name, said)) in targets.iter().enumerate() {
+        let mark = if at + 1 == targets.len() { "(default)" } else { "" };
+        let name = [name, mark].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        lines.push(format!("{name}\t{}", escape::printable(said)));
+    }
+    table::align(&lines.join("\n")).lines().try_for_each(|line| out::line(line.trim_end()))
 }
 
 fn show(findings: &[build::Finding]) -> Result<ExitCode> {

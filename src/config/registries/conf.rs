@@ -210,7 +210,24 @@ fn parse(text: &[u8], file: &Path) -> Result<Document> {
             bail!("{}: pull-from-mirror and mirror-by-digest-only exclude each other", table.prefix);
         }
     }
+    check_repeated(&document.registry)?;
     Ok(document)
+}
+
+/// Which of two contrary settings of one registry was meant, nobody knows; in the words of containers/image.
+fn check_repeated(tables: &[Table]) -> Result<()> {
+    for (at, table) in tables.iter().enumerate().filter(|(_, table)| !table.location.is_empty()) {
+        let Some(other) = tables[..at].iter().find(|other| other.location == table.location) else {
+            continue;
+        };
+        let settings =
+            [("insecure", table.insecure != other.insecure), ("blocked", table.blocked != other.blocked)];
+        if let Some((setting, _)) = settings.iter().find(|(_, differs)| *differs) {
+            let location = &table.location;
+            bail!("registry '{location}' is defined multiple times with conflicting '{setting}' setting");
+        }
+    }
+    Ok(())
 }
 
 fn files() -> Vec<PathBuf> {
@@ -273,6 +290,10 @@ mod tests {
                 "[[registry]]\nlocation='h'\nmirror-by-digest-only=true\n[[registry.mirror]]\nlocation='m'\n\
                  pull-from-mirror='tag-only'\n",
                 "exclude each other",
+            ),
+            (
+                "[[registry]]\nlocation='h'\n[[registry]]\nlocation='h'\nblocked=true\n",
+                "registry 'h' is defined multiple times with conflicting 'blocked' setting",
             ),
             ("nonsense", "line 1: key with no value"),
             ("[registries.search]\nregistries = ['a']\n", "version 1 of the format"),

@@ -482,6 +482,19 @@ pub fn check(
     Ok(prepared.checked.warnings.iter().map(|warning| (warning.clone(), excerpt(warning))).collect())
 }
 
+/// The stages of the file, in their order: names, and what comments say of them. An unnamed one has an empty name.
+pub fn targets(
+    engine: &Engine,
+    wishes: &Wishes,
+    stdin: BorrowedFd<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Vec<(String, String)>> {
+    engine.layout().create()?;
+    let scratch = Layers::new(engine.layout()).stage()?;
+    let sources = Sources::open(wishes, stdin, &scratch, watch)?;
+    Ok(sources.dockerfile.targets().map(|(name, said)| (name, said.to_owned())).collect())
+}
+
 /// Shows where in the file a step stands that failed.
 fn explain(mut error: anyhow::Error, dockerfile: &Dockerfile) -> anyhow::Error {
     if let Some(failed) = error.downcast_mut::<StepFailed>() {
