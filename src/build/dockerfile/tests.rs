@@ -178,7 +178,7 @@ fn lines_comments_and_directives() {
     );
     assert_eq!(
         error("# escape=`\n# escape=`\nFROM x"),
-        "Dockerfile:2: only one escape parser directive can be used"
+        "Dockerfile:2:1: only one escape parser directive can be used"
     );
     // An escape that continues what is a comment does nothing.
     assert_eq!(steps("# x \\\nRUN y").len(), 1);
@@ -455,7 +455,7 @@ fn triggers_run_first_and_once() {
         file.evaluate(0, &Wish::new(&[], &[]).settings(), &hostile, &Inherited::default()).unwrap_err();
     assert_eq!(
         wrong.to_string(),
-        "Dockerfile:1: onbuild trigger \"FROM y\": it isn't allowed as an ONBUILD trigger"
+        "Dockerfile:1:1: onbuild trigger \"FROM y\": it isn't allowed as an ONBUILD trigger"
     );
 }
 
@@ -484,8 +484,8 @@ fn mistakes_in_their_places() {
         ("ARG x=1", "Dockerfile: dockerfile contains no stages to build"),
         ("RUN x\nFROM y", "Dockerfile:1:1: no build stage in current context"),
         ("FROM x\n  RUNN y", "Dockerfile:2:3: unknown instruction: RUNN (did you mean RUN?)"),
-        ("FROM", "Dockerfile:1: FROM requires either one or three arguments"),
-        ("FROM x y z", "Dockerfile:1: FROM requires either one or three arguments"),
+        ("FROM", "Dockerfile:1:1: FROM requires either one or three arguments"),
+        ("FROM x y z", "Dockerfile:1:1: FROM requires either one or three arguments"),
         (
             "FROM x AS 1a",
             "Dockerfile:1:11: invalid name for build stage: \"1a\", name can't start with a number or contain symbols",
@@ -502,7 +502,7 @@ fn mistakes_in_their_places() {
         ("FROM x\nCOPY --from=a --from=b a b", "Dockerfile:2:6: duplicate flag specified: --from"),
         (
             "FROM x\nCOPY a",
-            "Dockerfile:2: COPY requires at least two arguments, but only one was provided. Destination could not be determined.",
+            "Dockerfile:2:1: COPY requires at least two arguments, but only one was provided. Destination could not be determined.",
         ),
         (
             "FROM x\nCOPY --from=$Y a b",
@@ -531,12 +531,12 @@ fn mistakes_in_their_places() {
             "Dockerfile:2:5: network \"nope\" is not valid (did you mean none?)",
         ),
         ("FROM x\nRUN --device=a y", "Dockerfile:2:5: RUN --device is not supported yet"),
-        ("FROM x\nRUN", "Dockerfile:2: RUN requires at least one argument"),
+        ("FROM x\nRUN", "Dockerfile:2:1: RUN requires at least one argument"),
         (
             "FROM x\nRUN [\"a\", 1]",
             "Dockerfile:2:5: when using JSON array syntax, arrays must be comprised of strings only",
         ),
-        ("FROM x\nENV a", "Dockerfile:2: ENV must have two arguments"),
+        ("FROM x\nENV a", "Dockerfile:2:1: ENV must have two arguments"),
         (
             "FROM x\nENV a=b c",
             "Dockerfile:2:9: Syntax error - can't find = in \"c\". Must be of the form: name=value",
@@ -544,13 +544,13 @@ fn mistakes_in_their_places() {
         ("FROM x\nENV =b", "Dockerfile:2:5: ENV names can not be blank"),
         ("FROM x\nENV a=${b", "Dockerfile:2:7: failed to process \"${b\": syntax error: missing '}'"),
         ("FROM x\nENV a=${b:?no}", "Dockerfile:2:7: failed to process \"${b:?no}\": b: no"),
-        ("FROM x\nUSER", "Dockerfile:2: USER requires exactly one argument"),
-        ("FROM x\nSHELL a b", "Dockerfile:2: SHELL requires the arguments to be in JSON form"),
+        ("FROM x\nUSER", "Dockerfile:2:1: USER requires exactly one argument"),
+        ("FROM x\nSHELL a b", "Dockerfile:2:1: SHELL requires the arguments to be in JSON form"),
         ("FROM x\nEXPOSE x", "Dockerfile:2:8: invalid containerPort: x"),
-        ("FROM x\nSTOPSIGNAL NOPE", "Dockerfile:2: invalid signal: NOPE"),
+        ("FROM x\nSTOPSIGNAL NOPE", "Dockerfile:2:1: invalid signal: NOPE"),
         ("FROM x\nHEALTHCHECK a", "Dockerfile:2:13: Unknown type \"a\" in HEALTHCHECK (try CMD)"),
-        ("FROM x\nHEALTHCHECK NONE a", "Dockerfile:2: HEALTHCHECK NONE takes no arguments"),
-        ("FROM x\nHEALTHCHECK CMD", "Dockerfile:2: Missing command after HEALTHCHECK CMD"),
+        ("FROM x\nHEALTHCHECK NONE a", "Dockerfile:2:1: HEALTHCHECK NONE takes no arguments"),
+        ("FROM x\nHEALTHCHECK CMD", "Dockerfile:2:1: Missing command after HEALTHCHECK CMD"),
         (
             "FROM x\nHEALTHCHECK --interval=1us CMD a",
             "Dockerfile:2:13: Interval \"interval\" cannot be less than 1ms",
@@ -561,9 +561,9 @@ fn mistakes_in_their_places() {
             "Dockerfile:2:9: Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed",
         ),
         ("FROM x\nONBUILD FROM x", "Dockerfile:2:9: FROM isn't allowed as an ONBUILD trigger"),
-        ("FROM x\nVOLUME [\"\"]", "Dockerfile:2: VOLUME specified can not be an empty string"),
+        ("FROM x\nVOLUME [\"\"]", "Dockerfile:2:1: VOLUME specified can not be an empty string"),
         ("FROM x\nUSER --a b", "Dockerfile:2:6: unknown flag: --a"),
-        ("FROM x\nRUN a\0b", "Dockerfile:2: the line contains a null byte"),
+        ("FROM x\nRUN a\0b", "Dockerfile:2:6: the line contains a null byte"),
     ] {
         assert_eq!(error(text), want, "{text}");
     }
