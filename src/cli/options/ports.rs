@@ -14,7 +14,9 @@ pub fn publish(text: &str) -> Result<Vec<PortMapping>, String> {
     if container.is_empty() {
         return Err(format!("no port specified: {text}<empty>"));
     }
-    let ports = range(container).map_err(|_| format!("invalid containerPort: {container}"))?;
+    // Docker takes 0 too, at which nothing can listen.
+    let ports = range(container).ok().filter(|ports| *ports.start() > 0);
+    let ports = ports.ok_or_else(|| format!("invalid containerPort: {container}"))?;
     let protocol = protocol_of(protocol)?;
     let host_ports = match host {
         "" => None,
@@ -90,8 +92,9 @@ fn range(text: &str) -> Result<RangeInclusive<u16>, String> {
 }
 
 fn port(text: &str) -> Result<u16, String> {
+    let digits = Some(text).filter(|text| !text.starts_with('+')).unwrap_or_default();
     let number: u64 =
-        text.parse().map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"))?;
+        digits.parse().map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"))?;
     u16::try_from(number).map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": value out of range"))
 }
 
@@ -163,6 +166,8 @@ mod tests {
             (":", "no port specified: :<empty>"),
             ("80:", "no port specified: 80:<empty>"),
             ("90-80", "invalid containerPort: 90-80"),
+            ("8080:0", "invalid containerPort: 0"),
+            ("+80:80", "invalid hostPort: +80"),
             ("80:80/sctp", "the protocol sctp is not supported yet"),
             ("foo=80", "invalid publish opts format (should be name=value but got 'foo=80')"),
         ] {
