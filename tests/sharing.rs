@@ -1,5 +1,7 @@
 //! `--pid`, `--ipc`, `--uts`, `--cgroupns`: namespaces of the host and of other containers.
 
+use crate::network::no_stack;
+use crate::skip;
 use crate::support::Sandbox;
 
 /// The test's own namespace of a kind: `pid:[4026531836]`.
@@ -106,4 +108,31 @@ fn namespaces_of_another_container() {
         .code(125)
         .stderr_has("failed to join PID namespace: container ")
         .stderr_has(" is not running\n");
+}
+
+#[test]
+fn who_shares_a_network_has_its_names() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --subnet 10.90.0.0/24 lan").success();
+    sandbox.run("run -d --name db --network lan:ip=10.90.0.9 busybox sleep 1000").success();
+    let line =
+        "run -d --name donor --network lan -h harbour --domainname bay.test --add-host pier:10.1.2.3 busybox";
+    sandbox.run(&format!("{line} sleep 1000")).success();
+    sandbox.run("run -d --name guest --network container:donor busybox sleep 1000").success();
+    let show = |name: &str| {
+        sandbox.run(&format!("exec {name} sh -c 'hostname; cat /etc/hosts /etc/hostname /etc/resolv.conf'"))
+    };
+    let names = show("donor").success().out();
+    assert!(names.contains("\tharbour.bay.test harbour\n") && names.contains("10.1.2.3\tpier"), "{names}");
+    show("guest").success().stdout(&names);
+    sandbox.run("exec guest nslookup db").success().stdout_has("10.90.0.9");
+    assert_eq!(sandbox.inspect("guest", "HostsPath"), sandbox.inspect("donor", "HostsPath"));
+    // They stay those of the same network when that changes.
+    sandbox.run("network connect bridge donor").success();
+    show("guest").success().stdout(&show("donor").success().out());
+    sandbox.run("rm -f guest donor db").success();
+    sandbox.assert_no_traces();
 }

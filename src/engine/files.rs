@@ -195,8 +195,12 @@ fn hosts(
     if let (NetworkMode::Bridge { .. }, Some(host)) = (&options.network, around.host) {
         text.push_str(&format!("{host}\thost.containers.internal host.docker.internal\n"));
     }
+    let names = match &options.domainname {
+        Some(domain) => format!("{hostname}.{domain} {hostname}"),
+        None => hostname.to_owned(),
+    };
     for own in &around.own {
-        text.push_str(&format!("{own}\t{hostname}\n"));
+        text.push_str(&format!("{own}\t{names}\n"));
     }
     Ok(text)
 }

@@ -26,7 +26,7 @@ use crate::store::containers::{Record, Source, State, Status};
 use crate::store::driver::Driver;
 use crate::store::health::Health;
 use crate::store::layout::Layout;
-use crate::store::options::{HealthOptions, MountKind, Notify, StartupOptions, Systemd};
+use crate::store::options::{HealthOptions, MountKind, NetworkMode, Notify, StartupOptions, Systemd};
 use crate::store::volumes::{LOCAL, Volume};
 
 /// Docker's time that never was.
@@ -53,8 +53,11 @@ pub struct Context<'a> {
 
 /// The document of one container. Its state is shown as it is in the record: settle that before.
 pub fn container(record: &Record, context: &Context) -> Value {
-    let directory = context.layout.container(&record.id);
-    let file = |name: &str| directory.join(name).display().to_string();
+    let names = match &record.options.network {
+        NetworkMode::Container { id } => context.layout.container(id),
+        _ => context.layout.container(&record.id),
+    };
+    let file = |name: &str| names.join(name).display().to_string();
     let (path, arguments) = record.command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
     let mut document = json!({
         "Id": record.id,

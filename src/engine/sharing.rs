@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{Mode, OFlags};
@@ -40,15 +41,28 @@ pub fn settle(engine: &Engine, options: &mut ContainerOptions) -> Result<()> {
     Ok(())
 }
 
+/// Where the `hosts`, `hostname` and `resolv.conf` of a container are: who shares another's network has its names too.
+pub fn names_directory(engine: &Engine, options: &ContainerOptions, id: &str) -> Result<PathBuf> {
+    let NetworkMode::Container { id: other } = &options.network else {
+        return Ok(engine.layout().container(id));
+    };
+    let owner = engine.containers().load(other).context("joining network namespace of container")?;
+    names_directory(engine, &owner.options, other)
+}
+
 /// The host name that a container has by whom it shares its names with; `None` if it has its own.
 pub fn shared_hostname(engine: &Engine, options: &ContainerOptions) -> Result<Option<String>> {
+    let of = |id: &str| {
+        let other = engine.containers().load(id)?;
+        create::hostname(engine, &other.options, &other.id).map(Some)
+    };
     Ok(match &options.namespaces.uts {
         NamespaceMode::Host => Some(rustix::system::uname().nodename().to_string_lossy().into_owned()),
-        NamespaceMode::Container { id } => {
-            let other = engine.containers().load(id)?;
-            Some(create::hostname(engine, &other.options, &other.id)?)
-        }
-        _ => None,
+        NamespaceMode::Container { id } => of(id)?,
+        _ => match &options.network {
+            NetworkMode::Container { id } => of(id).context("joining network namespace of container")?,
+            _ => None,
+        },
     })
 }
 
