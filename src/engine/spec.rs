@@ -2,6 +2,7 @@
 //!
 //! The image sets defaults only (CVE-2026-53488): its labels and annotations do not enter here.
 
+mod environment;
 pub mod mounts;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +18,6 @@ use oci_spec::runtime::{
 use super::accounts::Identity;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::caps::{self, CapSet};
-use crate::runtime::identity::DEFAULT_PATH;
 use crate::runtime::plan::{
     GROUP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, KEEP_GROUPS_ANNOTATION, MOUNTS_ANNOTATION,
     MountExtra, PASSWD_ANNOTATION, USER_ANNOTATION,
@@ -154,7 +154,7 @@ fn process(
         .terminal(options.tty)
         .user(user)
         .args(init.into_iter().flatten().chain(command(options, image)?).collect::<Vec<_>>())
-        .env(environment(options, image, around))
+        .env(environment::of(options, image, around))
         .cwd(workdir(options, image))
         .capabilities(caps::to_oci(capabilities(options)?))
         .no_new_privileges(options.security.no_new_privileges)
@@ -169,58 +169,6 @@ fn process(
 pub fn workdir<'a>(options: &'a ContainerOptions, image: &'a ContainerConfig) -> &'a str {
     let workdir = options.workdir.as_deref().unwrap_or(&image.working_dir);
     if workdir.is_empty() { "/" } else { workdir }
-}
-
-/// Docker's order: what the engine sets, the image, the user; a later value of a name replaces an earlier.
-fn environment(options: &ContainerOptions, image: &ContainerConfig, around: &Surroundings) -> Vec<String> {
-    let rules = &options.environment_rules;
-    let mut all = vec![format!("PATH={DEFAULT_PATH}"), format!("HOSTNAME={}", around.hostname)];
-    all.extend(around.identity.name.iter().map(|name| format!("USER={name}")));
-    if options.tty {
-        all.push("TERM=xterm".to_owned());
-    }
-    for entry in &image.env {
-        set_variable(&mut all, entry.clone());
-    }
-    let before = all.clone();
-    all.retain(|entry| !rules.unset_all && !rules.unset.iter().any(|name| name == name_of(entry)));
-    for entry in &rules.merge {
-        set_variable(&mut all, merged(entry, &before));
-    }
-    for entry in &options.env {
-        set_variable(&mut all, entry.clone());
-    }
-    // A name without a value takes the variable away.
-    all.retain(|entry| entry.contains('='));
-    all
-}
-
-fn name_of(entry: &str) -> &str {
-    entry.split('=').next().unwrap_or_default()
-}
-
-fn set_variable(all: &mut Vec<String>, entry: String) {
-    match all.iter().position(|other| name_of(other) == name_of(&entry)) {
-        Some(index) => all[index] = entry,
-        None => all.push(entry),
-    }
-}
-
-/// Fills `${NAME}` of an entry in with what was there before.
-fn merged(entry: &str, before: &[String]) -> String {
-    let value_of = |name: &str| {
-        let found = before.iter().find(|other| name_of(other) == name);
-        found.and_then(|found| found.split_once('=')).map_or("", |(_, value)| value)
-    };
-    let mut text = String::new();
-    let mut rest = entry;
-    while let Some((head, tail)) = rest.split_once("${") {
-        let Some((name, tail)) = tail.split_once('}') else { break };
-        text.push_str(head);
-        text.push_str(value_of(name));
-        rest = tail;
-    }
-    text + rest
 }
 
 fn rlimits(options: &ContainerOptions) -> Result<Vec<PosixRlimit>> {
@@ -474,7 +422,7 @@ mod tests {
     #[test]
     fn later_variables_win_and_a_bare_name_takes_one_away() {
         let options = ContainerOptions { env: words(&["A=user", "B=1", "PATH"]), ..Default::default() };
-        let got = environment(&options, &image(), &around());
+        let got = environment::of(&options, &image(), &around());
         assert_eq!(got, ["HOSTNAME=host", "A=user", "B=1"]);
     }
 
