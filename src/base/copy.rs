@@ -4,18 +4,21 @@
 //! the same rules again and judged by its descriptor. Files are cloned where the filesystem can, else copied in
 //! the kernel, and holes stay holes. Devices and sockets are no content: they are left out and counted.
 
+mod content;
+
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
-use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+
+use content::Content;
 
 use super::mode::ModeChange;
 use super::owner::Owner;
@@ -72,7 +75,7 @@ pub struct Copier {
     copied: Copied,
     /// Copies by what they were copied from, to be linked to.
     links: HashMap<FileId, Link>,
-    method: Method,
+    content: Content,
 }
 
 /// A copy that was made, beneath the top of the destination.
@@ -81,18 +84,7 @@ struct Link {
     id: FileId,
 }
 
-/// The best way to copy data that has not been refused yet.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Method {
-    Clone,
-    Range,
-    Plain,
-}
-
 const BLOCK: u64 = 512;
-/// What is read from a file that says it is empty: those of procfs do.
-const SIZELESS_LIMIT: u64 = 64 << 20;
-const BUFFER: usize = 256 << 10;
 /// How often a name is cleared that somebody keeps making again.
 const ATTEMPTS: u32 = 100;
 /// Multiply linked files that are remembered; more are copied once for each name.
@@ -102,7 +94,7 @@ const CAPABILITY: &str = "security.capability";
 
 impl Copier {
     pub fn new(options: CopyOptions) -> Self {
-        Self { options, copied: Copied::default(), links: HashMap::new(), method: Method::Clone }
+        Self { options, copied: Copied::default(), links: HashMap::new(), content: Content::default() }
     }
 
     pub fn finish(self) -> Copied {
@@ -274,7 +266,7 @@ impl Copier {
         };
         let made = File::from(made);
         let size = stat.st_size.unsigned_abs();
-        let copied = self.bytes(from, &made, size, stat.st_blocks.unsigned_abs() * BLOCK < size)?;
+        let copied = self.content.copy(from, &made, size, stat.st_blocks.unsigned_abs() * BLOCK < size)?;
         self.copied.bytes += BLOCK + copied.next_multiple_of(BLOCK);
         self.take_after(made.as_fd(), stat)?;
         match (self.options.attributes, self.options.keep_owner) {
@@ -283,70 +275,6 @@ impl Copier {
             (false, false) => {}
         }
         if has_several_names { Ok(Some(walk::file_id(made.as_fd())?)) } else { Ok(None) }
-    }
-
-    /// Copies at most `size` bytes, as many as there are; holes of a file that has some stay holes.
-    fn bytes(&mut self, from: &File, to: &File, size: u64, has_holes: bool) -> Result<u64> {
-        if size == 0 {
-            return io::copy(&mut from.take(SIZELESS_LIMIT), &mut &*to).context("copy");
-        }
-        if self.method == Method::Clone {
-            match rustix::fs::ioctl_ficlone(to, from) {
-                Ok(()) => return Ok(size),
-                Err(_) => self.method = Method::Range,
-            }
-        }
-        if !has_holes {
-            return self.range(from, to, size).context("copy");
-        }
-        let mut at = 0;
-        while at < size {
-            let start = match rustix::fs::seek(from, SeekFrom::Data(at)) {
-                Ok(start) if start < size => start,
-                // Nothing but a hole is left.
-                Ok(_) | Err(Errno::NXIO) => break,
-                Err(error) => return Err(error).context("find the data"),
-            };
-            let end = rustix::fs::seek(from, SeekFrom::Hole(start)).context("find the holes")?.min(size);
-            rustix::fs::seek(from, SeekFrom::Start(start)).context("seek")?;
-            rustix::fs::seek(to, SeekFrom::Start(start)).context("seek")?;
-            if end <= start || self.range(from, to, end - start).context("copy")? == 0 {
-                break;
-            }
-            at = end;
-        }
-        to.set_len(size).context("set its size")?;
-        Ok(size)
-    }
-
-    /// Copies `length` bytes from where both files stand; fewer where the source ends.
-    fn range(&mut self, mut from: &File, mut to: &File, length: u64) -> io::Result<u64> {
-        let mut done = 0;
-        while self.method < Method::Plain && done < length {
-            let wanted = usize::try_from(length - done).unwrap_or(usize::MAX).min(1 << 30);
-            match rustix::fs::copy_file_range(from, None, to, None, wanted) {
-                Ok(0) => return Ok(done),
-                Ok(n) => done += n as u64,
-                Err(Errno::INTR) => {}
-                // Two filesystems, or one that cannot.
-                Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => {
-                    self.method = Method::Plain;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let mut buffer = vec![0; usize::try_from(length - done).unwrap_or(BUFFER).min(BUFFER)];
-        while done < length {
-            let wanted = usize::try_from(length - done).unwrap_or(BUFFER).min(BUFFER);
-            match from.read(&mut buffer[..wanted])? {
-                0 => break,
-                n => {
-                    to.write_all(&buffer[..n])?;
-                    done += n as u64;
-                }
-            }
-        }
-        Ok(done)
     }
 
     /// Makes a node by `make`, and again after what is in its way is gone.
