@@ -448,7 +448,7 @@ pub fn surroundings(
 ) -> Result<Surroundings> {
     Ok(Surroundings {
         directory: engine.layout().container(id),
-        names: sharing::names_directory(engine, options, id)?,
+        names: sharing::names_directory(engine, options)?,
         hostname: hostname(engine, options, id)?,
         has_mqueue: Path::new("/dev/mqueue").is_dir(),
         has_cgroup2: has_cgroup2(),

@@ -41,13 +41,13 @@ pub fn settle(engine: &Engine, options: &mut ContainerOptions) -> Result<()> {
     Ok(())
 }
 
-/// Where the `hosts`, `hostname` and `resolv.conf` of a container are: who shares another's network has its names too.
-pub fn names_directory(engine: &Engine, options: &ContainerOptions, id: &str) -> Result<PathBuf> {
-    let NetworkMode::Container { id: other } = &options.network else {
-        return Ok(engine.layout().container(id));
-    };
-    let owner = engine.containers().load(other).context("joining network namespace of container")?;
-    names_directory(engine, &owner.options, other)
+/// The directory with the `hosts`, `hostname` and `resolv.conf` of a container that shares another's network, and so its
+/// names; `None` if it has its own.
+pub fn names_directory(engine: &Engine, options: &ContainerOptions) -> Result<Option<PathBuf>> {
+    let NetworkMode::Container { id } = &options.network else { return Ok(None) };
+    let owner = engine.containers().load(id).context("joining network namespace of container")?;
+    let further = names_directory(engine, &owner.options)?;
+    Ok(Some(further.unwrap_or_else(|| engine.layout().container(id))))
 }
 
 /// The host name that a container has by whom it shares its names with; `None` if it has its own.

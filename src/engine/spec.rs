@@ -28,10 +28,10 @@ use crate::store::options::{ContainerOptions, DeviceOption, NamespaceMode, Netwo
 /// What the specification depends on beside options and image.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// The container's directory.
+    /// The container's directory, where its `hosts`, `hostname` and `resolv.conf` are.
     pub directory: PathBuf,
-    /// Where its `hosts`, `hostname` and `resolv.conf` are.
-    pub names: PathBuf,
+    /// Where these are instead, if they are another container's.
+    pub names: Option<PathBuf>,
     pub hostname: String,
     /// Whether `/sys/fs/cgroup` of the host is cgroup v2 alone.
     pub has_cgroup2: bool,
@@ -307,7 +307,7 @@ fn all_mounts(
     }
     let is_engines = |name: &&str| !options.image_files.iter().any(|kept| kept == name);
     for name in ["resolv.conf", "hostname", "hosts"].into_iter().filter(is_engines) {
-        let source = around.names.join(name);
+        let source = around.names.as_ref().unwrap_or(&around.directory).join(name);
         for root in options.chroot_dirs.iter().map(String::as_str).chain([""]) {
             let target = format!("{root}/etc/{name}");
             all.push(mount("bind", &source.to_string_lossy(), &target, &["rbind", "rprivate"])?);
@@ -383,7 +383,7 @@ mod tests {
     fn around() -> Surroundings {
         Surroundings {
             directory: "/c".into(),
-            names: "/c".into(),
+            names: None,
             hostname: "host".into(),
             has_mqueue: true,
             has_cgroup2: false,
