@@ -20,7 +20,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -177,8 +177,8 @@ struct Facts {
     kind: String,
     mode: u32,
     owner: (u64, u64),
-    /// Also the target of a link.
-    content: Vec<u8>,
+    /// Also the target of a link. All names of one file share it.
+    content: Arc<[u8]>,
     attributes: BTreeMap<String, Vec<u8>>,
 }
 
@@ -228,7 +228,7 @@ fn facts(entry: &mut tar::Entry<'_, impl Read>, target: Option<Vec<u8>>) -> Fact
         // Those of links say nothing.
         mode: if target.is_some() { 0o777 } else { header.mode().expect("a mode") & 0o7777 },
         owner: (header.uid().expect("a number"), header.gid().expect("a number")),
-        content: target.unwrap_or(content),
+        content: target.unwrap_or(content).into(),
         attributes,
     }
 }
