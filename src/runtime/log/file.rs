@@ -139,10 +139,12 @@ impl LogFile {
         let mut rest = entries;
         let written = write(&mut self.file, &mut rest);
         match written {
-            Ok(()) => self.size += entries.len() as u64,
+            Ok(()) => {
+                self.size += entries.len() as u64;
+                self.pending.extend_from_slice(rest);
+            }
             Err(_) => self.file.set_len(self.size)?,
         }
-        self.pending.extend_from_slice(rest);
         written
     }
 
@@ -323,6 +325,13 @@ mod tests {
         let mut log = LogFile::open(&path, &limits(4)).unwrap();
         fill(&mut log, 1..=2);
         assert_eq!(names(directory.path()), ["log 2", "log.1 1", "log.2.gz was 1", "log.3 was 2"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_does_not_wait() {
+        let mut log = LogFile::open(Path::new("/dev/full"), &limits(1)).unwrap();
+        assert!(log.append(b"entry\n").is_err());
+        assert!(!log.is_stuck());
     }
 
     #[test]
