@@ -123,6 +123,15 @@ fn info_tells_of_the_host() {
     let document = sandbox.run("info --format json").success().json();
     assert_eq!((&document["host"]["os"], &document["OSType"]), (&"linux".into(), &"linux".into()));
     assert_eq!(document["store"]["graphRoot"], document["DockerRootDir"]);
+    // What cannot be limited here is told by name, and with the text.
+    let controllers = document["host"]["cgroupControllers"].as_array().expect("a list");
+    for (name, controller) in [("MemoryLimit", "memory"), ("CPUShares", "cpu"), ("PidsLimit", "pids")] {
+        assert_eq!(document[name], controllers.contains(&controller.into()), "{name}");
+    }
+    let warnings = document["Warnings"].as_array().expect("a list").iter();
+    let warnings: String = warnings.map(|line| format!("{}\n", line.as_str().expect("a text"))).collect();
+    assert!(!controllers.is_empty() || warnings.contains("containers run without limits"), "{warnings}");
+    output.stderr(&warnings);
 }
 
 #[test]

@@ -44,13 +44,47 @@ impl Action for Args {
                 }
                 out::line(&show_one(&document, format)?)?;
             }
-            None => out::text(&text(&info, layout))?,
+            None => {
+                out::text(&text(&info, layout))?;
+                for warning in warnings(&info) {
+                    out::error_line(&warning);
+                }
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Docker's names of what it can limit, each with the controller behind it and what is said where that is missing.
+const LIMITS: [(&str, &str, &str); 7] = [
+    ("MemoryLimit", "memory", "memory limit"),
+    ("SwapLimit", "memory", "swap limit"),
+    ("CpuCfsPeriod", "cpu", "cpu cfs period"),
+    ("CpuCfsQuota", "cpu", "cpu cfs quota"),
+    ("CPUShares", "cpu", "cpu shares"),
+    ("CPUSet", "cpuset", "cpuset"),
+    ("PidsLimit", "pids", "pids limit"),
+];
+
+fn can_limit(info: &Info, controller: &str) -> bool {
+    info.cgroup_controllers.iter().any(|delegated| delegated == controller)
+}
+
+/// Which limits no container can have here.
+fn warnings(info: &Info) -> Vec<String> {
+    if info.cgroup_controllers.is_empty() {
+        return vec![match info.cgroup_version {
+            Some(2) => {
+                "WARNING: containers run without limits: no control group is delegated to you".to_owned()
+            }
+            _ => "WARNING: containers run without limits: they need control groups version 2".to_owned(),
+        }];
+    }
+    let missing = LIMITS.iter().filter(|(_, controller, _)| !can_limit(info, controller));
+    missing.map(|(_, _, words)| format!("WARNING: No {words} support")).collect()
+}
 
 fn text(info: &Info, layout: &Layout) -> String {
     let cgroups = info.cgroup_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
@@ -112,7 +146,7 @@ fn map_lines(kind: &str, own: u32, ranges: &[IdRange]) -> Vec<String> {
 fn document(info: &Info, layout: &Layout) -> Value {
     let mut security = vec!["name=seccomp,profile=builtin"];
     security.extend((info.uid != 0).then_some("name=rootless"));
-    json!({
+    let mut document = json!({
         "Containers": info.running + info.stopped,
         "ContainersRunning": info.running,
         "ContainersPaused": info.paused,
@@ -135,7 +169,12 @@ fn document(info: &Info, layout: &Layout) -> Value {
         "DefaultRuntime": "coracle",
         "Swarm": {"LocalNodeState": "inactive"},
         "ClientInfo": {"Version": VERSION},
-    })
+        "Warnings": warnings(info),
+    });
+    for (name, controller, _) in LIMITS {
+        document[name] = can_limit(info, controller).into();
+    }
+    document
 }
 
 /// What podman tells beside that, by its names in JSON.
