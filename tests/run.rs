@@ -474,6 +474,10 @@ fn names_are_random_and_unique() {
         let output = sandbox.command_of(&["run", "--rm", "--name", bad, "busybox", "true"]).finish();
         output.code(125).stderr_has("Invalid container name").one_clear_line();
     }
+    // As `inspect` shows them.
+    sandbox.run("create --name /boat --network none busybox true").success();
+    assert_eq!(sandbox.inspect("boat", "Name"), "/boat");
+    sandbox.run("rm /boat").success();
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) ->
 impl Draft {
     /// Checks what was asked against the image and the containers there are.
     pub fn new(engine: &Engine, mut options: ContainerOptions, name: Option<&str>) -> Result<Self> {
+        // As `inspect` shows it.
+        let name = name.map(|name| name.strip_prefix('/').unwrap_or(name));
         if let Some(name) = name.filter(|name| !is_valid_name(name)) {
             bail!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
         }
