@@ -59,6 +59,25 @@ check "and is read back so" "100001" "$(coracle logs long | wc -c)"
 $run -d --name goes box sh -c 'echo one; sleep 3; echo two' >/dev/null
 check "followed to its end" "one
 two" "$(timeout 60 coracle logs -f goes)"
-quiet rm -f talks marked long goes
+
+# --- Full ------------------------------------------------------------------------------------------------
+
+# The container waits for a journal that takes nothing; who looks after it does not, and nothing is lost.
+sudo systemctl kill -s STOP systemd-journald
+pad=$(head -c 200 /dev/zero | tr "\0" x)
+many="trap 'exit 5' TERM; (for i in \$(busybox seq 3000); do echo line \$i $pad; done; touch /said) & while :; do sleep 0.1; done"
+for name in full stopped; do
+	$run -d --name $name --health-cmd true --health-interval 1s box sh -c "$many" >/dev/null
+done
+sleep 3
+check "the output waits" "no" "$(coracle exec full test -e /said && echo yes || echo no)"
+check "its health does not" "healthy" "$(coracle inspect -f '{{.State.Health.Status}}' full)"
+quiet stop -t 20 stopped
+check "nor its end" "5" "$(coracle inspect -f '{{.State.ExitCode}}' stopped)"
+sudo systemctl kill -s CONT systemd-journald
+await coracle exec full test -e /said
+await has full 3000
+check "and nothing is lost" "3000" "$(journalctl -q -o cat CONTAINER_NAME=full | grep -c '^line ')"
+quiet rm -f -t 0 talks marked long goes full stopped
 podman rm -f says >/dev/null
 exit $failed
