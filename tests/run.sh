@@ -224,4 +224,8 @@ else
 	say "testing as $(id -un)"
 	set -- -- "$@"
 fi
-exec cargo test --locked --no-fail-fast --lib --bins --tests "$@"
+# Who starts this in the background of a shell has these ignored, and so would every program of the tests.
+heard=
+! env --default-signal=INT,QUIT true 2>/dev/null || heard="env --default-signal=INT,QUIT"
+# shellcheck disable=SC2086 # nothing, or a command
+exec $heard cargo test --locked --no-fail-fast --lib --bins --tests "$@"
