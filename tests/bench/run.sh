@@ -528,13 +528,28 @@ make_many_files() {
 	rm -rf "$work/many"
 }
 
-# Every round is a first start, in a store of its own. Nothing is removed in between: ext4 takes its time to find
-# an inode where many were freed in the last minutes, and both would be measured by that.
+# For rounds that each have a store of their own, named in $work/store. Nothing is removed in between: ext4 takes its time
+# to find an inode where many were freed in the last minutes, and all would be measured by that.
+fresh_store="sh $work/fresh"
+printf 'mktemp -d %s/store-XXXXXX >%s/store\nsync\n' "$work" "$work" >"$work/fresh"
+
+# podman's flags for $store.
+flags_of_store() {
+	echo "$podman_flags" | sed "s,--root [^ ]*,--root \$store,; s,--runroot [^ ]*,--runroot \$store-run,"
+}
+
+# in_fresh_stores NAME CORACLE PODMAN: scripts with which each does so in the store of the round.
+in_fresh_stores() {
+	printf '%s --root "$(cat %s)" %s\n' "$binary" "$work/store" "$2" >"$work/$1-coracle"
+	printf 'store=$(cat %s)\npodman %s %s\n' "$work/store" "$(flags_of_store)" "$3" >"$work/$1-podman"
+}
+
+# Every round is a first start.
 row_keep_id() {
 	make_many_files
 	set -- coracle "sh $work/first-coracle" "sh $work/fresh-coracle"
-	printf '%s --root "$(cat %s)" run --rm --network none --userns keep-id many true\n' \
-		"$binary" "$work/store" >"$work/first-coracle"
+	in_fresh_stores first "run --rm --network none --userns keep-id many true" \
+		"run --rm --network none --userns keep-id localhost/many true"
 	cat >"$work/fresh-coracle" <<-FRESH
 		mktemp -d "$work/store-XXXXXX" >"$work/store"
 		c="$binary --root \$(cat "$work/store")"
@@ -543,9 +558,7 @@ row_keep_id() {
 	FRESH
 	if have podman; then
 		set -- "$@" podman "sh $work/first-podman" "sh $work/fresh-podman"
-		flags=$(echo "$podman_flags" | sed "s,--root [^ ]*,--root \$store,; s,--runroot [^ ]*,--runroot \$store-run,")
-		printf 'store=$(cat %s)\npodman %s run --rm --network none --userns keep-id localhost/many true\n' \
-			"$work/store" "$flags" >"$work/first-podman"
+		flags=$(flags_of_store)
 		cat >"$work/fresh-podman" <<-FRESH
 			mktemp -d "$work/podman-XXXXXX" >"$work/store"
 			store=\$(cat "$work/store")
@@ -773,10 +786,11 @@ write_pipeline() {
 	manifest=$(jq -r '.manifests[0].digest' "$cache/large/index.json")
 	{
 		echo "#!/bin/sh"
+		echo "store=\$(cat $work/store)"
 		number=0
 		for layer in $(jq -r '.layers[].digest' "$cache/large/blobs/sha256/${manifest#sha256:}"); do
-			echo "mkdir -p $work/piped/$number"
-			echo "{ curl -s http://127.0.0.1:$port/v2/bench/large/blobs/$layer | gunzip | tar x -C $work/piped/$number; } &"
+			echo "mkdir -p \$store/$number"
+			echo "{ curl -s http://127.0.0.1:$port/v2/bench/large/blobs/$layer | gunzip | tar x -C \$store/$number; } &"
 			number=$((number + 1))
 		done
 		echo wait
@@ -791,13 +805,9 @@ row_pull() {
 	start_stocked_registry
 	write_pipeline
 	image=127.0.0.1:$port/bench/large
-	printf '#!/bin/sh\n%s rmi -f %s >/dev/null 2>&1\nsync\n' "$binary" "$image" >"$work/forget"
-	printf '#!/bin/sh\nrm -rf %s/piped\nsync\n' "$work" >"$work/forget-piped"
-	printf '#!/bin/sh\npodman %s rmi -f %s >/dev/null 2>&1\nsync\n' "$podman_flags" "$image" >"$work/forget-podman"
-	chmod +x "$work/forget" "$work/forget-piped" "$work/forget-podman"
-	set -- coracle "$binary pull -q $image" "$work/forget" pipeline "$work/pipeline" "$work/forget-piped"
-	[ "$podman_works" = no ] || set -- "$@" \
-		podman "podman $podman_flags pull -q --tls-verify=false $image" "$work/forget-podman"
+	in_fresh_stores pull "pull -q $image" "pull -q --tls-verify=false $image"
+	set -- coracle "sh $work/pull-coracle" "$fresh_store" pipeline "$work/pipeline" "$fresh_store"
+	[ "$podman_works" = no ] || set -- "$@" podman "sh $work/pull-podman" "$fresh_store"
 	kept=$rounds
 	[ "$rounds" -le 3 ] || rounds=3
 	alternate pull 1 "$@"
@@ -900,17 +910,9 @@ row_load() {
 		skopeo --insecure-policy copy -q "oci:$cache/large:latest" "docker-archive:$archive.new:$image"
 		mv "$archive.new" "$archive"
 	fi
-	printf '#!/bin/sh\n%s rmi -f %s >/dev/null 2>&1\nsync\n' "$binary" "$image" >"$work/forget"
-	printf '#!/bin/sh\npodman %s rmi -f %s >/dev/null 2>&1\nsync\n' "$podman_flags" "$image" >"$work/forget-podman"
-	chmod +x "$work/forget" "$work/forget-podman"
-	# Who has the layers from a row before this need not unpack them.
-	names='{{.Repository}}:{{.Tag}}'
-	"$binary" images --format "$names" | grep bench/large | xargs -r "$binary" rmi -f >/dev/null
-	# shellcheck disable=SC2086 # a list of flags
-	! have podman || podman_ images --format "$names" | grep bench/large | xargs -r podman $podman_flags rmi -f >/dev/null
-	set -- coracle "$binary load -q -i $archive" "$work/forget"
-	[ "$podman_works" = no ] || set -- "$@" \
-		podman "podman $podman_flags load -q -i $archive" "$work/forget-podman"
+	in_fresh_stores load "load -q -i $archive" "load -q -i $archive"
+	set -- coracle "sh $work/load-coracle" "$fresh_store"
+	[ "$podman_works" = no ] || set -- "$@" podman "sh $work/load-podman" "$fresh_store"
 	kept=$rounds
 	[ "$rounds" -le 3 ] || rounds=3
 	alternate load 1 "$@"
