@@ -224,3 +224,28 @@ fn sixteen_commands_about_one_image() {
     }
     sandbox.assert_no_traces();
 }
+
+#[test]
+fn an_image_removed_as_soon_as_it_is_pulled() {
+    let server = Server::of_image(&Image::busybox(), |_| None);
+    let name = format!("{}/x:y", server.host());
+    let sandbox = Sandbox::new();
+    let is_done = AtomicBool::new(false);
+    let removed = std::thread::scope(|scope| {
+        let removing = scope.spawn(|| {
+            let mut removed = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                removed += usize::from(sandbox.run(&format!("rmi -f {name}")).exit_code() == 0);
+            }
+            removed
+        });
+        let mut runs = (0..40).map(|_| sandbox.run(&format!("run --rm --network none {name} true")));
+        let failed = runs.find(|run| run.exit_code() != 0);
+        is_done.store(true, Ordering::Relaxed);
+        if let Some(failed) = failed {
+            failed.fail("it should have been pulled again");
+        }
+        removing.join().unwrap()
+    });
+    assert!(removed > 10, "{removed}");
+}

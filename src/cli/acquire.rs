@@ -14,6 +14,9 @@ use crate::store::containers::LookupError;
 use crate::store::images::ImageLookup;
 use crate::store::options::ContainerOptions;
 
+/// How often an image is pulled that others remove before a container has it.
+const ATTEMPTS: usize = 4;
+
 /// What `run` and `create` say about pulling.
 pub struct Acquire {
     pub policy: PullPolicy,
@@ -55,16 +58,22 @@ impl Acquire {
         if self.policy == PullPolicy::Always || self.is_of_another_platform(engine, options)? {
             self.pull(engine, options)?;
         }
-        match work(options.clone()) {
-            Err(error) if self.policy == PullPolicy::Missing && is_missing(&error) => {
-                if !self.quiet && !images::is_builtin(&options.image) {
-                    out::error_line(&format!("Unable to find image '{}' locally", familiar(&options.image)));
+        let is_news = self.policy == PullPolicy::Missing && !images::is_builtin(&options.image);
+        for attempt in 0..ATTEMPTS {
+            match work(options.clone()) {
+                Err(error) if self.policy != PullPolicy::Never && is_missing(&error, &options.image) => {
+                    if attempt == 0 && is_news && !self.quiet {
+                        out::error_line(&format!(
+                            "Unable to find image '{}' locally",
+                            familiar(&options.image)
+                        ));
+                    }
+                    self.pull(engine, options)?;
                 }
-                self.pull(engine, options)?;
-                work(options.clone())
+                done => return done,
             }
-            done => done,
         }
+        work(options.clone())
     }
 
     /// Removes the container that is to be replaced, once its successor has an image. An id is no name.
@@ -118,8 +127,10 @@ pub fn pull(engine: &Engine, request: PullRequest, shown: Option<Target>) -> Res
     Ok(images::pull(engine, request, || display)?.name)
 }
 
-fn is_missing(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<ImageLookup>(), Some(ImageLookup::NotFound(_)))
+/// Whether it is this image that is missing, and not one that is to be mounted.
+fn is_missing(error: &anyhow::Error, image: &str) -> bool {
+    let name = familiar(image);
+    matches!(error.downcast_ref::<ImageLookup>(), Some(ImageLookup::NotFound(missing)) if *missing == name)
 }
 
 /// The name as it was typed, with its default tag: whether it names a registry makes a difference.

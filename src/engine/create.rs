@@ -33,13 +33,14 @@ use crate::oci::platform::Platform;
 use crate::runtime::userns::UserMaps;
 use crate::store::containers::{NameConflict, Record, Source, State, VERSION};
 use crate::store::driver::Driver;
+use crate::store::gc::{self, Hold};
 use crate::store::layers::Staging;
+use crate::store::offstage;
 use crate::store::options::{
     Attachment, ContainerOptions, NamespaceMode, NetworkMode, Notify, PortMapping, Protocol,
 };
 use crate::store::platforms::platform_of_config;
 use crate::store::userns::UsernsMode;
-use crate::store::{gc, offstage};
 
 /// A container that is decided on: nothing of it is on disk yet.
 pub struct Draft {
@@ -54,6 +55,8 @@ pub struct Draft {
     copy: Option<Staging>,
     image: ContainerConfig,
     command: Vec<String>,
+    /// Keeps the image's layers until a container on record does.
+    hold: Option<Hold>,
 }
 
 /// Makes a container of a local image, or of a directory, and puts it on record.
@@ -76,6 +79,8 @@ impl Draft {
         }
         logging::check(&options)?;
         limits::check(&options)?;
+        engine.layout().create()?;
+        let hold = gc::hold(engine.layout())?;
         let (source, image) = find_source(engine, &options)?;
         let command = spec::command(&options, &image)?;
         let id = id::container_id();
@@ -97,7 +102,8 @@ impl Draft {
             Source::Rootfs { .. } => Driver::default(),
         };
         let name = name.map(str::to_owned);
-        Ok(Self { id, name, options, source, driver, maps: None, copy: None, image, command })
+        let hold = Some(hold);
+        Ok(Self { id, name, options, source, driver, maps: None, copy: None, image, command, hold })
     }
 
     /// Does what takes long, where it can be shown how far it has come: makes the image's layers for the ids that the
@@ -126,11 +132,14 @@ impl Draft {
         }
     }
 
+    /// Lets go of the image's layers, in a process that leaves the writing to another.
+    pub fn let_go(&mut self) {
+        self.hold = None;
+    }
+
     /// Puts the container on disk and on record; `user` are the ids that this user has.
     pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose<'_>) -> Result<Written> {
-        let Self { id, name, options, source, driver, copy, image, command, maps: _ } = self;
-        engine.layout().create()?;
-        let hold = gc::hold(engine.layout())?;
+        let Self { id, name, options, source, driver, copy, image, command, hold, maps: _ } = self;
         let making = Making { engine, draft: Some(offstage::Draft::make(engine.layout(), &id)?) };
         let directory = making.path();
         let durability = durability(&options);
@@ -172,7 +181,7 @@ impl Draft {
         }
         let lock = making.publish(durability)?;
         events::container(engine, &record, "create", &[]);
-        gc::release(engine.layout(), hold)?;
+        hold.map_or(Ok(()), |hold| gc::release(engine.layout(), hold))?;
         Ok(Written { record, spec, lock })
     }
 }

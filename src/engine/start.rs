@@ -181,6 +181,9 @@ fn begin(engine: &Engine, mut work: Work, goal: &Goal, preserved: Preserved) -> 
     match clone::clone(Namespaces::default()).context("fork the supervisor")? {
         Forked::Parent(supervisor) => {
             drop((server, preserved));
+            if let Work::New(draft) = &mut work {
+                draft.let_go();
+            }
             if let Some(unit) = unit {
                 unit.name(supervisor.pid());
             }
