@@ -1,5 +1,6 @@
 //! Networks and what a container has of them, as records keep them and the network helper builds them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -78,6 +79,12 @@ pub struct Ipv6 {
     /// Where addresses are picked from, if not from the whole subnet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Ipv6Net>,
+}
+
+/// Where a network stands among those of a container, by its priority there and its name: what is on none of them goes
+/// through the first that has a way out. Docker's choice.
+pub fn rank(priority: i32, name: &str) -> (Reverse<i32>, &str) {
+    (Reverse(priority), name)
 }
 
 /// What the user wants of a network for one container.

@@ -12,7 +12,7 @@ use super::report::{self, Reported, UsageError};
 use super::template::{self, Fill, KeyOrder};
 use super::verb::{Action, Operands, Session};
 use crate::base::file;
-use crate::engine::{Engine, changes, images_view, inspect, inspect_image, networks, pause};
+use crate::engine::{Engine, changes, images_view, inspect, inspect_image, networks, pause, sharing};
 use crate::oci::platform::Platform;
 use crate::store::containers::{Containers, LookupError, Source};
 use crate::store::executions;
@@ -342,6 +342,7 @@ fn container(engine: &Engine, size: bool, name: &str) -> Result<Value> {
             spec: spec.as_ref(),
             health: health.as_ref(),
             executions,
+            names: sharing::names_directory(engine, &record.options).ok().flatten(),
             paused: pause::is_paused(&record),
             sizes,
             hostname: hostname.as_deref().map(str::trim_end).filter(|name| !name.is_empty()),

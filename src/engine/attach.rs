@@ -103,10 +103,8 @@ pub struct SupervisorDied;
 
 /// Waits until the program runs; with `streams` until it has ended, or the user has left it.
 pub fn follow_start(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome> {
-    match await_start(client.as_fd())? {
-        Outcome::Started => follow(client, streams),
-        ended => Ok(ended),
-    }
+    let at_start = await_start(client.as_fd())?;
+    follow(client, at_start, streams)
 }
 
 /// Waits until the program runs, or has ended without a word.
@@ -124,11 +122,11 @@ pub fn await_start(client: BorrowedFd<'_>) -> Result<Outcome> {
     }
 }
 
-/// With `streams` stays attached to a program that runs until it has ended, or the user has left it.
-pub fn follow(client: OwnedFd, streams: Option<Streams>) -> Result<Outcome> {
+/// With `streams` stays attached to a program that was running `at_start` until it has ended, or the user has left it.
+pub fn follow(client: OwnedFd, at_start: Outcome, streams: Option<Streams>) -> Result<Outcome> {
     match streams {
-        Some(streams) => Attached::new(client, streams)?.run(),
-        None => Ok(Outcome::Started),
+        Some(streams) if at_start == Outcome::Started => Attached::new(client, streams)?.run(),
+        _ => Ok(at_start),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The devices of the host that a container is given.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -18,12 +19,14 @@ const OWN: [&str; 5] = ["pts", "shm", "fd", "mqueue", ".lxc"];
 /// Says which device cannot be given, as docker does at a start.
 pub fn check(options: &ContainerOptions) -> Result<()> {
     for device in &options.devices {
-        let cause = match fs::metadata(&device.source) {
+        let (cause, is_missing) = match fs::metadata(&device.source) {
             Ok(_) if !each(device).is_empty() => continue,
-            Ok(_) => anyhow!("not a device node"),
-            Err(error) => error.into(),
+            Ok(_) => (anyhow!("not a device node"), false),
+            Err(error) => {
+                let is_missing = error.kind() == ErrorKind::NotFound;
+                (error.into(), is_missing)
+            }
         };
-        let is_missing = !device.source.exists();
         let error = cause.context(format!(
             "error gathering device information while adding custom device {:?}",
             device.source

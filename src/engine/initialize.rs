@@ -58,7 +58,7 @@ pub fn release(engine: &Engine, record: &Record, streams: Option<&Streams>) -> R
     let supervisor = socket::connect(&engine.layout().container_run(&record.id), SOCKET)
         .with_context(|| format!("reach the supervisor of container {}", &record.id[..12]))?;
     Request::Start(streams.map(Streams::taking)).send(supervisor.as_fd()).context("ask for the start")?;
-    Begun::hear(supervisor, None).map_err(|(error, _)| error)
+    Begun::hear(supervisor)
 }
 
 impl Supervisor<'_> {

@@ -12,7 +12,7 @@ pub use network::network;
 use network::network_settings;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -26,7 +26,7 @@ use crate::store::containers::{Record, Source, State, Status};
 use crate::store::driver::Driver;
 use crate::store::health::Health;
 use crate::store::layout::Layout;
-use crate::store::options::{HealthOptions, MountKind, NetworkMode, Notify, StartupOptions, Systemd};
+use crate::store::options::{HealthOptions, MountKind, Notify, StartupOptions, Systemd};
 use crate::store::volumes::{LOCAL, Volume};
 
 /// Docker's time that never was.
@@ -45,6 +45,8 @@ pub struct Context<'a> {
     pub executions: Vec<String>,
     /// The host name that was written down for it, which may be the host's or another container's.
     pub hostname: Option<&'a str>,
+    /// Where its `hosts`, `hostname` and `resolv.conf` are, if they are another container's.
+    pub names: Option<PathBuf>,
     /// Whether every process of it is stopped.
     pub paused: bool,
     /// How much room it takes, if that was asked for.
@@ -53,11 +55,8 @@ pub struct Context<'a> {
 
 /// The document of one container. Its state is shown as it is in the record: settle that before.
 pub fn container(record: &Record, context: &Context) -> Value {
-    let names = match &record.options.network {
-        NetworkMode::Container { id } => context.layout.container(id),
-        _ => context.layout.container(&record.id),
-    };
-    let file = |name: &str| names.join(name).display().to_string();
+    let own = context.layout.container(&record.id);
+    let file = |name: &str| context.names.as_ref().unwrap_or(&own).join(name).display().to_string();
     let (path, arguments) = record.command.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
     let mut document = json!({
         "Id": record.id,
@@ -319,6 +318,7 @@ mod tests {
                 health: None,
                 executions: Vec::new(),
                 hostname: None,
+                names: None,
                 paused: false,
                 sizes: None,
             },

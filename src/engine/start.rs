@@ -136,19 +136,14 @@ pub struct Begun {
 
 impl Begun {
     /// Waits for what a supervisor has to say of the start.
-    pub fn hear(client: OwnedFd, supervisor: Option<Child>) -> Result<Self, (anyhow::Error, Option<Child>)> {
-        match attach::await_start(client.as_fd()) {
-            Ok(at_start) => Ok(Self { client, at_start, supervisor }),
-            Err(error) => Err((error, supervisor)),
-        }
+    pub fn hear(client: OwnedFd) -> Result<Self> {
+        let at_start = attach::await_start(client.as_fd())?;
+        Ok(Self { client, at_start, supervisor: None })
     }
 
     /// With `streams` stays attached until the container ends or is left.
     fn follow(self, engine: &Engine, id: &str, streams: Option<Streams>) -> Result<Outcome> {
-        let outcome = match self.at_start {
-            Outcome::Started => attach::follow(self.client, streams),
-            ended => Ok(ended),
-        };
+        let outcome = attach::follow(self.client, self.at_start, streams);
         if let Some(supervisor) = self.supervisor {
             if outcome.as_ref().is_err_and(|error| error.is::<SupervisorDied>()) {
                 clear_up(engine, supervisor)?;
@@ -187,16 +182,18 @@ fn begin(engine: &Engine, mut work: Work, goal: &Goal, preserved: Preserved) -> 
             if let Some(unit) = unit {
                 unit.name(supervisor.pid());
             }
-            Begun::hear(client, Some(supervisor)).or_else(|(error, supervisor)| {
-                supervisor.map_or(Ok(()), |supervisor| clear_up(engine, supervisor))?;
-                let error = match &work {
-                    Work::New(_) => error,
-                    Work::Existing(record) => engine.containers().or_gone(&record.id, error),
-                };
-                Err(work
-                    .loss(engine)
-                    .unwrap_or_else(|| access::explain(engine, &work.options().mounts, work.maps(), error)))
-            })
+            let error = match Begun::hear(client) {
+                Ok(begun) => return Ok(Begun { supervisor: Some(supervisor), ..begun }),
+                Err(error) => error,
+            };
+            clear_up(engine, supervisor)?;
+            let error = match &work {
+                Work::New(_) => error,
+                Work::Existing(record) => engine.containers().or_gone(&record.id, error),
+            };
+            Err(work
+                .loss(engine)
+                .unwrap_or_else(|| access::explain(engine, &work.options().mounts, work.maps(), error)))
         }
         Forked::Child => {
             drop(client);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 
 use super::{Engine, create, helper, networks};
-use crate::base::network::{Endpoint, HOST_BINDING};
+use crate::base::network::{self, Endpoint, HOST_BINDING};
 use crate::base::port::PortMapping;
 use crate::network::client::{Helper, Reserved};
 use crate::network::names::Bearer;
@@ -87,10 +87,9 @@ pub fn reserve(
 
 /// The ports, those without an address of the host at the one that the network names which is the container's way out.
 pub fn at_host_address(ports: &[PortMapping], networks: &[Wanted]) -> Vec<PortMapping> {
-    let outward = networks.iter().filter(|wanted| !wanted.network.internal).min_by(|a, b| {
-        let by_priority = b.attachment.gw_priority.cmp(&a.attachment.gw_priority);
-        by_priority.then_with(|| a.network.name.cmp(&b.network.name))
-    });
+    let outward = networks.iter().filter(|wanted| !wanted.network.internal);
+    let outward =
+        outward.min_by_key(|wanted| network::rank(wanted.attachment.gw_priority, &wanted.network.name));
     let ip = outward.and_then(|wanted| wanted.network.options.get(HOST_BINDING)?.parse().ok());
     ports.iter().map(|port| PortMapping { host_ip: port.host_ip.or(ip), ..port.clone() }).collect()
 }

@@ -22,7 +22,7 @@ use super::uplink;
 use super::warden::{Building, Warden};
 use crate::base::driver_options;
 use crate::base::id;
-use crate::base::network::{Endpoint, Endpoint6, INTERFACE_PREFIX, Network};
+use crate::base::network::{self, Endpoint, Endpoint6, INTERFACE_PREFIX, Network};
 use crate::base::port::PortMapping;
 use crate::config::env;
 
@@ -388,11 +388,10 @@ impl State {
     }
 }
 
-/// The endpoint through which everything goes that is on none of the container's networks: docker's choice, the first
-/// by the network's name among those with the highest priority.
+/// The endpoint through which everything goes that is on none of the container's networks.
 fn default_of(endpoints: &[Endpoint]) -> Option<&Endpoint> {
     let outward = endpoints.iter().filter(|endpoint| endpoint.gateway.is_some());
-    outward.min_by(|a, b| b.gw_priority.cmp(&a.gw_priority).then_with(|| a.network.cmp(&b.network)))
+    outward.min_by_key(|endpoint| network::rank(endpoint.gw_priority, &endpoint.network))
 }
 
 /// The name of a container's interface on one more network: the one that is asked for, or the first that is free.
