@@ -67,10 +67,7 @@ impl Name {
 
     /// The directory it is in, empty for the root, and its last part.
     pub fn split(&self) -> (&[u8], &[u8]) {
-        match self.0.iter().rposition(|byte| *byte == b'/') {
-            Some(slash) => (&self.0[..slash], &self.0[slash + 1..]),
-            None => (b"", &self.0),
-        }
+        split(&self.0)
     }
 
     /// Decides what the name means. One that uses the whiteouts' prefix in any other way is refused.
@@ -92,6 +89,14 @@ impl Name {
         ensure!(!matches!(hidden, b"" | b"." | b".."), "the whiteout names no file");
         let slash: &[u8] = if parent.is_empty() { b"" } else { b"/" };
         Ok(Meaning::Whiteout(Self([parent, slash, hidden].concat())))
+    }
+}
+
+/// The directory that a path is in, empty for the root, and its last part.
+pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (b"", path),
     }
 }
 

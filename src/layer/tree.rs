@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::whiteout;
+use super::{name, whiteout};
 use crate::sys::path::Dir;
 
 /// Handles kept at once.
@@ -63,8 +63,35 @@ impl<'a> Tree<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).context("open its directory"),
         }
-        let made = self.root.create_dir_all(OsStr::from_bytes(path), IMPLIED_MODE);
-        Ok(self.keep(path, made.context("create its directory")?))
+        self.make(path).context("create its directory")
+    }
+
+    /// Makes a directory beneath the nearest one that is there. Where a name is taken, by a link that points nowhere
+    /// perhaps, every part is looked at.
+    fn make(&mut self, path: &[u8]) -> io::Result<Rc<Dir>> {
+        let mut missing = vec![path];
+        let mut handle = loop {
+            let (parent, _) = name::split(missing[missing.len() - 1]);
+            match self.existing(parent) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !parent.is_empty() => {
+                    missing.push(parent);
+                }
+                result => break result?,
+            }
+        };
+        while let Some(next) = missing.pop() {
+            let (_, last) = name::split(next);
+            match rustix::fs::mkdirat(&*handle, last, IMPLIED_MODE) {
+                Err(Errno::EXIST) => {
+                    let made = self.root.create_dir_all(OsStr::from_bytes(path), IMPLIED_MODE)?;
+                    return Ok(self.keep(path, made));
+                }
+                result => result?,
+            }
+            let made = open_child(&handle, last)?;
+            handle = self.keep(next, made);
+        }
+        Ok(handle)
     }
 
     /// Removes what is in the way, with everything beneath it.
