@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Inflating and unpacking take about as long as each other, so a single layer keeps two processors busy. Every
-//! byte is hashed, those behind the archive's end too. When both digests have proved right, the layer waits in `tmp/`
+//! byte is hashed, those behind the archive's end too, and once where the blob is the archive itself. When both digests have proved right, the layer waits in `tmp/`
 //! until its [`Batch`] is stored: all layers of an image wait for the disk once, and only then get their names.
 //! Whatever fails leaves nothing.
 
@@ -25,7 +25,7 @@ use super::progress::{Progress, Silent};
 use crate::base::digest::Digest;
 use crate::base::hint::{self, HintExt};
 use crate::base::verify::VerifyError;
-use crate::layer::compress;
+use crate::layer::compress::{self, Codec};
 use crate::layer::unpack::{self, UnpackOptions, Unpacked};
 use crate::store::blobs::{self, BlobWriter, Blobs, Sync, VerifiedBlob};
 use crate::store::flush::Flusher;
@@ -298,7 +298,7 @@ impl<'a> Ingest<'a> {
         Ok(blob)
     }
 
-    /// Hashes and unpacks the decoded bytes, to the last.
+    /// Unpacks the decoded bytes and hashes them, to the last. At their end the blob has proved right.
     fn unpack(&self, mut stream: Stream<'_>, staging: Option<&Staging>) -> Result<Unpacked> {
         let unpacked = match staging {
             Some(staging) => {
@@ -307,7 +307,7 @@ impl<'a> Ingest<'a> {
             }
             None => Unpacked::default(),
         };
-        let actual = stream.finish()?;
+        let actual = stream.finish()?.unwrap_or_else(|| self.want.digest.clone());
         if actual != self.want.diff_id {
             let error = VerifyError::Digest { expected: self.want.diff_id.clone(), actual };
             return Err(error).context("the uncompressed layer");
@@ -337,7 +337,10 @@ fn send_decoded<R: Read>(
     emptied: &Receiver<Buffer>,
 ) -> Result<()> {
     let consumed = tee.meter;
-    let mut decoder = compress::decoder(tee)?;
+    let (codec, mut decoder) = compress::recognize(tee)?;
+    if codec == Codec::Plain {
+        pieces.send(Piece::Plain).map_err(|_| HungUp)?;
+    }
     loop {
         let mut buffer = emptied.try_recv().unwrap_or_else(|_| Buffer::new());
         buffer.fill(&mut decoder)?;

@@ -62,18 +62,24 @@ pub fn codec(start: &[u8]) -> Codec {
 /// Decodes a layer by its first bytes, whatever its media type says: gzip of any number of members, zstd of any
 /// number of frames (skippable ones too, so zstd:chunked and eStargz are the plain streams they are), xz and bzip2 of
 /// any number of streams, or a plain tar. A stream that ends in the middle is an error of kind `UnexpectedEof`.
-pub fn decoder<'a>(mut source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+pub fn decoder<'a>(source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
+    Ok(recognize(source)?.1)
+}
+
+/// [`decoder`], and which it is.
+pub fn recognize<'a>(mut source: impl Read + 'a) -> Result<(Codec, Box<dyn Read + 'a>)> {
     let mut start = Vec::with_capacity(MAGIC);
     source.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
     let codec = codec(&start);
     let source = BufReader::with_capacity(INPUT, Cursor::new(start).chain(source));
-    Ok(match codec {
+    let decoder: Box<dyn Read + 'a> = match codec {
         Codec::Gzip => Box::new(MultiGzDecoder::new(source)),
         Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
         Codec::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
         Codec::Bzip2 => Box::new(MultiBzDecoder::new(source)),
         Codec::Plain => Box::new(source),
-    })
+    };
+    Ok((codec, decoder))
 }
 
 /// What one processor compresses at a time. Smaller blocks compress worse, larger ones leave processors idle.

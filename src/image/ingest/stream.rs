@@ -14,6 +14,8 @@ pub const BUFFERS: usize = 8;
 
 /// What goes from one thread to the other.
 pub enum Piece {
+    /// What follows are the blob's own bytes, which are hashed already.
+    Plain,
     Data(Buffer),
     /// Everything before it is true.
     End,
@@ -55,7 +57,8 @@ pub struct Stream<'a> {
     /// What of `current` has been taken.
     taken: usize,
     ended: bool,
-    hasher: Sha256,
+    /// Unless the digest is the blob's.
+    hasher: Option<Sha256>,
     total: u64,
     limit: u64,
     meter: &'a Meter<'a>,
@@ -70,19 +73,19 @@ impl<'a> Stream<'a> {
             current: None,
             taken: 0,
             ended: false,
-            hasher: Sha256::new(),
+            hasher: Some(Sha256::new()),
             total: 0,
             limit,
             meter,
         }
     }
 
-    /// Takes the rest and returns the digest of everything.
-    pub fn finish(mut self) -> io::Result<Digest> {
+    /// Takes the rest and returns the digest of everything; `None` where that is the blob's.
+    pub fn finish(mut self) -> io::Result<Option<Digest>> {
         loop {
             let n = self.fill_buf()?.len();
             if n == 0 {
-                return Ok(Digest::from_hasher(self.hasher));
+                return Ok(self.hasher.map(Digest::from_hasher));
             }
             self.consume(n);
         }
@@ -103,10 +106,13 @@ impl<'a> Stream<'a> {
                         self.limit
                     )));
                 }
-                self.hasher.update(bytes);
+                if let Some(hasher) = &mut self.hasher {
+                    hasher.update(bytes);
+                }
                 self.meter.unpacked(buffer.consumed);
                 (self.current, self.taken) = (Some(buffer), 0);
             }
+            Ok(Piece::Plain) => self.hasher = None,
             Ok(Piece::End) => self.ended = true,
             Err(_) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the stream broke off")),
         }
@@ -116,7 +122,7 @@ impl<'a> Stream<'a> {
 
 impl BufRead for Stream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if !self.ended && self.current.as_ref().is_none_or(|buffer| self.taken == buffer.filled) {
+        while !self.ended && self.current.as_ref().is_none_or(|buffer| self.taken == buffer.filled) {
             self.next_piece()?;
         }
         Ok(self.current.as_ref().map_or(&[], |buffer| &buffer.bytes[self.taken..buffer.filled]))

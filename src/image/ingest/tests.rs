@@ -129,8 +129,9 @@ fn what_lies_leaves_nothing() {
     flipped[blob.len() / 2] ^= 0x55;
     let longer = [&blob[..], b"x"].concat();
     let after_end = [&tar[..], &vec![9; 2 * BUFFER]].concat();
-    let cases: [(&str, &[u8], LayerWanted, &str); 8] = [
+    let cases: [(&str, &[u8], LayerWanted, &str); 9] = [
         ("a wrong digest", &blob, LayerWanted { digest: other.clone(), ..good.clone() }, "digest is"),
+        ("a plain one's", &tar, LayerWanted { digest: other.clone(), ..want(&tar, &tar) }, "digest is"),
         (
             "a wrong diff-id",
             &blob,
