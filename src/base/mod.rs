@@ -14,6 +14,7 @@ pub mod file;
 pub mod hint;
 pub mod id;
 pub mod idmap;
+pub mod list;
 pub mod mode;
 pub mod names;
 pub mod nearest;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Error, Result, bail};
 
-use crate::base::size;
+use crate::base::{list, size};
 use crate::cli::flags::parse_integer;
 use crate::engine::limits::online;
 use crate::store::resources::{Groups, ResourceOptions, Throttle};
@@ -228,30 +228,11 @@ fn block_weight(weight: i64) -> Result<u16> {
 }
 
 fn check_set(wanted: &str, present: &str, what: &str, plural: &str) -> Result<()> {
-    let Some(numbers) = ranges(wanted) else { bail!("Invalid value {wanted} for {what}") };
-    let present_numbers = ranges(present).unwrap_or_default();
-    let is_present = |(first, last): &(u32, u32)| {
-        (*first..=*last).all(|number| present_numbers.iter().any(|(a, b)| (*a..=*b).contains(&number)))
-    };
-    if !numbers.iter().all(is_present) {
+    let Some(numbers) = list::ranges(wanted) else { bail!("Invalid value {wanted} for {what}") };
+    if !list::is_within(&numbers, &list::ranges(present).unwrap_or_default()) {
         bail!("Requested {plural} are not available - requested {wanted}, available: {present}");
     }
     Ok(())
-}
-
-/// Reads `0-3,5`: each first and last number; `None` if it is not such a list.
-fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
-    /// More processors than any kernel knows.
-    const MOST: u32 = 1 << 16;
-    if text.is_empty() {
-        return Some(Vec::new());
-    }
-    let range = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        (first <= last && last < MOST).then_some((first, last))
-    };
-    text.split(',').map(range).collect()
 }
 
 /// Reads a size in bytes; docker's `MemBytes`.

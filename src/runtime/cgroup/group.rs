@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::directory;
 use super::values::Setting;
 use crate::base::hint::Hinted;
+use crate::base::list;
 
 /// No file that is read here is longer.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -61,6 +62,7 @@ impl Group {
 
     fn set_one(&self, setting: &Setting) -> Result<()> {
         let Setting { file, value } = setting;
+        self.check_present(setting)?;
         match self.write(file, value) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -75,6 +77,24 @@ impl Group {
                 }
             }
             Err(error) => Err(error).with_context(|| format!("set {file} to {value:?}")),
+        }
+    }
+
+    /// The kernel takes processors and memory that the group above does not have, and gives others in their place.
+    fn check_present(&self, setting: &Setting) -> Result<()> {
+        let plural = match setting.file.as_str() {
+            "cpuset.cpus" => "CPUs",
+            "cpuset.mems" => "memory nodes",
+            _ => return Ok(()),
+        };
+        let Ok(present) = self.read(&format!("../{}.effective", setting.file)) else { return Ok(()) };
+        let present = present.trim_end();
+        match (list::ranges(&setting.value), list::ranges(present)) {
+            (Some(wanted), Some(all)) if !list::is_within(&wanted, &all) => Err(anyhow!(
+                "Requested {plural} are not available - requested {}, available: {present}",
+                setting.value
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -188,6 +208,26 @@ pub fn not_delegated(controller: &str, attempt: &str) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_that_the_group_above_lacks() {
+        let above = tempfile::tempdir().unwrap();
+        let path = above.path().join("group");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("cpuset.cpus"), "").unwrap();
+        std::fs::write(above.path().join("cpuset.cpus.effective"), "0,2-3\n").unwrap();
+        let group = Group::open_directory(&path).unwrap();
+        let set = |value: &str| {
+            let setting = Setting { file: "cpuset.cpus".into(), value: value.into() };
+            group.set(&[setting]).map_err(|error| error.to_string())
+        };
+        set("0,3").unwrap();
+        assert_eq!(
+            set("0-3").unwrap_err(),
+            "Requested CPUs are not available - requested 0-3, available: 0,2-3"
+        );
+        assert_eq!(group.read("cpuset.cpus").unwrap(), "0,3");
+    }
 
     #[test]
     fn keyed_files() {
