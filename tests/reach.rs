@@ -59,3 +59,18 @@ fn a_home_without_extended_attributes() {
     output.success().stdout_has("Hello from Coracle!");
     assert_eq!(output.lines().last().map(String::as_str), Some("fuse-overlayfs"), "{}", output.out());
 }
+
+/// As in a container whose image has an `/etc/subuid` that was written for a host.
+#[test]
+fn subordinate_ids_that_the_namespace_around_lacks() {
+    let sandbox = Sandbox::with_busybox();
+    if is_root() || !has_subordinate_ids() {
+        skip!("only a user has subordinate ids");
+    }
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let program = sandbox.program().display();
+    let output = sandbox.witness(&format!(
+        "unshare --user --map-user={uid} --map-group={gid} {program} run --rm --network none busybox id -u"
+    ));
+    output.success().stdout("0\n").stderr_has("do not exist in the container around this one");
+}

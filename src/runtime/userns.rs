@@ -6,8 +6,10 @@
 //! comes before the first file owned by a subordinate id.
 
 mod ids;
+mod refusal;
 
 pub use ids::{Offered, UserMaps, Writer, subid_hint};
+pub use refusal::{confinement, hint as refusal_hint};
 
 use std::fs;
 use std::io;
@@ -21,7 +23,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::protocol::{self, FromChild};
 use crate::base::hint::HintExt;
-use crate::base::idmap::{IdMap, IdMaps, IdRange};
+use crate::base::idmap::{IdMap, IdMaps};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::{exec, namespace, socket};
 use ids::read_own_map;
@@ -207,7 +209,8 @@ impl Pending {
                 if let Some(signal) = output.status.signal() {
                     bail!("map subordinate ids: {name} was killed (signal {signal})");
                 }
-                return Err(anyhow!("map subordinate ids: {message}")).hint(|| helper_hint(name, &message));
+                return Err(anyhow!("map subordinate ids: {message}"))
+                    .hint(|| refusal::helper_hint(name, &message));
             }
         }
         let made = UserNamespace::of_process(self.holder.pid()).context("open the new user namespace")?;
@@ -303,52 +306,4 @@ fn write_maps(pid: i32, maps: &IdMaps) -> Result<()> {
 fn write_proc(pid: i32, file: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{pid}/{file}");
     fs::write(&path, text).with_context(|| format!("write {path}")).hint(refusal_hint)
-}
-
-fn helper_hint(name: &str, message: &str) -> String {
-    if message.contains("not allowed") {
-        return format!("the ranges in /etc/subuid or /etc/subgid are not yours or overlap; {}", own_hint());
-    }
-    // What the program says when the kernel refuses ids that the namespace around does not have.
-    if message.contains("write to") && is_within_a_namespace() {
-        return "the ids in /etc/subuid and /etc/subgid do not exist in the container around this one: list there \
-                only those of /proc/self/uid_map, or none at all to run with one id"
-            .into();
-    }
-    format!(
-        "{name} needs its privilege: sudo chmod u+s $(command -v {name}), or reinstall the package uidmap"
-    )
-}
-
-/// Whether this process does not see all ids that there are.
-fn is_within_a_namespace() -> bool {
-    let all = [IdRange { inside: 0, outside: 0, count: u32::MAX }];
-    read_own_map("/proc/self/uid_map") != all
-}
-
-fn own_hint() -> String {
-    subid_hint(rustix::process::getuid().as_raw(), 0)
-}
-
-/// Says what on this host refuses user namespaces, and the line that allows them.
-pub fn refusal_hint() -> String {
-    let sysctl = |name: &str| {
-        let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-    };
-    if sysctl("user.max_user_namespaces").as_deref() == Some("0") {
-        return "user namespaces are switched off: sudo sysctl -w user.max_user_namespaces=65536".into();
-    }
-    if sysctl("kernel.unprivileged_userns_clone").as_deref() == Some("0") {
-        return "user namespaces are for root only: sudo sysctl -w kernel.unprivileged_userns_clone=1".into();
-    }
-    if sysctl("kernel.apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
-        return "AppArmor restricts user namespaces: \
-                sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give this binary the profile \
-                that coracle doctor shows"
-            .into();
-    }
-    "this host refuses user namespaces; in a container, allow them in its seccomp profile \
-     (--security-opt seccomp=unconfined); coracle doctor says what else is missing"
-        .into()
 }

@@ -9,6 +9,7 @@ use rustix::fs::StatVfsMountFlags;
 use super::Finding;
 use crate::config::env;
 use crate::config::subid::{self, IdRange};
+use crate::runtime::userns::Offered;
 
 const RANGES: &str = "subordinate ids";
 const HELPERS: &str = "newuidmap";
@@ -27,6 +28,8 @@ pub struct Ids {
     passwd: String,
     /// A directory service that gives them instead, and what it gives, as far as that can be asked.
     service: Option<(String, Option<[Vec<IdRange>; 2]>)>,
+    /// Whether none of these exist in the namespace around this process.
+    elsewhere: bool,
     newuidmap: Helper,
     newgidmap: Helper,
     /// Nothing that this process executes gets more rights than it has (prctl(2), PR_SET_NO_NEW_PRIVS).
@@ -58,6 +61,7 @@ pub fn read() -> Ids {
         subuid: text("/etc/subuid"),
         subgid: text("/etc/subgid"),
         passwd,
+        elsewhere: Offered::read().elsewhere,
         newuidmap: helper("newuidmap"),
         newgidmap: helper("newgidmap"),
         no_new_privileges: text("/proc/self/status").lines().any(|line| line == "NoNewPrivs:\t1"),
@@ -135,6 +139,12 @@ fn judge_ranges(ids: &Ids, uids: &[IdRange], gids: &[IdRange]) -> Finding {
         let what = format!("{name} has {least}, and images use {ENOUGH}");
         let why = "an image with a file or a user beyond them is refused";
         return Finding::warning(RANGES, what, why, add());
+    }
+    if ids.elsewhere {
+        let what = format!("{name}'s {} do not exist in the container around this one", all_shown(uids));
+        let why = "files of an image all become yours, and its programs can be no other user";
+        let mend = "sudoedit /etc/subuid /etc/subgid, and list there some of /proc/self/uid_map";
+        return Finding::warning(RANGES, what, why, mend);
     }
     Finding::fine(RANGES, format!("users {}, groups {}", all_shown(uids), all_shown(gids)))
 }
@@ -245,6 +255,7 @@ mod tests {
             passwd: "root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\nfar:x:300000:1::/:/bin/sh\n"
                 .to_owned(),
             service: None,
+            elsewhere: false,
             newuidmap: Helper::Privileged,
             newgidmap: Helper::Privileged,
             no_new_privileges: false,
@@ -270,6 +281,11 @@ mod tests {
             ),
             (of("ann:100000:65536\nben:100000:65536\n"), Level::Warning, &["overlap with ben's"]),
             (of("ann:299999:65536\n"), Level::Warning, &["account far (300000)"]),
+            (
+                Ids { elsewhere: true, ..healthy() },
+                Level::Warning,
+                &["100000-165535 do not exist", "of /proc/self/uid_map"],
+            ),
             (Ids { uid: 0, ..of("") }, Level::Fine, &["root"]),
             (Ids { name: None, ..of("") }, Level::Warning, &["1000 has none"]),
         ] {

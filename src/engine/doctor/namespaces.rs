@@ -30,7 +30,8 @@ pub struct Namespaces {
     proc_refused: Option<Refusal>,
     /// What kind of container this process is in, if it is in one.
     container: Option<&'static str>,
-    /// Whether AppArmor takes the capabilities of namespaces away from programs without a profile.
+    /// Whether AppArmor refuses namespaces to programs without a profile of their own, or takes the capabilities away:
+    /// by the host's settings, or by the profile that this process is held to.
     apparmor_restricts: bool,
     /// This very program.
     executable: Option<PathBuf>,
@@ -56,7 +57,8 @@ pub fn read() -> Namespaces {
         refused,
         proc_refused,
         container: container(),
-        apparmor_restricts: sysctl.is_ok_and(|text| text.trim() == "1"),
+        apparmor_restricts: sysctl.is_ok_and(|text| text.trim() == "1")
+            || (container().is_none() && userns::confinement().is_some()),
         executable: fs::read_link("/proc/self/exe").ok(),
     }
 }
@@ -67,7 +69,7 @@ fn make() -> Result<UserNamespace> {
 }
 
 /// Podman and docker leave a file; others set `container`, as systemd's container interface asks.
-fn container() -> Option<&'static str> {
+pub fn container() -> Option<&'static str> {
     let is_there = |path: &str| Path::new(path).exists();
     [("/run/.containerenv", "podman"), ("/.dockerenv", "docker")]
         .into_iter()

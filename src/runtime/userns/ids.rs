@@ -33,9 +33,11 @@ pub struct Offered {
     pub subgids: Vec<subid::IdRange>,
     pub newuidmap: Option<PathBuf>,
     pub newgidmap: Option<PathBuf>,
-    /// For root: what `/proc/self/uid_map` and `gid_map` say, which is all that can be passed on.
+    /// What `/proc/self/uid_map` and `gid_map` say, which is all that can be passed on.
     pub own_uids: Vec<IdRange>,
     pub own_gids: Vec<IdRange>,
+    /// Whether the user was given ids of which none exist in the namespace around this process.
+    pub elsewhere: bool,
 }
 
 impl Offered {
@@ -46,23 +48,28 @@ impl Offered {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = subid::login_name(&passwd, uid).map(str::to_owned).or_else(|| env::value("USER"));
         let [subuids, subgids] = subid::of_user(name.as_deref(), uid);
-        let mut offered = Self {
+        Self {
             uid,
             gid,
             subuids,
             subgids,
             newuidmap: env::find_program("newuidmap"),
             newgidmap: env::find_program("newgidmap"),
-            ..Self::default()
-        };
-        if uid == 0 {
-            offered.own_uids = read_own_map("/proc/self/uid_map");
-            offered.own_gids = read_own_map("/proc/self/gid_map");
-            // Within a namespace the host's ranges for root are not there to be passed on.
-            offered.subuids.retain(|range| holds(&offered.own_uids, range));
-            offered.subgids.retain(|range| holds(&offered.own_gids, range));
+            own_uids: read_own_map("/proc/self/uid_map"),
+            own_gids: read_own_map("/proc/self/gid_map"),
+            elsewhere: false,
         }
-        offered
+        .that_exist()
+    }
+
+    /// Leaves out what the namespace around this process does not have: a container's `/etc/subuid` is written for a host.
+    fn that_exist(mut self) -> Self {
+        let has_both = |offered: &Self| !offered.subuids.is_empty() && !offered.subgids.is_empty();
+        let had_both = has_both(&self);
+        self.subuids = existing(&self.subuids, &self.own_uids);
+        self.subgids = existing(&self.subgids, &self.own_gids);
+        self.elsewhere = had_both && !has_both(&self);
+        self
     }
 }
 
@@ -96,6 +103,13 @@ impl UserMaps {
     pub fn notice(&self, offered: &Offered) -> Option<String> {
         if !self.is_single() {
             return None;
+        }
+        if offered.elsewhere {
+            return Some(
+                "the ids in /etc/subuid and /etc/subgid do not exist in the container around this one: files of an \
+                 image all become yours. hint: list there some of /proc/self/uid_map"
+                    .to_owned(),
+            );
         }
         if offered.subuids.is_empty() || offered.subgids.is_empty() {
             return Some(format!(
@@ -131,10 +145,14 @@ fn user_then_ranges(user: u32, ranges: &[subid::IdRange]) -> IdMap {
     IdMap(map)
 }
 
-/// Whether all ids of a range exist in a namespace with this map.
-fn holds(own: &[IdRange], range: &subid::IdRange) -> bool {
-    let end = u64::from(range.start) + u64::from(range.count);
-    own.iter().any(|own| range.start >= own.inside && end <= u64::from(own.inside) + u64::from(own.count))
+/// What of these ranges exists in a namespace with this map.
+fn existing(ranges: &[subid::IdRange], own: &[IdRange]) -> Vec<subid::IdRange> {
+    let common = |range: &subid::IdRange, own: &IdRange| {
+        let start = range.start.max(own.inside);
+        let end = range.start.saturating_add(range.count).min(own.inside.saturating_add(own.count));
+        (start < end).then(|| subid::IdRange { start, count: end - start })
+    };
+    ranges.iter().flat_map(|range| own.iter().filter_map(move |own| common(range, own))).collect()
 }
 
 fn identity(own: &[IdRange]) -> IdMap {
@@ -196,6 +214,29 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_a_namespace_around() {
+        let host = [range(0, 0, u32::MAX)];
+        // As in a container of an ordinary user.
+        let container = [range(0, 1000, 1), range(1, 100_000, 65_536)];
+        for (own, ranges, there) in [
+            (&host[..], &[(100_000, 65_536)][..], &[(100_000, 65_536)][..]),
+            (&container, &[(100_000, 65_536)], &[]),
+            (&container, &[(1001, 500), (65_000, 1000)], &[(1001, 500), (65_000, 537)]),
+            (&container, &[(0, 3)], &[(0, 1), (1, 2)]),
+            (&[], &[(1, 1)], &[]),
+        ] {
+            let all = |pairs: &[(u32, u32)]| -> Vec<subid::IdRange> {
+                pairs.iter().map(|&(start, count)| subid::IdRange { start, count }).collect()
+            };
+            assert_eq!(existing(&all(ranges), own), all(there), "{ranges:?} in {own:?}");
+        }
+        let own = || container.to_vec();
+        let within = Offered { own_uids: own(), own_gids: own(), ..offered() }.that_exist();
+        let maps = UserMaps::default_for(&within);
+        assert!(maps.is_single() && maps.notice(&within).unwrap().contains("of /proc/self/uid_map"));
+    }
+
+    #[test]
     fn root_maps_what_it_has() {
         let root = Offered {
             own_uids: vec![range(0, 0, u32::MAX)],
@@ -208,9 +249,6 @@ mod tests {
             (&maps.maps.uids.0[..], &maps.maps.gids.0[..]),
             (&[range(0, 0, u32::MAX)][..], &[range(0, 0, 10)][..])
         );
-        let host = subid::IdRange { start: 100_000, count: 65_536 };
-        assert!(holds(&[range(0, 0, u32::MAX)], &host));
-        assert!(!holds(&[range(0, 1000, 1), range(1, 100_000, 65_536)], &host));
         let with_ranges = Offered { uid: 0, ..offered() };
         assert_eq!(UserMaps::default_for(&with_ranges).writer, Writer::Root);
     }
