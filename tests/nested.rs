@@ -12,8 +12,9 @@ fn within(sandbox: &Sandbox, flags: &str, script: &str) -> Output {
         ["/usr", "/lib", "/lib64"].into_iter().filter(|path| std::path::Path::new(path).exists());
     let volumes: Vec<String> = directories.map(|path| format!("-v {path}:{path}:ro")).collect();
     let script = shlex::try_quote(script).expect("no null bytes");
+    let filter = if flags.contains("seccomp=") { "" } else { "--security-opt seccomp=unconfined" };
     sandbox.run(&format!(
-        "run --rm --network none --security-opt seccomp=unconfined {flags} {} -v {program}:/coracle:ro -e HOME=/root \
+        "run --rm --network none {filter} {flags} {} -v {program}:/coracle:ro -e HOME=/root \
          busybox sh -ec {script}",
         volumes.join(" ")
     ))
@@ -62,5 +63,24 @@ fn what_covers_proc_outside_covers_it_inside() {
     }
     let output = within(&sandbox, "", &format!("{IMPORT}/coracle run --rm bb true"));
     output.code(125).stderr_has("--network host");
+    sandbox.assert_no_traces();
+}
+
+/// Podman's filter lets a container make namespaces, and name none of them.
+#[test]
+fn a_filter_that_forbids_names() {
+    let sandbox = Sandbox::with_busybox();
+    let filter = r#"{"defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}"#;
+    let filter = sandbox.file("filter.json", filter).display().to_string();
+    let run = "/coracle run --rm --network none";
+    let script = format!(
+        "{IMPORT}{run} bb cat /proc/sys/kernel/hostname\n\
+         printf 'FROM bb\\nRUN true\\n' | /coracle build -q --network none -t built - > /dev/null\n\
+         {run} built echo built\n{run} --hostname mine bb true"
+    );
+    let output = within(&sandbox, &format!("--hostname outer --security-opt seccomp={filter}"), &script);
+    output.code(125).stdout("outer\nbuilt\n");
+    output.stderr_has("set the hostname to mine").stderr_has("--security-opt seccomp=unconfined");
     sandbox.assert_no_traces();
 }

@@ -19,8 +19,8 @@ use super::accounts::Identity;
 use crate::oci::image::ContainerConfig;
 use crate::runtime::caps::{self, CapSet};
 use crate::runtime::plan::{
-    GROUP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, KEEP_GROUPS_ANNOTATION, MOUNTS_ANNOTATION,
-    MountExtra, PASSWD_ANNOTATION, USER_ANNOTATION,
+    ANY_HOSTNAME_ANNOTATION, GROUP_ANNOTATION, GROUPS_ANNOTATION, INIT_ANNOTATION, KEEP_GROUPS_ANNOTATION,
+    MOUNTS_ANNOTATION, MountExtra, PASSWD_ANNOTATION, USER_ANNOTATION,
 };
 use crate::runtime::seccomp;
 use crate::store::options::{ContainerOptions, DeviceOption, NamespaceMode, NetworkMode, Seccomp, Systemd};
@@ -112,6 +112,9 @@ pub fn build(options: &ContainerOptions, image: &ContainerConfig, around: &Surro
     let extras: BTreeMap<_, _> = extras.map(|(mount, extra)| (mount.destination(), extra)).collect();
     if !extras.is_empty() {
         annotations.insert(MOUNTS_ANNOTATION.into(), serde_json::to_string(&extras)?);
+    }
+    if options.hostname.is_none() {
+        annotations.insert(ANY_HOSTNAME_ANNOTATION.into(), "true".into());
     }
     if options.init && options.init_path.is_none() {
         annotations.insert(INIT_ANNOTATION.into(), "true".into());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::fuse::Device;
 use super::identity::{self, Equipment};
@@ -128,9 +129,10 @@ const NO_NAME: &str = "a seccomp filter around this container refuses it: start 
 
 fn name_host(plan: &Plan) -> Result<()> {
     if let Some(name) = &plan.hostname {
-        rustix::system::sethostname(name.as_bytes())
-            .with_context(|| format!("set the hostname to {name}"))
-            .hint(|| NO_NAME)?;
+        match rustix::system::sethostname(name.as_bytes()) {
+            Err(Errno::PERM) if plan.any_hostname => {}
+            named => named.with_context(|| format!("set the hostname to {name}")).hint(|| NO_NAME)?,
+        }
     }
     if let Some(name) = &plan.domainname {
         rustix::system::setdomainname(name.as_bytes())

@@ -40,6 +40,8 @@ pub struct Plan {
     /// Lines for binfmt_misc: emulators that the container has for itself.
     pub emulators: Vec<String>,
     pub hostname: Option<String>,
+    /// Whether the name that the namespace has from the host's does as well.
+    pub any_hostname: bool,
     pub domainname: Option<String>,
     /// Lines for `/etc/passwd` and `/etc/group` of an image.
     pub passwd: Vec<String>,
@@ -139,6 +141,8 @@ pub const KEEP_GROUPS_ANNOTATION: &str = "run.oci.keep_original_groups";
 /// same id.
 pub const PASSWD_ANNOTATION: &str = "io.github.coracle.passwd";
 pub const GROUP_ANNOTATION: &str = "io.github.coracle.group";
+/// The annotation of a host name that nobody asked for: a start goes on without it where a filter refuses to set one.
+pub const ANY_HOSTNAME_ANNOTATION: &str = "io.github.coracle.any-hostname";
 /// The annotation that asks for a small init as process 1.
 pub const INIT_ANNOTATION: &str = "io.github.coracle.init";
 
@@ -160,6 +164,10 @@ impl Plan {
             sysctls: sysctls(linux)?,
             emulators: Vec::new(),
             hostname: spec.hostname().clone(),
+            any_hostname: spec
+                .annotations()
+                .as_ref()
+                .is_some_and(|all| all.contains_key(ANY_HOSTNAME_ANNOTATION)),
             domainname: spec.domainname().clone(),
             passwd: lines(PASSWD_ANNOTATION),
             group: lines(GROUP_ANNOTATION),
