@@ -1,6 +1,6 @@
 //! Control groups: which layout there is, and what of it is the user's.
 
-use super::Finding;
+use super::{Finding, namespaces};
 use crate::engine::info;
 use crate::runtime::cgroup::Hierarchy;
 
@@ -17,6 +17,7 @@ pub struct Groups {
     /// What this user may limit in the group of this process.
     delegated: Vec<String>,
     is_root: bool,
+    in_container: bool,
 }
 
 pub fn read() -> Groups {
@@ -25,6 +26,7 @@ pub fn read() -> Groups {
         hybrid: Hierarchy::of_host() == Hierarchy::Hybrid,
         delegated: info::delegated_controllers(),
         is_root: rustix::process::getuid().is_root(),
+        in_container: namespaces::container().is_some(),
     }
 }
 
@@ -53,10 +55,16 @@ fn judge_delegation(groups: &Groups) -> Finding {
     if missing.is_empty() || groups.is_root {
         return Finding::fine(NAME, "version 2, and delegated");
     }
+    let what = format!("version 2, but not delegated to you: {}", missing.join(" "));
+    let why = "containers run without the limits that need those";
+    if groups.in_container {
+        let mend = "give them to the container around this one, which hold for what is in it: --memory, --cpus, --pids-limit";
+        return Finding::warning(NAME, what, why, mend);
+    }
     Finding::warning(
         NAME,
-        format!("version 2, but not delegated to you: {}", missing.join(" ")),
-        "containers run without the limits that need those",
+        what,
+        why,
         format!(
             "sudo mkdir -p {DIRECTORY} && printf '[Service]\\nDelegate={}\\n' | \
              sudo tee {DIRECTORY}/delegate.conf && sudo systemctl daemon-reload, then log in anew",
@@ -77,8 +85,13 @@ mod tests {
     #[test]
     fn layouts() {
         let delegated = |names: &str| names.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let groups =
-            |version, hybrid, names| Groups { version, hybrid, delegated: delegated(names), is_root: false };
+        let groups = |version, hybrid, names| Groups {
+            version,
+            hybrid,
+            delegated: delegated(names),
+            is_root: false,
+            in_container: false,
+        };
         for (groups, level, words) in [
             (groups(Some(2), false, "cpuset cpu io memory pids rdma"), Level::Fine, &["delegated"][..]),
             (
@@ -87,6 +100,11 @@ mod tests {
                 &["to you: cpu cpuset io", "Delegate=cpu "],
             ),
             (Groups { is_root: true, ..groups(Some(2), false, "") }, Level::Fine, &[]),
+            (
+                Groups { in_container: true, ..groups(Some(2), false, "") },
+                Level::Warning,
+                &["to the container around this one"],
+            ),
             (groups(Some(1), true, ""), Level::Warning, &["version 1, with", "hybrid", "unified_cgroup"]),
             (groups(Some(1), false, ""), Level::Warning, &["version 1 "]),
             (groups(None, false, ""), Level::Warning, &["none are mounted"]),

@@ -60,7 +60,12 @@ fn judge_program(network: &Network) -> Finding {
         let mend = "sudo apt-get install slirp4netns; or the same package elsewhere";
         return Finding::failed(PROGRAM, "slirp4netns is not installed", NO_NETWORK, mend);
     };
-    let pasta = network.pasta.as_ref().map_or_else(String::new, |version| format!("; also {version}"));
+    // Some releases of pasta say nothing where nobody reads along at a terminal.
+    let pasta = match network.pasta.as_deref() {
+        None => String::new(),
+        Some("") => "; also pasta".to_owned(),
+        Some(version) => format!("; also {version}"),
+    };
     if is_old(version) {
         let why = "it is older than what coracle is made for, and may lack options";
         let mend = "sudo apt-get install slirp4netns, of a newer release of your distribution";
@@ -132,6 +137,7 @@ mod tests {
         let dead = || Device::Dead("No such device".to_owned());
         for (network, name, level, words) in [
             (healthy(), PROGRAM, Level::Fine, &["1.2.0"][..]),
+            (Network { pasta: Some(String::new()), ..healthy() }, PROGRAM, Level::Fine, &["; also pasta"]),
             (Network { slirp4netns: None, ..healthy() }, PROGRAM, Level::Failed, &["not installed"]),
             (Network { slirp4netns: old(), ..healthy() }, PROGRAM, Level::Warning, &["0.3.0"]),
             (healthy(), DEVICE, Level::Fine, &[]),

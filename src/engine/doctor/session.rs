@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Finding;
+use super::{Finding, namespaces};
 use crate::config::{env, linger};
 use crate::engine::Engine;
 
@@ -18,6 +18,8 @@ pub struct Session {
     named: Option<(PathBuf, Option<(u32, u32)>)>,
     /// What is used, and the same of it.
     used: Option<(PathBuf, Option<(u32, u32)>)>,
+    /// In a container there is nobody to log in.
+    in_container: bool,
     /// The user whose containers end with the last logout.
     without_linger: Option<String>,
 }
@@ -31,6 +33,7 @@ pub fn read(engine: Option<&Engine>) -> Session {
         uid: rustix::process::getuid().as_raw(),
         named: env::directory("XDG_RUNTIME_DIR").map(with_state),
         used: engine.map(|engine| with_state(engine.layout().run().to_owned())),
+        in_container: namespaces::container().is_some(),
         without_linger: linger::missing(),
     }
 }
@@ -51,7 +54,7 @@ fn judge_directory(session: &Session) -> Finding {
     {
         let what = format!("{} belongs to user {owner}", path.display());
         let why = "sockets of containers would be in somebody else's hands, so nothing starts";
-        return Finding::failed(DIRECTORY, what, why, login());
+        return Finding::failed(DIRECTORY, what, why, login(session));
     }
     let used = session.used.as_ref().map_or_else(String::new, |(path, _)| path.display().to_string());
     let why = "another directory stands in for it, which other programs do not know";
@@ -59,16 +62,17 @@ fn judge_directory(session: &Session) -> Finding {
         None if uid == 0 => Finding::fine(DIRECTORY, format!("it is not set: {used} is used")),
         None => {
             let own = format!("/run/user/{uid}");
-            let mend = if used.starts_with(&own) { format!("export XDG_RUNTIME_DIR={own}") } else { login() };
+            let mend =
+                if used.starts_with(&own) { format!("export XDG_RUNTIME_DIR={own}") } else { login(session) };
             Finding::warning(DIRECTORY, format!("it is not set: {used} is used"), why, mend)
         }
         Some((path, None)) => {
             let what = format!("there is no directory {}: {used} is used", path.display());
-            Finding::warning(DIRECTORY, what, why, login())
+            Finding::warning(DIRECTORY, what, why, login(session))
         }
         Some((path, Some((owner, _)))) if *owner != uid => {
             let what = format!("{} belongs to user {owner}: {used} is used", path.display());
-            Finding::warning(DIRECTORY, what, why, login())
+            Finding::warning(DIRECTORY, what, why, login(session))
         }
         Some((path, Some((_, mode)))) if mode & 0o022 != 0 => Finding::failed(
             DIRECTORY,
@@ -81,7 +85,10 @@ fn judge_directory(session: &Session) -> Finding {
 }
 
 /// Only a login of one's own sets it: `su` and `sudo` do not.
-fn login() -> String {
+fn login(session: &Session) -> String {
+    if session.in_container {
+        return "export XDG_RUNTIME_DIR=$(mktemp -d)".to_owned();
+    }
     "log in by ssh, at the console, or with: sudo machinectl shell USER@".to_owned()
 }
 
@@ -108,6 +115,7 @@ mod tests {
             uid: 1000,
             named: named.map(|(path, state)| (path.into(), state)),
             used: Some(("/used/coracle".into(), Some(used))),
+            in_container: false,
             without_linger: None,
         }
     }
@@ -123,6 +131,8 @@ mod tests {
                 Level::Warning,
                 &["export XDG_RUNTIME_DIR=/run/user/1000"],
             ),
+            (at(None, own), Level::Warning, &["log in by ssh"]),
+            (Session { in_container: true, ..at(None, own) }, Level::Warning, &["mktemp -d"]),
             (Session { uid: 0, ..at(None, (0, 0o700)) }, Level::Fine, &["not set"]),
             (at(Some(("/gone", None)), own), Level::Warning, &["no directory /gone"]),
             (at(Some(("/run/user/0", Some((0, 0o700)))), own), Level::Warning, &["belongs to user 0"]),

@@ -37,6 +37,9 @@ const REMOTE: &[(i64, &str)] = &[
     (0x0102_1997, "9P"),
 ];
 
+/// `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
+const OVERLAY: i64 = 0x794c_7630;
+
 #[derive(Debug)]
 pub struct Storage {
     /// The data directory; none where none can be named.
@@ -55,6 +58,8 @@ pub struct Storage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Filesystem {
     remote: Option<&'static str>,
+    /// Whether it is an overlay itself, as in containers, upon which another cannot write.
+    overlay: bool,
     read_only: bool,
     noexec: bool,
     /// Bytes and files that an ordinary user may still make there, where there is such a limit.
@@ -130,6 +135,7 @@ fn look(path: &Path, attributes: bool) -> Option<Filesystem> {
     let kind = rustix::fs::statfs(path).ok()?.f_type as i64;
     Some(Filesystem {
         remote: REMOTE.iter().find(|(magic, _)| *magic == kind).map(|(_, name)| *name),
+        overlay: kind == OVERLAY,
         read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY),
         noexec: stat.f_flag.contains(StatVfsMountFlags::NOEXEC),
         free: (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize)),
@@ -198,26 +204,35 @@ fn judge_driver(driver: &Result<Choice, Refusal>, storage: &Storage) -> Finding 
         }
     };
     let what = format!("{}: {}", choice.driver, choice.reason);
-    let attributes = storage.filesystem.as_ref().is_none_or(|filesystem| filesystem.attributes);
+    let filesystem = storage.filesystem.as_ref();
+    let mend = if filesystem.is_some_and(|filesystem| filesystem.overlay) {
+        format!(
+            "{ELSEWHERE} of another filesystem; for a container around this one: --volume {}",
+            storage.data.display()
+        )
+    } else if filesystem.is_some_and(|filesystem| !filesystem.attributes) {
+        ELSEWHERE.to_owned()
+    } else {
+        String::new()
+    };
+    let or = |other: &str| if mend.is_empty() { other.to_owned() } else { mend.clone() };
     match choice.driver {
         Driver::Overlay => Finding::fine(DRIVER, what),
         Driver::FuseOverlayfs => {
             let why = "a program between a container and its files takes time";
-            let mend = if attributes { "use Linux 5.11 or newer" } else { ELSEWHERE };
-            Finding::warning(DRIVER, what, why, mend)
+            Finding::warning(DRIVER, what, why, or("use Linux 5.11 or newer"))
         }
         Driver::Vfs => {
-            let mend = match (attributes, storage.fuse_overlayfs) {
-                (false, _) => ELSEWHERE,
-                (true, false) => "sudo apt-get install fuse-overlayfs; or the same package elsewhere",
-                (true, true) => "sudo modprobe fuse; for a container around this one: --device /dev/fuse",
+            let why = "every container takes the time and room of its whole image";
+            let other = match storage.fuse_overlayfs {
+                false => "sudo apt-get install fuse-overlayfs; or the same package elsewhere",
+                true => "sudo modprobe fuse; for a container around this one: --device /dev/fuse",
             };
-            Finding::warning(DRIVER, what, "every container takes the time and room of its whole image", mend)
+            Finding::warning(DRIVER, what, why, or(other))
         }
     }
 }
 
-/// Needed only where the kernel's overlay does not work.
 fn judge_fuse(storage: &Storage) -> Finding {
     let complaint = storage.fuse.complaint("/dev/fuse", "fuse");
     if matches!(&storage.driver, Some(Ok(Choice { driver: Driver::Overlay, .. }))) {
@@ -240,6 +255,7 @@ mod tests {
     fn disk() -> Filesystem {
         Filesystem {
             remote: None,
+            overlay: false,
             read_only: false,
             noexec: false,
             free: Some(50 << 30),
@@ -290,6 +306,10 @@ mod tests {
             fuse_overlayfs,
             ..on(Filesystem { attributes, ..disk() })
         };
+        let in_container = Storage {
+            filesystem: Some(Filesystem { overlay: true, ..disk() }),
+            ..of(Driver::FuseOverlayfs, true, Device::Usable, true)
+        };
         for (storage, level, words, fuse) in [
             (of(Driver::Overlay, true, Device::Missing, false), Level::Fine, &["overlay: "][..], Level::Fine),
             (of(Driver::FuseOverlayfs, true, Device::Usable, true), Level::Warning, &["5.11"], Level::Fine),
@@ -306,6 +326,7 @@ mod tests {
                 Level::Warning,
             ),
             (of(Driver::Vfs, false, Device::Denied, true), Level::Warning, &["CORACLE_ROOT"], Level::Warning),
+            (in_container, Level::Warning, &["--volume /home/ann/.local/share/coracle"], Level::Fine),
         ] {
             let findings = judge(&storage);
             assert_found(&findings, DRIVER, level, words);
