@@ -2,9 +2,13 @@
 . /job/base.sh
 make_box /usr/bin/dd
 run="coracle run --rm --network none"
+# The disk of this guest, whatever its kernel calls it.
+disk=$(sed -n 's|^\(/dev/[^ ]*\) / .*|\1|p' /proc/mounts)
+[ -b "$disk" ] || disk=/dev/ubda
+number=$(cat "/sys/class/block/${disk#/dev/}/dev")
 
 # By the very words of the hint.
-said=$($run --device-read-bps /dev/ubda:1mb box true 2>&1 || true)
+said=$($run --device-read-bps $disk:1mb box true 2>&1 || true)
 contains "before: named" "the control group controller io is not delegated to you" "$said"
 names=$(echo "$said" | sed -n "s/.*'\(Delegate=[^']*\)'.*/\1/p")
 check "before: the line that delegates it" "Delegate=cpu memory pids io" "$names"
@@ -16,21 +20,21 @@ await test -S "$XDG_RUNTIME_DIR/bus"
 
 controllers=$(cat /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers)
 contains "delegated" "io" "$controllers"
-flags="--device-read-bps /dev/ubda:1mb --device-write-iops /dev/ubda:100"
-check "io: rates" "98:0 rbps=1048576 wbps=max riops=max wiops=100" "$($run $flags box cat /sys/fs/cgroup/io.max)"
+flags="--device-read-bps $disk:1mb --device-write-iops $disk:100"
+check "io: rates" "$number rbps=1048576 wbps=max riops=max wiops=100" "$($run $flags box cat /sys/fs/cgroup/io.max)"
 check "io: podman writes the same" \
 	"$(podman run -q --rm --network none --cgroups enabled $flags --rootfs "$root:O" cat /sys/fs/cgroup/io.max)" \
 	"$($run $flags box cat /sys/fs/cgroup/io.max)"
-check "io: inspect" "/dev/ubda 1048576" "$(coracle create --name io $flags box true >/dev/null; coracle inspect -f '{{(index .HostConfig.BlkioDeviceReadBps 0).Path}} {{(index .HostConfig.BlkioDeviceReadBps 0).Rate}}' io)"
+check "io: inspect" "$disk 1048576" "$(coracle create --name io $flags box true >/dev/null; coracle inspect -f '{{(index .HostConfig.BlkioDeviceReadBps 0).Path}} {{(index .HostConfig.BlkioDeviceReadBps 0).Rate}}' io)"
 quiet rm io
 # Felt: two megabytes at one a second, past what the kernel has in memory.
 head -c 2097152 /dev/urandom >"$HOME/two"
 started=$(date +%s%N)
-$run --device-read-bps /dev/ubda:1mb -v "$HOME/two:/two" box dd if=/two of=/dev/null bs=64k iflag=direct 2>/dev/null
+$run --device-read-bps $disk:1mb -v "$HOME/two:/two" box dd if=/two of=/dev/null bs=64k iflag=direct 2>/dev/null
 took=$((($(date +%s%N) - started) / 1000000))
 check "io: felt" "yes" "$([ "$took" -ge 1000 ] && echo yes || echo "$took ms")"
 weights=$(ls /sys/fs/cgroup/user.slice | grep -E '^io\.(bfq\.)?weight$' || true)
-said=$($run --blkio-weight 500 --blkio-weight-device /dev/ubda:200 box sh -c 'cat /sys/fs/cgroup/io.*weight' 2>&1 || true)
+said=$($run --blkio-weight 500 --blkio-weight-device $disk:200 box sh -c 'cat /sys/fs/cgroup/io.*weight' 2>&1 || true)
 if [ -n "$weights" ]; then
 	contains "io: weight" "500" "$said"
 else
