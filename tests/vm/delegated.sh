@@ -36,7 +36,14 @@ check "io: felt" "yes" "$([ "$took" -ge 1000 ] && echo yes || echo "$took ms")"
 weights=$(ls /sys/fs/cgroup/user.slice | grep -E '^io\.(bfq\.)?weight$' || true)
 said=$($run --blkio-weight 500 --blkio-weight-device $disk:200 box sh -c 'cat /sys/fs/cgroup/io.*weight' 2>&1 || true)
 if [ -n "$weights" ]; then
-	contains "io: weight" "500" "$said"
+	# Of a disk only where something goes by it, as the hint says.
+	mend=$(echo "$said" | sed -n 's/^hint: as root: \(.*\), or give.*/\1/p')
+	if [ -n "$mend" ]; then
+		sudo sh -c "$mend"
+		said=$($run --blkio-weight 500 --blkio-weight-device $disk:200 box cat /sys/fs/cgroup/io.weight 2>&1 || true)
+		check "io: weight" "default 4950 $number 1920" "$(echo $said)"
+	fi
+	contains "io: weights" "default" "$said"
 else
 	contains "io: a kernel without weights says so" "this kernel has no such limit" "$said"
 fi

@@ -10,9 +10,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, inotify};
 use rustix::io::Errno;
 
-use super::directory;
 use super::values::Setting;
-use crate::base::hint::Hinted;
+use super::{MOUNT, directory};
+use crate::base::hint::{HintExt, Hinted};
 use crate::base::list;
 
 /// No file that is read here is longer.
@@ -75,6 +75,15 @@ impl Group {
                     _ if file == "memory.swap.max" => Ok(()),
                     _ => Err(anyhow!("set {file}: this kernel has no such limit")),
                 }
+            }
+            // Of devices the kernel takes weights only where something goes by them.
+            Err(error) if error.kind() == ErrorKind::Unsupported && file == "io.weight" => {
+                let device = value.split(' ').next().unwrap_or_default();
+                Err(error).with_context(|| format!("set {file} to {value:?}")).hint(|| {
+                    format!(
+                        "as root: echo '{device} enable=1' >{MOUNT}/io.cost.qos, or give this disk the scheduler bfq"
+                    )
+                })
             }
             Err(error) => Err(error).with_context(|| format!("set {file} to {value:?}")),
         }
