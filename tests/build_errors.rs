@@ -170,3 +170,33 @@ fn two_builds_of_the_same_at_once_do_it_once() {
     sandbox.run("system check").success();
     sandbox.assert_no_traces();
 }
+
+#[test]
+fn every_stage_is_checked_unless_one_is_asked_for() {
+    let sandbox = Sandbox::with_busybox();
+    let text = "FROM busybox AS one\nENV A b\nFROM busybox AS two\nWORKDIR rel\nFROM busybox\nCMD run me\n";
+    let told = |flags: &[&str]| {
+        let words = [&["build", "--check"], flags, &["-"]].concat();
+        let output = sandbox.command_of(&words).input(text).finish();
+        let rules = output.lines().into_iter().filter_map(|line| {
+            line.strip_prefix("WARNING: ")
+                .and_then(|line| line.split_once(' '))
+                .map(|(rule, _)| rule.to_owned())
+        });
+        (output.exit_code(), rules.collect::<Vec<_>>().join(" "))
+    };
+    let rules = |code, rules: &str| (code, rules.to_owned());
+    assert_eq!(told(&[]), rules(1, "LegacyKeyValueFormat WorkdirRelativePath JSONArgsRecommended"));
+    assert_eq!(told(&["--target", "two"]), rules(1, "WorkdirRelativePath"));
+    // The argument of BuildKit comes before what the file says.
+    let argument = "BUILDKIT_DOCKERFILE_CHECK=skip=LegacyKeyValueFormat,JSONArgsRecommended";
+    assert_eq!(told(&["--build-arg", argument]), rules(1, "WorkdirRelativePath"));
+    assert_eq!(told(&["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all"]), rules(0, ""));
+    let build = |check: &str| {
+        let argument = format!("BUILDKIT_DOCKERFILE_CHECK={check}");
+        sandbox.command_of(&["build", "--build-arg", &argument, "-"]).input(text).finish()
+    };
+    build("error=true").code(1).stderr_has("Error: lint violation found for rules: JSONArgsRecommended\n");
+    let refused = build("bogus=1");
+    refused.code(1).stderr_has("--build-arg BUILDKIT_DOCKERFILE_CHECK: invalid check option \"bogus=1\"");
+}

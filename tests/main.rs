@@ -11,6 +11,7 @@ mod build_copy;
 mod build_errors;
 mod build_flags;
 mod build_like_buildah;
+mod build_outputs;
 mod changes;
 mod choice;
 mod cli;

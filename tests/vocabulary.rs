@@ -137,6 +137,7 @@ const OTHERS: &[(&str, &str)] = &[
 const HIDDEN: &[&str] = &[
     "--attach",
     "--attest",
+    "--builder",
     "--compress",
     "--disable-content-trust",
     "--dns-opt",

@@ -21,6 +21,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// [`printable`] text whose tabs stay, as in the lines of a program's output.
+pub fn printable_line(text: &str) -> Cow<'_, str> {
+    match text.contains('\t') {
+        true => Cow::Owned(text.split('\t').map(printable).collect::<Vec<_>>().join("\t")),
+        false => printable(text),
+    }
+}
+
 /// Quotes as Go's `strconv.Quote` does.
 pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
@@ -84,6 +92,7 @@ mod tests {
         ] {
             assert_eq!(printable(text), want);
         }
+        assert_eq!(printable_line("\ta\tb\x1b[2J"), "\ta\tb\\x1b[2J");
     }
 
     #[test]

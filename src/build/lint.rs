@@ -239,12 +239,20 @@ impl Options {
     }
 }
 
+/// The build argument that comes before the `check` directive.
+const ARGUMENT: &str = "BUILDKIT_DOCKERFILE_CHECK";
+
 /// Joins what is found in the file as it stands with what was found while it was evaluated.
 ///
 /// # Errors
-/// The `check` directive is not understood.
+/// The `check` directive, or the argument in its place, is not understood.
 pub fn check(file: &Dockerfile, settings: &Settings, evaluated: Vec<Warning>) -> Result<Checked, Problem> {
-    let options = Options::new(file.check_directive().unwrap_or_default())?;
+    let options = match settings.build_args.get(ARGUMENT).filter(|text| !text.is_empty()) {
+        // Its place is not in the file.
+        Some(text) => Options::new(text)
+            .map_err(|problem| Problem::new(format!("--build-arg {ARGUMENT}: {}", problem.message())))?,
+        None => Options::new(file.check_directive().unwrap_or_default())?,
+    };
     let mut warnings = evaluated;
     let continued = "Empty continuation line";
     warnings.extend(

@@ -1,14 +1,13 @@
 //! `save`: images into an archive or a directory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 
 use super::export::write_archive;
 use super::verb::{Action, Operands, Session};
 use crate::base::hint::HintExt;
-use crate::base::{hint, id};
 use crate::engine::save;
 use crate::image::save::{ArchiveFormat, DirectoryFormat};
 use crate::oci::platform::Platform;
@@ -59,7 +58,7 @@ impl Action for Args {
             Format::Directory(format) => {
                 let path = self.output.as_deref();
                 let path = path.ok_or_else(|| anyhow!("--format {} makes a directory", self.format));
-                into_directory(path.hint(|| "say where: -o DIRECTORY")?, |path| {
+                save::into_directory(path.hint(|| "say where: -o DIRECTORY")?, |path| {
                     save::directory(&engine, &operands, platform.as_ref(), format, path)
                 })?;
             }
@@ -90,21 +89,6 @@ impl Format {
             }
         })
     }
-}
-
-/// Makes a directory beside `path` and gives it the name once it is whole. An empty one makes way.
-fn into_directory(path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    if path.exists() && std::fs::read_dir(path).map_or(true, |mut entries| entries.next().is_some()) {
-        bail!("write {}: it is there already and is no empty directory", path.display());
-    }
-    let name = path.file_name().context("the output path names no directory")?.to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}", id::random_hex(8)));
-    let attempt = || {
-        std::fs::create_dir(&temporary).with_context(|| format!("create {}", path.display()))?;
-        make(&temporary)?;
-        std::fs::rename(&temporary, path).with_context(|| format!("write {}", path.display()))
-    };
-    hint::of_output(attempt()).inspect_err(|_| drop(std::fs::remove_dir_all(&temporary)))
 }
 
 #[cfg(test)]

@@ -67,7 +67,6 @@ const OTHERS: &[(&str, &[Names])] = &[
         "build",
         &[
             ("--all-platforms", None),
-            ("--builder", None),
             ("--cache-ttl", None),
             ("--cgroupns", None),
             ("--compat-volumes", None),

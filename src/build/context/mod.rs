@@ -79,6 +79,8 @@ pub struct Files {
     pub dockerfile: Option<String>,
     /// The ignore file that is taken in place of every other.
     pub ignore: Option<String>,
+    /// A git context comes with its `.git`, unless its address says otherwise.
+    pub keep_git_dir: bool,
 }
 
 /// Opens a context and finds its Dockerfile, or takes the one that is named.
@@ -92,7 +94,10 @@ pub fn open(place: &Place, files: &Files, stdin: BorrowedFd<'_>, scratch: &Dir) 
         Place::Stdin => {
             archive::read(input(stdin)?, u64::MAX, scratch).context("read the context from stdin")?
         }
-        Place::Git(address) => Tree::Files(fetch::git(address, &fetch::Wishes::of_user(), scratch)?),
+        Place::Git(address) => {
+            let wishes = fetch::Wishes { keep_git_dir: files.keep_git_dir, ..fetch::Wishes::of_user() };
+            Tree::Files(fetch::git(address, &wishes, scratch)?)
+        }
         Place::Url(url) => fetch::context(url, scratch)?,
     };
     let root = Arc::new(match tree {

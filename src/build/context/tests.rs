@@ -42,7 +42,7 @@ impl Bench {
         let mut input = tempfile::tempfile().unwrap();
         input.write_all(stdin).unwrap();
         input.rewind().unwrap();
-        let files = super::Files { dockerfile: file.map(str::to_owned), ignore: None };
+        let files = super::Files { dockerfile: file.map(str::to_owned), ..super::Files::default() };
         open(&Place::parse(text)?, &files, input.as_fd(), &self.scratch())
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::boolean;
 use crate::engine::build::{CacheTo, Carrier};
 
 /// An image alone, or fields.
@@ -19,8 +20,10 @@ pub fn from(text: &str) -> Result<Carrier> {
 pub fn to(text: &str) -> Result<CacheTo> {
     if !text.contains('=') {
         return match text {
-            "inline" => Ok(CacheTo { carrier: Carrier::Inline, all: false }),
-            image => Ok(CacheTo { carrier: Carrier::Registry(image.to_owned()), all: false }),
+            "inline" => Ok(CacheTo { carrier: Carrier::Inline, all: false, may_fail: false }),
+            image => {
+                Ok(CacheTo { carrier: Carrier::Registry(image.to_owned()), all: false, may_fail: false })
+            }
         };
     }
     let fields = Fields::read(text, "--cache-to")?;
@@ -29,7 +32,7 @@ pub fn to(text: &str) -> Result<CacheTo> {
         Some("max") => true,
         Some(other) => bail!("--cache-to {text}: unknown mode {other:?}"),
     };
-    Ok(CacheTo { carrier: carrier(&fields, "--cache-to", text)?, all })
+    Ok(CacheTo { carrier: carrier(&fields, "--cache-to", text)?, all, may_fail: fields.may_fail })
 }
 
 #[derive(Default)]
@@ -38,6 +41,7 @@ struct Fields<'a> {
     reference: Option<&'a str>,
     path: Option<&'a str>,
     mode: Option<&'a str>,
+    may_fail: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -49,6 +53,12 @@ impl<'a> Fields<'a> {
                 Some(("ref", value)) => fields.reference = Some(value),
                 Some(("src" | "dest", value)) => fields.path = Some(value),
                 Some(("mode", value)) => fields.mode = Some(value),
+                // So it is with every cache.
+                Some(("image-manifest" | "oci-mediatypes", "true")) if flag == "--cache-to" => {}
+                Some(("ignore-error", value)) if flag == "--cache-to" => {
+                    fields.may_fail = boolean::parse(value)
+                        .with_context(|| format!("{flag} {text}: invalid value {field}"))?;
+                }
                 Some((key, _)) => bail!("{flag} {text}: {key} is not supported yet"),
                 None => bail!("{flag} {text}: invalid value {field}"),
             }
@@ -83,13 +93,17 @@ mod tests {
         assert_eq!(from("localhost:5000/cache").unwrap(), registry("localhost:5000/cache"));
         assert_eq!(from("type=registry,ref=a/b:c").unwrap(), registry("a/b:c"));
         assert_eq!(from("type=local,src=here").unwrap(), Carrier::Local("here".into()));
-        assert_eq!(to("type=inline").unwrap(), CacheTo { carrier: Carrier::Inline, all: false });
-        let local = CacheTo { carrier: Carrier::Local("here".into()), all: true };
+        assert_eq!(
+            to("type=inline").unwrap(),
+            CacheTo { carrier: Carrier::Inline, all: false, may_fail: false }
+        );
+        let local = CacheTo { carrier: Carrier::Local("here".into()), all: true, may_fail: false };
         assert_eq!(to("type=local,dest=here,mode=max").unwrap(), local);
+        assert!(to("type=registry,ref=a,image-manifest=true,ignore-error=true").unwrap().may_fail);
         for bad in ["type=registry", "type=local", "type=gha", "ref=a", "type=local,src=a,what=b"] {
             assert!(from(bad).is_err(), "{bad}");
         }
-        for bad in ["type=local,dest=a,mode=most", "type=s3"] {
+        for bad in ["type=local,dest=a,mode=most", "type=s3", "type=registry,ref=a,image-manifest=false"] {
             assert!(to(bad).is_err(), "{bad}");
         }
     }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::buildah::Buildah;
-use super::{attest, exchange};
+use super::{attest, exchange, frontend, secret};
 use crate::base::hint::HintExt;
 use crate::build::context::Files;
 use crate::build::dockerfile;
@@ -18,7 +17,7 @@ use crate::cli::options::limits::LimitFlags;
 use crate::cli::options::{network, resources, security, variables};
 use crate::cli::registry::RegistryFlags;
 use crate::config::env;
-use crate::engine::build::{HOST_NETWORK, INSECURE, Output, SecretSource, Volume, Wishes};
+use crate::engine::build::{HOST_NETWORK, INSECURE, Output, Volume, Wishes};
 use crate::oci::media::Family;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -88,9 +87,6 @@ pub struct Flags {
     /// Add a label to the image
     #[arg(long, value_name = "key=value")]
     label: Vec<String>,
-    /// Keep the result in the local store: it always is, unless --output says otherwise
-    #[arg(long, hide = true)]
-    load: bool,
     /// The network of the steps: default, none or host
     #[arg(long, value_name = "mode", default_value = "default")]
     network: String,
@@ -146,6 +142,9 @@ pub struct Flags {
 pub struct Same {
     #[command(flatten)]
     attestations: attest::Attestations,
+    /// Who builds: default, since there is one builder
+    #[arg(long, hide = true, value_name = "name")]
+    builder: Option<String>,
     /// Compress the context on its way to a daemon: there is none
     #[arg(long, hide = true)]
     compress: bool,
@@ -166,6 +165,13 @@ impl Same {
         let _ = self.rewrite_timestamp;
         let _ = self.compress;
         self.attestations.check()?;
+        match self.builder.as_deref() {
+            None | Some("" | "default") => {}
+            Some(other) => {
+                return Err(anyhow!("no builder {other:?} found"))
+                    .hint(|| "leave out --builder: there is one");
+            }
+        }
         if self.disable_content_trust == Some(false) {
             bail!("--disable-content-trust=false is not supported yet: no signature is checked");
         }
@@ -208,7 +214,7 @@ impl Flags {
         let arguments = self.buildah.arguments()?.into_iter().chain(self.build_arg).filter_map(argument);
         let mut wishes = Wishes {
             context,
-            files: Files { dockerfile: self.file, ignore: None },
+            files: Files { dockerfile: self.file, ..Files::default() },
             tags: each(&self.tag, tag)?,
             target: self.target.filter(|target| !target.is_empty()),
             build_args: arguments.collect(),
@@ -220,8 +226,8 @@ impl Flags {
             pull: pulls(self.pull.as_deref())?,
             no_cache: self.no_cache,
             no_cache_filter: self.no_cache_filter,
-            secrets: each(&self.secret, secret)?.into_iter().collect(),
-            ssh: each(&self.ssh, agent)?.into_iter().collect(),
+            secrets: each(&self.secret, secret::source)?.into_iter().collect(),
+            ssh: each(&self.ssh, secret::agent)?.into_iter().collect(),
             add_hosts: self.add_host,
             dns: self.dns,
             dns_search: self.dns_search,
@@ -234,7 +240,7 @@ impl Flags {
             cap_drop: security::capabilities(&self.cap_drop, "CapDrop")?,
             security: security::options(&self.security_opt)?,
             allow: self.allow,
-            epoch: epoch(self.source_date_epoch)?,
+            epoch: self.source_date_epoch,
             outputs,
             cache_from: each(&self.cache_from, exchange::from)?,
             cache_to: each(&self.cache_to, exchange::to)?,
@@ -243,6 +249,7 @@ impl Flags {
             ..Wishes::default()
         };
         self.buildah.apply(&mut wishes)?;
+        frontend::apply(&mut wishes)?;
         Ok(wishes)
     }
 }
@@ -335,7 +342,12 @@ fn contexts(texts: &[String]) -> Result<BTreeMap<String, String>> {
 fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
     let mut platforms = Vec::new();
     for text in texts {
-        platforms.extend(Platform::asked(Some(text))?.filter(|platform| !platforms.contains(platform)));
+        let platform = match text.as_str() {
+            // The word of buildx for where the command is.
+            "local" => Some(Platform::host()),
+            text => Platform::asked(Some(text))?,
+        };
+        platforms.extend(platform.filter(|platform| !platforms.contains(platform)));
     }
     Ok(platforms)
 }
@@ -349,66 +361,6 @@ fn pulls(text: Option<&str>) -> Result<bool> {
         None | Some("false" | "missing" | "ifmissing" | NEVER) => Ok(false),
         Some("true" | "always" | "newer" | "ifnewer") => Ok(true),
         Some(other) => bail!("invalid value {other:?} for --pull"),
-    }
-}
-
-/// `id=ID[,src=FILE][,env=NAME][,type=…]`; without a source it is the variable of that name, else the file.
-fn secret(text: &str) -> Result<(String, SecretSource)> {
-    let (mut id, mut source, mut variable, mut kind) = (None, None, None, None);
-    for field in text.split(',') {
-        match field.split_once('=') {
-            Some(("id", value)) => id = Some(value.to_owned()),
-            Some(("src" | "source", value)) => source = Some(value.to_owned()),
-            Some(("env", value)) => variable = Some(value.to_owned()),
-            Some(("type", value @ ("file" | "env"))) => kind = Some(value),
-            Some(("type", other)) => bail!("--secret {text}: unsupported secret type {other:?}"),
-            Some((key, _)) => bail!("--secret {text}: unexpected key '{key}'"),
-            None => bail!("--secret {text}: invalid field '{field}' must be a key=value pair"),
-        }
-    }
-    let id = id.filter(|id| !id.is_empty()).with_context(|| format!("--secret {text}: it has no id"))?;
-    let source = match (kind, source, variable) {
-        (Some("env"), Some(name), None) | (Some("env") | None, None, Some(name)) => {
-            SecretSource::Variable(name)
-        }
-        (Some("file") | None, Some(path), _) => SecretSource::File(PathBuf::from(path)),
-        (Some("env"), None, None) => SecretSource::Variable(id.clone()),
-        (None, None, None) if env::passed_on(&id).is_some() => SecretSource::Variable(id.clone()),
-        (Some("file") | None, None, None) => SecretSource::File(PathBuf::from(&id)),
-        _ => bail!("--secret {text}: it has two sources"),
-    };
-    if let SecretSource::File(path) = &source {
-        std::fs::metadata(path).with_context(|| format!("--secret {text}: open {}", path.display()))?;
-    }
-    Ok((id, source))
-}
-
-fn agent(text: &str) -> Result<(String, PathBuf)> {
-    let (id, socket) = match text.split_once('=') {
-        Some((id, socket)) => (id, PathBuf::from(socket)),
-        None => {
-            let socket = env::value("SSH_AUTH_SOCK").map(PathBuf::from);
-            let socket = socket
-                .ok_or_else(|| anyhow!("--ssh {text}: there is no agent: SSH_AUTH_SOCK is not set"))
-                .hint(|| "eval $(ssh-agent)")?;
-            (text, socket)
-        }
-    };
-    use std::os::unix::fs::FileTypeExt;
-    let metadata = std::fs::metadata(&socket);
-    let metadata = metadata.with_context(|| format!("--ssh {text}: open {}", socket.display()))?;
-    if !metadata.file_type().is_socket() {
-        return Err(anyhow!("--ssh {text}: {} is no socket of an agent", socket.display()))
-            .hint(|| format!("load the key into an agent: ssh-add {}", socket.display()));
-    }
-    Ok((id.to_owned(), socket))
-}
-
-fn epoch(given: Option<i64>) -> Result<Option<i64>> {
-    match (given, env::value("SOURCE_DATE_EPOCH")) {
-        (Some(seconds), _) => Ok(Some(seconds)),
-        (None, Some(text)) => Ok(Some(text.parse().context("invalid SOURCE_DATE_EPOCH")?)),
-        (None, None) => Ok(None),
     }
 }
 
@@ -430,24 +382,5 @@ mod tests {
             let want = want.map(|(key, value)| (key.to_owned(), value.to_owned())).map_err(str::to_owned);
             assert_eq!(annotation(text), want, "{text}");
         }
-    }
-
-    #[test]
-    fn secrets_say_where_they_are() {
-        let shown = |text: &str| match secret(text) {
-            Ok((id, SecretSource::File(path))) => format!("{id} file {}", path.display()),
-            Ok((id, SecretSource::Variable(name))) => format!("{id} variable {name}"),
-            Err(error) => format!("{error:#}"),
-        };
-        assert_eq!(shown("id=a,src=/dev/null"), "a file /dev/null");
-        assert_eq!(shown("type=file,source=/dev/null,id=a"), "a file /dev/null");
-        assert_eq!(shown("id=a,env=B"), "a variable B");
-        assert_eq!(shown("id=a,type=env,src=B"), "a variable B");
-        assert_eq!(shown("id=a,type=env"), "a variable a");
-        assert_eq!(shown("id=PATH"), "PATH variable PATH");
-        assert!(shown("src=/dev/null").contains("no id"));
-        assert!(shown("id=a,src=/no/such/file").contains("open /no/such/file"));
-        assert!(shown("id=a,what=b").contains("unexpected key 'what'"));
-        assert!(shown("id=a,type=vault").contains("unsupported secret type"));
     }
 }

@@ -5,8 +5,10 @@ mod buildah;
 pub mod cache;
 mod exchange;
 mod flags;
+mod frontend;
 mod output;
 mod progress;
+mod secret;
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -14,9 +16,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::escape::{self, printable_line};
 use super::report::Reported;
 use super::verb::{Action, Operands, Session};
-use super::{acquire, escape, out, report, table};
+use super::{acquire, out, report, table};
 use crate::base::hint::{HintExt, Hinted};
 use crate::engine::build::{self, Built, Links, StepFailed, Wishes};
 use crate::engine::{Engine, push};
@@ -43,9 +46,9 @@ pub struct Args {
     call: String,
     #[command(flatten)]
     tell: Tell,
-    /// How progress is shown: auto, plain, tty, rawjson or quiet
-    #[arg(long, value_name = "type", default_value = "auto")]
-    progress: Style,
+    /// How progress is shown: auto, plain, tty, rawjson or quiet (default $BUILDKIT_PROGRESS, else auto)
+    #[arg(long, value_name = "type")]
+    progress: Option<Style>,
 }
 
 /// What `--call` asks for.
@@ -83,7 +86,11 @@ impl Action for Args {
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let registry = self.flags.registry.options()?;
-        let style = if self.tell.quiet { Style::Quiet } else { self.progress };
+        let style = match (self.tell.quiet, self.progress) {
+            (true, _) => Style::Quiet,
+            (false, Some(style)) => style,
+            (false, None) => Style::of_environment()?,
+        };
         let pushes = self.output.pushes();
         let call = match self.call.as_str() {
             "build" if self.check => Call::Check,
@@ -95,6 +102,11 @@ impl Action for Args {
         let never_pulls = self.flags.never_pulls();
         let mut wishes = self.flags.wishes(operands.into_iter().next(), self.output.outputs()?)?;
         wishes.tags.extend(self.output.names()?);
+        if pushes && wishes.tags.is_empty() {
+            return Err(anyhow!("tag is needed when pushing to registry"))
+                .hint(|| "give it: -t REGISTRY/NAME");
+        }
+        let is_streamed = output::is_streamed(&wishes.outputs)?;
         wishes.resources.manager = session.manager(None)?;
         let engine = session.engine()?;
         let stdin = std::io::stdin();
@@ -131,7 +143,7 @@ impl Action for Args {
         if style != Style::Quiet {
             warn(&built);
         }
-        self.tell.tell(&built, &wishes)?;
+        self.tell.tell(&built, &wishes, is_streamed)?;
         if pushes {
             wishes.tags.iter().try_for_each(|tag| send(&engine, &tag.to_string(), &registry))?;
         }
@@ -140,7 +152,8 @@ impl Action for Args {
 }
 
 impl Tell {
-    fn tell(&self, built: &Built, wishes: &Wishes) -> Result<()> {
+    /// Tells of the image, on standard output only where that is not one of the outputs.
+    fn tell(&self, built: &Built, wishes: &Wishes, is_streamed: bool) -> Result<()> {
         let write = |path: &PathBuf, text: String| {
             std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
         };
@@ -148,11 +161,11 @@ impl Tell {
             write(path, image.id.to_string())?;
         }
         if let Some(path) = &self.metadata_file {
-            let metadata = build::metadata(built.image.as_ref(), &wishes.tags);
+            let metadata = build::metadata(built, wishes);
             write(path, format!("{}\n", serde_json::to_string_pretty(&metadata)?))?;
         }
         match &built.image {
-            Some(image) if self.quiet => out::line(&image.id.to_string()),
+            Some(image) if self.quiet && !is_streamed => out::line(&image.id.to_string()),
             _ => Ok(()),
         }
     }
@@ -174,10 +187,10 @@ fn send(engine: &Engine, name: &str, registry: &Options) -> Result<()> {
 fn fail<T>(error: anyhow::Error, display: &Display, path: &str) -> Result<T> {
     let Some(failed) = error.downcast_ref::<StepFailed>() else { return Err(error) };
     out::error_line("------");
-    out::error_line(&format!(" > {}:", failed.name));
-    display.tail(failed.vertex).iter().for_each(|line| out::error_line(line));
+    out::error_line(&format!(" > {}:", printable_line(&failed.name)));
+    display.tail(failed.vertex).iter().for_each(|line| out::error_line(&printable_line(line)));
     out::error_line("------");
-    failed.excerpt.iter().for_each(|line| out::error_line(line));
+    failed.excerpt.iter().for_each(|line| out::error_line(&escape::printable(line)));
     let told = anyhow!("failed to build: {}", failed.why);
     let told = if failed.hint.is_empty() { told } else { Hinted::new(told, failed.hint.clone()).into() };
     report::print(&told, path);

@@ -4,13 +4,18 @@ use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, anyhow};
+use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::base::digest::Digest;
-use crate::cli::escape::printable;
+use crate::cli::escape::{printable, printable_line};
+use crate::config::env;
 use crate::engine::build::progress::Watch;
 
+/// Says how progress is shown where no flag does.
+const VARIABLE: &str = "BUILDKIT_PROGRESS";
 /// What a step has printed is kept to this, for the message if it fails.
 const TAIL: usize = 50;
 /// Lines of a running step that a terminal shows.
@@ -26,6 +31,14 @@ pub enum Style {
     Tty,
     Rawjson,
     Quiet,
+}
+
+impl Style {
+    /// What `BUILDKIT_PROGRESS` says.
+    pub fn of_environment() -> Result<Self> {
+        let Some(text) = env::value(VARIABLE).filter(|text| !text.is_empty()) else { return Ok(Self::Auto) };
+        Self::from_str(&text, false).map_err(|_| anyhow!("{VARIABLE}: invalid progress mode {text:?}"))
+    }
 }
 
 /// One thing that is shown.
@@ -96,10 +109,10 @@ impl Display {
         let gap = if self.last.is_some_and(|last| last != vertex) { "\n" } else { "" };
         let title = match self.last == Some(vertex) {
             true => String::new(),
-            false => format!("#{} {}\n", vertex + 1, printable(&self.vertices[vertex].name)),
+            false => format!("#{} {}\n", vertex + 1, printable_line(&self.vertices[vertex].name)),
         };
         self.last = Some(vertex);
-        self.write(&format!("{gap}{title}#{} {}\n", vertex + 1, printable(line)));
+        self.write(&format!("{gap}{title}#{} {}\n", vertex + 1, printable_line(line)));
     }
 
     fn json(&self, vertex: usize, what: &str, value: serde_json::Value) {
@@ -194,12 +207,12 @@ impl Display {
             };
             let time = format!("{}s", seconds(time, 1));
             let room = columns.saturating_sub(time.len() + 2);
-            let title: String = format!(" {mark} {}", printable(&vertex.name)).chars().take(room).collect();
+            let title: String = format!(" {mark} {}", drawn(&vertex.name)).chars().take(room).collect();
             lines.push(format!("{title:room$} {time}"));
             if vertex.state == State::Running {
                 let hidden = vertex.lines.len().saturating_sub(SHOWN);
                 lines.extend(vertex.lines.iter().skip(hidden).map(|(time, line)| {
-                    let line = format!(" => => # {} {}", seconds(*time, 3), printable(line));
+                    let line = format!(" => => # {} {}", seconds(*time, 3), drawn(line));
                     line.chars().take(columns.saturating_sub(1)).collect()
                 }));
             }
@@ -228,7 +241,7 @@ impl Watch for Display {
             Style::Plain => {
                 let gap = if self.last.is_some() { "\n" } else { "" };
                 self.last = Some(vertex);
-                self.write(&format!("{gap}#{} {}\n", vertex + 1, printable(name)));
+                self.write(&format!("{gap}#{} {}\n", vertex + 1, printable_line(name)));
             }
             Style::Rawjson => self.json(vertex, "vertexes", json!({})),
             Style::Tty => self.draw(false),
@@ -300,6 +313,11 @@ impl Watch for Display {
             self.draw(false);
         }
     }
+}
+
+/// A line of which each character takes one column.
+fn drawn(line: &str) -> String {
+    printable(&line.replace('\t', " ")).into_owned()
 }
 
 fn seconds(time: Duration, digits: usize) -> String {

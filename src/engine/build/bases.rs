@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::graph::{Below, Graph, Root, Stage};
 use super::progress::{Watch, note};
-use super::{Pull, Surroundings};
+use super::{Pull, Scope, Surroundings};
 use crate::base::hint::HintExt;
 use crate::base::nearest::nearest;
 use crate::build::dockerfile::{Base, Dockerfile, Inherited, Settings};
@@ -29,12 +29,12 @@ pub fn is_image(context: &str) -> bool {
     context.starts_with(IMAGE_SCHEME) || context.starts_with(LAYOUT_SCHEME)
 }
 
-/// Evaluates every stage that the target needs.
+/// Evaluates every stage that the target needs, or all there are.
 pub fn graph(
     around: &Surroundings<'_>,
     dockerfile: &Dockerfile,
     settings: &Settings<'_>,
-    target: usize,
+    (target, scope): (usize, Scope),
     pull: &mut Pull<'_>,
     watch: &mut dyn Watch,
 ) -> Result<(Graph, Vec<Warning>)> {
@@ -42,7 +42,11 @@ pub fn graph(
     let stages = dockerfile.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
     let mut bases = Bases { around, found: BTreeMap::new(), stages, pull, watch };
     let mut graph = Graph::default();
-    for number in needed(dockerfile, settings, target)? {
+    let needed = match scope {
+        Scope::Target => needed(dockerfile, settings, target)?,
+        Scope::All => (0..dockerfile.stages.len()).collect(),
+    };
+    for number in needed {
         let described = &dockerfile.stages[number];
         let mut stage = Stage { name: described.name.clone(), ..Stage::default() };
         let mut inherited = Inherited::default();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::graph::{Below, Graph};
-use super::progress::{Watch, note};
+use super::progress::Watch;
 use super::schedule::Outcome;
 use super::{Surroundings, export};
 use crate::base::digest::Digest;
@@ -40,6 +40,8 @@ pub struct CacheTo {
     pub carrier: Carrier,
     /// The steps of all stages, and not only those that the image is made of: `mode=max`.
     pub all: bool,
+    /// The build is whole without it: `ignore-error=true`.
+    pub may_fail: bool,
 }
 
 /// Takes over the entries of a cache. One that cannot be had is no error: the build does without.
@@ -141,32 +143,54 @@ pub fn give(
     watch: &mut dyn Watch,
 ) -> Result<()> {
     for to in &around.wishes.cache_to {
+        let place = match &to.carrier {
+            Carrier::Inline => continue,
+            Carrier::Registry(name) => name.clone(),
+            Carrier::Local(path) => path.display().to_string(),
+        };
+        let vertex = watch.begin(&format!("exporting cache to {place}"));
         let outcomes = if to.all { &gained.all } else { &gained.image };
-        match &to.carrier {
-            Carrier::Inline => {}
-            Carrier::Registry(name) => {
-                let reference = Reference::parse(name)?.with_default_tag();
-                let before = around.engine.images().by_name(&reference)?;
-                compose_image(around, outcomes, user, &reference)?;
-                let pushed = push(&reference.to_string());
-                match before {
-                    Some(image) => around.engine.images().tag(&image, &reference)?,
-                    None => drop(around.engine.images().untag(&reference)?),
+        match bring(around, outcomes, &to.carrier, user, push) {
+            Ok(()) => watch.done(vertex),
+            Err(error) => {
+                watch.failed(vertex, &format!("{error:#}"));
+                if !to.may_fail {
+                    return Err(error).with_context(|| format!("bring the cache to {place}"));
                 }
-                pushed.with_context(|| format!("bring the cache to {name}"))?;
-                note(watch, &format!("exporting cache to {name}"), &[]);
-            }
-            Carrier::Local(path) => {
-                let reference = Reference::parse(&format!("coracle.invalid/cache:{TAG}"))?;
-                compose_image(around, outcomes, user, &reference)?;
-                let written = write_layout(around.engine, &reference, path);
-                around.engine.images().untag(&reference)?;
-                written.with_context(|| format!("bring the cache to {}", path.display()))?;
-                note(watch, &format!("exporting cache to {}", path.display()), &[]);
             }
         }
     }
     Ok(())
+}
+
+fn bring(
+    around: &Surroundings<'_>,
+    outcomes: &[Outcome],
+    carrier: &Carrier,
+    user: Option<&UserNamespace>,
+    push: &mut super::Push<'_>,
+) -> Result<()> {
+    match carrier {
+        Carrier::Inline => Ok(()),
+        Carrier::Registry(name) => {
+            let reference = Reference::parse(name)?.with_default_tag();
+            let before = around.engine.images().by_name(&reference)?;
+            compose_image(around, outcomes, user, &reference)?;
+            let pushed = push(&reference.to_string());
+            match before {
+                Some(image) => around.engine.images().tag(&image, &reference)?,
+                None => drop(around.engine.images().untag(&reference)?),
+            }
+            pushed
+        }
+        Carrier::Local(path) => {
+            let reference = Reference::parse(&format!("coracle.invalid/cache:{TAG}"))?;
+            compose_image(around, outcomes, user, &reference)?;
+            let written = write_layout(around.engine, &reference, path);
+            around.engine.images().untag(&reference)?;
+            written
+        }
+    }
 }
 
 /// A layout takes the place of the one that an earlier build has written.

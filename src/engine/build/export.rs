@@ -1,10 +1,7 @@
-//! What becomes of the last stage: an image, an archive, or its files.
+//! What becomes of the last stage: an image, and what leaves the store.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use oci_spec::image::{Descriptor, MediaType};
@@ -12,17 +9,13 @@ use serde_json::json;
 
 use super::exchange::{self, Carrier};
 use super::graph::{Below, Graph, Stage};
+use super::leave::{self, Output};
 use super::progress::Watch;
 use super::schedule::Outcome;
-use super::tree::{self, Tree};
-use super::{Squash, Surroundings, Wishes, squash};
-use crate::base::copy::{Clash, Copier, CopyOptions};
+use super::{Built, Squash, Surroundings, Wishes, squash};
 use crate::base::digest::Digest;
-use crate::base::exit::{self, ReaderGone};
-use crate::base::hint;
-use crate::engine::{Engine, manifests, namespace, save};
+use crate::engine::{Engine, manifests};
 use crate::image::compose;
-use crate::image::save::ArchiveFormat;
 use crate::layer::compress;
 use crate::layer::pack::{self, Form};
 use crate::oci::image::{History, ImageConfig};
@@ -33,28 +26,6 @@ use crate::store::blobs::Blobs;
 use crate::store::build_cache::Layer;
 use crate::store::layers::Layers;
 use crate::store::platforms;
-use crate::sys::path::Dir;
-
-/// `--output`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    Image,
-    /// The files, in a directory.
-    Local(PathBuf),
-    /// The files, in an archive; none is standard output.
-    Tar(Option<PathBuf>),
-    /// The image, in an archive.
-    Archive {
-        format: ArchiveFormat,
-        to: Option<PathBuf>,
-    },
-}
-
-impl Output {
-    pub fn is_image(&self) -> bool {
-        matches!(self, Self::Image | Self::Archive { .. })
-    }
-}
 
 /// An image that was made.
 #[derive(Clone, Debug)]
@@ -74,31 +45,26 @@ pub fn export(
 ) -> Result<Option<Exported>> {
     let stage = &graph.stages[&target];
     let mut exported = None;
-    for output in &around.wishes.outputs {
+    for (number, output) in around.wishes.outputs.iter().enumerate() {
         match output {
-            Output::Image | Output::Archive { .. } if exported.is_some() => {}
-            Output::Image | Output::Archive { .. } => {
+            Output::Image | Output::Archive { .. } | Output::Layout(_) if exported.is_some() => {}
+            Output::Image | Output::Archive { .. } | Output::Layout(_) => {
                 exported = Some(image(around, stage, made, user, watch)?);
             }
             Output::Local(path) if around.wishes.is_for_several() => {
-                let output = Output::Local(path.join(own_directory(around)));
-                files(around, stage, made, user, &output, watch)?;
+                let output = Output::Local(path.join(leave::own_directory(around)));
+                leave::files(around, stage, made, user, (number, &output), watch)?;
             }
-            Output::Local(_) | Output::Tar(_) => files(around, stage, made, user, output, watch)?,
+            Output::Local(_) | Output::Tar(_) => {
+                leave::files(around, stage, made, user, (number, output), watch)?;
+            }
         }
         // Images for several platforms go into one archive together.
-        if let (Output::Archive { format, to }, Some(image), false) =
-            (output, &exported, around.wishes.is_for_several())
-        {
-            archive(around.engine, around.wishes, &image.id, *format, to.as_deref())?;
+        if let (Some(image), false) = (&exported, around.wishes.is_for_several()) {
+            leave::images(around.engine, around.wishes, output, std::slice::from_ref(&image.manifest))?;
         }
     }
     Ok(exported)
-}
-
-/// The directory of a platform among others, as BuildKit calls it: `linux_arm_v7`.
-fn own_directory(around: &Surroundings<'_>) -> String {
-    around.platform.to_string().replace('/', "_")
 }
 
 fn image(
@@ -108,7 +74,11 @@ fn image(
     user: Option<&UserNamespace>,
     watch: &mut dyn Watch,
 ) -> Result<Exported> {
-    let vertex = watch.begin("exporting to image");
+    let is_kept = around.wishes.keeps_image();
+    let vertex = watch.begin(match is_kept {
+        true => leave::title(&Output::Image),
+        false => around.wishes.outputs.iter().find(|output| output.is_image()).map_or("", leave::title),
+    });
     let (mut config, mut layers) = base(around, stage)?;
     let inherited = config.rootfs.diff_ids.len();
     describe(around, stage, &mut config);
@@ -133,15 +103,23 @@ fn image(
     }
     watch.say(vertex, "exporting layers done");
     let tags = if around.wishes.is_for_several() { &[][..] } else { &around.wishes.tags };
-    let names: Vec<Option<&Reference>> = match tags.is_empty() {
-        true => vec![None],
-        false => tags.iter().map(Some).collect(),
+    let names: Vec<Option<&Reference>> = match (is_kept, tags) {
+        // An image that only leaves is none of the store's.
+        (false, _) => Vec::new(),
+        (true, []) => vec![None],
+        (true, tags) => tags.iter().map(Some).collect(),
     };
     let layout = around.engine.layout();
     let (family, annotations) = (around.wishes.family, &around.wishes.annotations);
     let (id, manifest) = compose::store_annotated(layout, &layers, &config, family, annotations, &names)?;
-    watch.say(vertex, &format!("writing image {id} done"));
-    for name in tags {
+    match is_kept {
+        true => watch.say(vertex, &format!("writing image {id} done")),
+        false => {
+            watch.say(vertex, &format!("exporting manifest {manifest} done"));
+            watch.say(vertex, &format!("exporting config {id} done"));
+        }
+    }
+    for name in names.into_iter().flatten() {
         watch.say(vertex, &format!("naming to {} done", name.clone().with_default_tag()));
     }
     watch.done(vertex);
@@ -218,7 +196,7 @@ fn join_layers(
 ) -> Result<Descriptor> {
     let place = around.scratch.join("squashed");
     let all = config.rootfs.diff_ids.clone();
-    let layer = inside(around, user, || squash::squash(around, &all, inherited, &place))?;
+    let layer = around.inside(user, || squash::squash(around, &all, inherited, &place))?;
     config.rootfs.diff_ids.truncate(inherited);
     config.rootfs.diff_ids.push(layer.diff_id.clone());
     let told = config.history.len() - steps;
@@ -233,26 +211,30 @@ pub fn descriptor(layer: &Layer) -> Result<Descriptor> {
     compose::descriptor(compress::PLAIN_LAYER.into(), &layer.diff_id, layer.archive)
 }
 
-/// Gives images for several platforms their names together.
-pub fn join(engine: &Engine, wishes: &Wishes, images: &[(Exported, Platform)]) -> Result<()> {
+/// Gives images for several platforms their names together; returns what describes them all.
+pub fn join(engine: &Engine, wishes: &Wishes, images: &[(Exported, Platform)]) -> Result<Option<Descriptor>> {
+    if images.is_empty() {
+        return Ok(None);
+    }
     let describe = |(image, platform): &(Exported, Platform)| {
         let (content, _) = engine.images().manifest(&image.manifest)?;
         platforms::with_platform(&compose::describe(MediaType::ImageManifest, &content)?, platform)
     };
     let manifests = images.iter().map(describe).collect::<Result<Vec<_>>>()?;
-    wishes.tags.iter().try_for_each(|name| engine.images().add_index(name, &manifests, None))?;
-    for output in &wishes.outputs {
-        if let (Output::Archive { format, to }, Some((image, _))) = (output, images.first()) {
-            archive(engine, wishes, &image.id, *format, to.as_deref())?;
-        }
+    if wishes.keeps_image() {
+        wishes.tags.iter().try_for_each(|name| engine.images().add_index(name, &manifests, None))?;
     }
-    Ok(())
+    let images: Vec<Digest> = images.iter().map(|(image, _)| image.manifest.clone()).collect();
+    for output in &wishes.outputs {
+        leave::images(engine, wishes, output, &images)?;
+    }
+    compose::describe(MediaType::ImageIndex, &platforms::document(&manifests)?).map(Some)
 }
 
 /// Adds what was built to the list that was named, which is made if it is not there.
 pub fn add_to_list(engine: &Engine, wishes: &Wishes, images: &[Exported]) -> Result<()> {
     let Some(list) = &wishes.manifest else { return Ok(()) };
-    let members = images.iter().map(|image| engine.images().lookup(&image.id.to_string()));
+    let members = images.iter().map(|image| engine.images().unlisted(&image.manifest));
     manifests::add_built(engine, list, members.collect::<Result<_>>()?)
 }
 
@@ -278,7 +260,7 @@ pub fn store_blobs(around: &Surroundings<'_>, layers: &[Digest], user: Option<&U
         return Ok(());
     }
     let layout = around.engine.layout();
-    inside(around, user, || {
+    around.inside(user, || {
         for diff_id in missing {
             let top = Layers::new(layout).open(diff_id)?.open_dir("")?.into();
             let mut blob = Blobs::new(layout).writer()?;
@@ -291,132 +273,24 @@ pub fn store_blobs(around: &Surroundings<'_>, layers: &[Digest], user: Option<&U
     })
 }
 
-/// Does work as root of the user's namespace, which is made if it is not there.
-fn inside<T: serde::Serialize + serde::de::DeserializeOwned>(
-    around: &Surroundings<'_>,
-    user: Option<&UserNamespace>,
-    work: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    match user {
-        Some(user) => namespace::run_inside(user, work),
-        None => namespace::run_inside(&namespace::open(around.engine)?.finish()?, work),
-    }
+/// What describes the manifest of an image.
+pub fn described(engine: &Engine, image: &Exported) -> Result<Descriptor> {
+    let (content, manifest) = engine.images().manifest(&image.manifest)?;
+    compose::describe(manifest.media_type().clone().unwrap_or(MediaType::ImageManifest), &content)
 }
 
-fn archive(
-    engine: &Engine,
-    wishes: &Wishes,
-    id: &Digest,
-    format: ArchiveFormat,
-    to: Option<&Path>,
-) -> Result<()> {
-    let names = match wishes.tags.is_empty() {
-        true => vec![id.to_string()],
-        false => wishes.tags.iter().map(Reference::to_string).collect(),
-    };
-    let out = create(to, false)?;
-    use std::os::fd::AsFd;
-    hint::of_output(save::archive(engine, &names, None, format, out.as_fd()))
-}
-
-/// Opens what is written to; `appends` where a part of it is there already.
-fn create(to: Option<&Path>, appends: bool) -> Result<File> {
-    match to {
-        Some(path) => {
-            let mut options = File::options();
-            let options = options.create(true).append(appends).write(!appends).truncate(!appends);
-            options.open(path).with_context(|| format!("create {}", path.display()))
-        }
-        None => {
-            use std::os::fd::AsFd;
-            let out = std::io::stdout().as_fd().try_clone_to_owned().context("open standard output")?;
-            Ok(File::from(out))
-        }
-    }
-}
-
-/// Writes the files of a stage.
-fn files(
-    around: &Surroundings<'_>,
-    stage: &Stage,
-    made: &[Option<Outcome>],
-    user: Option<&UserNamespace>,
-    output: &Output,
-    watch: &mut dyn Watch,
-) -> Result<()> {
-    let name = match output {
-        Output::Local(path) => format!("exporting to {}", path.display()),
-        _ => "exporting to tar".to_owned(),
-    };
-    let vertex = watch.begin(&name);
-    let layout = around.engine.layout();
-    let digests = stage.layers.iter().filter_map(|below| match below {
-        Below::Image(digest) => Some(digest.clone()),
-        Below::Node(node) => Some(made[*node].as_ref()?.made.layer.as_ref()?.diff_id.clone()),
-    });
-    let layers = digests.map(|digest| layout.layer(&digest).to_string_lossy().into_owned()).collect();
-    let tree = Tree { layers, is_copied: around.is_copied };
-    let place = around.scratch.join("output");
-    let out = match output {
-        Output::Tar(to) => Some(create(to.as_deref(), !around.is_first())?),
-        Output::Local(path) => {
-            std::fs::create_dir_all(path).with_context(|| format!("create {}", path.display()))?;
-            None
-        }
-        _ => None,
-    };
-    let is_whole = hint::of_output(inside(around, user, || {
-        tree::prepare()?;
-        let root = tree.open(&place)?;
-        exit::is_whole(match (output, out) {
-            (Output::Local(path), _) => {
-                let to = Dir::open(path).with_context(|| format!("open {}", path.display()))?;
-                let options = CopyOptions {
-                    owner: (0, 0),
-                    keep_owner: false,
-                    fold_ids: true,
-                    keep_special: false,
-                    mode: None,
-                    attributes: false,
-                    clash: Clash::Overwrite,
-                    shown: path.clone(),
-                };
-                let mut copier = Copier::new(options);
-                copier.contents(root.open_dir("")?.into(), to.open_dir("")?.into())
-            }
-            (_, Some(out)) => {
-                let mut out = std::io::BufWriter::with_capacity(1 << 16, out);
-                let top = root.open_dir("")?.into();
-                pack_files(around, top, &mut out)
-            }
-            _ => Ok(()),
-        })
-    }))?;
-    if !is_whole {
-        return Err(ReaderGone.into());
-    }
-    watch.done(vertex);
-    Ok(())
-}
-
-/// Writes an archive of files, or this platform's part of one.
-fn pack_files(around: &Surroundings<'_>, top: OwnedFd, out: &mut impl Write) -> Result<()> {
-    if !around.wishes.is_for_several() {
-        return pack::pack(top, Path::new(""), Form::Files, out, |_| false, None).map(drop);
-    }
-    pack::pack_part(top, Path::new(&own_directory(around)), &mut *out)?;
-    if around.is_last() { pack::end(out) } else { Ok(out.flush()?) }
-}
-
-/// What `--metadata-file` says (buildx's keys).
-pub fn metadata(image: Option<&Exported>, tags: &[Reference]) -> serde_json::Value {
+/// What `--metadata-file` says (buildx's keys). Images for several platforms have no configuration in common.
+pub fn metadata(built: &Built, wishes: &Wishes) -> serde_json::Value {
     let mut fields = BTreeMap::new();
-    if let Some(image) = image {
+    if let (Some(image), false) = (&built.image, wishes.is_for_several()) {
         fields.insert("containerimage.config.digest", json!(image.id.to_string()));
-        fields.insert("containerimage.digest", json!(image.manifest.to_string()));
     }
-    if !tags.is_empty() {
-        let names = tags.iter().map(|tag| tag.clone().with_default_tag().to_string());
+    if let Some(target) = &built.target {
+        fields.insert("containerimage.descriptor", json!(target));
+        fields.insert("containerimage.digest", json!(target.digest().to_string()));
+    }
+    if !wishes.tags.is_empty() {
+        let names = wishes.tags.iter().map(|tag| tag.clone().with_default_tag().to_string());
         fields.insert("image.name", json!(names.collect::<Vec<_>>().join(",")));
     }
     json!(fields)

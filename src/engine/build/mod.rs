@@ -17,6 +17,7 @@ mod copy;
 mod exchange;
 mod export;
 mod graph;
+mod leave;
 mod network;
 mod perform;
 pub mod progress;
@@ -26,123 +27,44 @@ mod seal;
 mod settle;
 mod squash;
 mod tree;
+mod wishes;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
+use oci_spec::image::Descriptor;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Steps;
 use super::{Engine, driver, namespace};
-use crate::base::hint::HintExt;
 use crate::base::size;
 use crate::build::context::{self, Context, Place};
 use crate::build::dockerfile::{self, Dockerfile, Settings};
 use crate::build::lint::{Checked, Warning};
 use crate::build::select::Origin as Files;
-use crate::build::step::{Lines, RunNetwork};
-use crate::oci::media::Family;
+use crate::build::step::Lines;
 use crate::oci::platform::Platform;
-use crate::oci::reference::Reference;
 use crate::runtime::userns::UserNamespace;
 use crate::store::driver::Driver;
 use crate::store::gc;
 use crate::store::layers::{Layers, Staging};
-use crate::store::options::{SecurityOptions, Ulimit};
-use crate::store::resources::ResourceOptions;
 use crate::sys::path::{Dir, path_of};
 
 use exchange::Gained;
 pub use exchange::{CacheTo, Carrier};
-pub use export::{Output, metadata};
+pub use export::metadata;
 use graph::Graph;
+pub use leave::Output;
 use progress::Watch;
 pub use run::{HOST_NETWORK, INSECURE, SecretSource, Volume};
 use schedule::Schedule;
-
-/// What `build` was asked.
-#[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    /// A directory, `-`, or an address.
-    pub context: String,
-    pub files: context::Files,
-    /// `--from`: what the first stage begins with, whatever the file says.
-    pub from: Option<Reference>,
-    pub tags: Vec<Reference>,
-    pub target: Option<String>,
-    pub build_args: BTreeMap<String, String>,
-    /// `--build-context`: what a name stands for.
-    pub contexts: BTreeMap<String, String>,
-    pub labels: BTreeMap<String, String>,
-    /// Labels and variables that the image is not to have.
-    pub unset_labels: Vec<String>,
-    pub unset_env: Vec<String>,
-    pub annotations: BTreeMap<String, String>,
-    /// Which documents the image has.
-    pub family: Family,
-    /// What is built for, each by itself; none is this machine's.
-    pub platforms: Vec<Platform>,
-    /// Images are looked for at their registries even if they are here.
-    pub pull: bool,
-    pub no_cache: bool,
-    /// The stages that are built again whatever the cache says.
-    pub no_cache_filter: Vec<String>,
-    pub secrets: BTreeMap<String, SecretSource>,
-    /// The sockets of agents, by their names.
-    pub ssh: BTreeMap<String, PathBuf>,
-    /// `name:address`.
-    pub add_hosts: Vec<String>,
-    pub dns: Vec<IpAddr>,
-    pub dns_search: Vec<String>,
-    pub dns_options: Vec<String>,
-    pub network: RunNetwork,
-    /// Bytes.
-    pub shm_size: Option<u64>,
-    pub ulimits: Vec<Ulimit>,
-    /// `--memory` and the like, of each step by itself.
-    pub resources: ResourceOptions,
-    pub cap_add: Vec<String>,
-    pub cap_drop: Vec<String>,
-    /// `--security-opt`, of every step.
-    pub security: SecurityOptions,
-    /// Entitlements: [`INSECURE`], [`HOST_NETWORK`].
-    pub allow: Vec<String>,
-    /// `SOURCE_DATE_EPOCH`, in seconds: no time in the image is later.
-    pub epoch: Option<i64>,
-    pub outputs: Vec<Output>,
-    /// The list that the image is added to.
-    pub manifest: Option<String>,
-    pub squash: Squash,
-    pub cache_from: Vec<Carrier>,
-    pub cache_to: Vec<CacheTo>,
-    /// `--volume`: mounted in every step.
-    pub volumes: Vec<Volume>,
-    /// How many steps at once; 0 is for the machine to say.
-    pub jobs: usize,
-}
-
-/// Which layers become one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Squash {
-    #[default]
-    None,
-    /// Those of the build.
-    Own,
-    /// Those of the image that it begins with too.
-    All,
-}
-
-impl Wishes {
-    fn makes_image(&self) -> bool {
-        self.outputs.iter().any(Output::is_image)
-    }
-}
+pub use wishes::{Squash, Wishes};
 
 /// Fetches an image, of a platform if one is wanted; returns its name in full.
 pub type Pull<'a> = dyn FnMut(&str, Option<&Platform>) -> Result<String> + 'a;
@@ -159,8 +81,10 @@ pub struct Links<'a> {
 /// What a build has made.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// None where nothing was to become an image.
+    /// None where nothing was to become an image; of several platforms the first.
     pub image: Option<export::Exported>,
+    /// What describes the image, or those for several platforms together.
+    pub target: Option<Descriptor>,
     /// The rules that the file breaks.
     pub warnings: Vec<Warning>,
     /// Build arguments that nothing has asked for.
@@ -207,22 +131,6 @@ struct Surroundings<'a> {
     limits: Option<&'a Steps>,
 }
 
-impl Wishes {
-    fn is_for_several(&self) -> bool {
-        self.platforms.len() > 1
-    }
-
-    /// Refuses outputs that images for several platforms cannot have.
-    fn check_outputs(&self) -> Result<()> {
-        let is_archive = |output: &Output| matches!(output, Output::Archive { .. });
-        if self.is_for_several() && self.tags.is_empty() && self.outputs.iter().any(is_archive) {
-            return Err(anyhow!("write images for several platforms into an archive: they have no name"))
-                .hint(|| "give them one: -t NAME");
-        }
-        Ok(())
-    }
-}
-
 impl Surroundings<'_> {
     /// Whether this is the first platform, or the only one.
     fn is_first(&self) -> bool {
@@ -254,18 +162,31 @@ impl Surroundings<'_> {
         format!("{} {:?}", self.platform, self.wishes.epoch)
     }
 
+    /// Does work as root of the user's namespace, which is made if it is not there.
+    fn inside<T: Serialize + DeserializeOwned>(
+        &self,
+        user: Option<&UserNamespace>,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        match user {
+            Some(user) => namespace::run_inside(user, work),
+            None => namespace::run_inside(&namespace::open(self.engine)?.finish()?, work),
+        }
+    }
+
     /// What the keys of programs depend on beside their steps.
     fn run_options(&self) -> String {
         let wishes = self.wishes;
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}{}",
             wishes.add_hosts,
             wishes.shm_size,
             wishes.ulimits,
             wishes.network,
             wishes.cap_add,
             wishes.cap_drop,
-            wishes.security.raw
+            wishes.security.raw,
+            wishes.hostname.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default()
         )
     }
 }
@@ -297,7 +218,6 @@ fn for_platforms(
     links: &mut Links<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Built> {
-    wishes.check_outputs()?;
     // What is fetched for the build goes with it; if it is killed, a collection finds it unlocked.
     let ground = Layers::new(engine.layout()).stage()?;
     let sources = Sources::open(wishes, stdin, &ground, watch)?;
@@ -305,7 +225,8 @@ fn for_platforms(
     let mut one = |platform: &Platform| {
         let scratch = Layers::new(engine.layout()).stage()?;
         let mut leftovers = Leftovers::default();
-        let prepared = prepare(engine, wishes, platform, &sources, &scratch, links.pull, watch);
+        let about = (platform, Scope::Target);
+        let prepared = prepare(engine, wishes, about, &sources, &scratch, links.pull, watch);
         let built =
             prepared.and_then(|prepared| carry_out(prepared, &mut gained, links.push, watch, &mut leftovers));
         let cleared = leftovers.clear(engine, scratch);
@@ -313,7 +234,8 @@ fn for_platforms(
         cleared.map(|()| built)
     };
     let [first, others @ ..] = &wishes.platforms[..] else {
-        let built = one(&Platform::host())?;
+        let mut built = one(&Platform::host())?;
+        built.target = built.image.as_ref().map(|image| export::described(engine, image)).transpose()?;
         export::add_to_list(engine, wishes, built.image.as_slice())?;
         return Ok(built);
     };
@@ -324,9 +246,10 @@ fn for_platforms(
         images.extend(other.image.map(|image| (image, platform.clone())));
         built.warnings.extend(other.warnings);
     }
-    if !others.is_empty() {
-        export::join(engine, wishes, &images)?;
-    }
+    built.target = match (&images[..], others) {
+        ([(image, _)], []) => Some(export::described(engine, image)?),
+        _ => export::join(engine, wishes, &images)?,
+    };
     let images: Vec<_> = images.into_iter().map(|(image, _)| image).collect();
     export::add_to_list(engine, wishes, &images)?;
     Ok(built)
@@ -380,6 +303,14 @@ impl Leftovers {
     }
 }
 
+/// Which stages are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// What is built, and what that needs.
+    Target,
+    All,
+}
+
 /// A build that is decided on: nothing is done yet.
 struct Prepared<'a> {
     around: Surroundings<'a>,
@@ -393,7 +324,7 @@ struct Prepared<'a> {
 fn prepare<'a>(
     engine: &'a Engine,
     wishes: &'a Wishes,
-    platform: &Platform,
+    (platform, scope): (&Platform, Scope),
     sources: &'a Sources,
     scratch: &Staging,
     pull: &mut Pull<'_>,
@@ -427,7 +358,7 @@ fn prepare<'a>(
         scratch: scratch.path(),
         limits: sources.limits.as_ref(),
     };
-    let (graph, warnings) = bases::graph(&around, dockerfile, &settings, target, pull, watch)?;
+    let (graph, warnings) = bases::graph(&around, dockerfile, &settings, (target, scope), pull, watch)?;
     let platforms = graph.platforms.iter().chain([platform]).filter(|platform| platform.is_foreign());
     around.foreign = platforms.cloned().collect();
     let checked = dockerfile.check(&settings, warnings)?;
@@ -458,14 +389,14 @@ fn carry_out(
     if around.is_last() {
         exchange::give(&around, gained, user, push, watch)?;
     }
-    Ok(Built { image, warnings: checked.warnings, unused_args })
+    Ok(Built { image, target: None, warnings: checked.warnings, unused_args })
 }
 
 /// A rule that is broken, and the lines of the file where it is.
 pub type Finding = (Warning, Vec<String>);
 
-/// Looks for mistakes and bad habits. The images that the stages begin with are pulled, since what is right depends on
-/// them.
+/// Looks for mistakes and bad habits, in all stages unless one is asked for. The images that they begin with are pulled,
+/// since what is right depends on them.
 pub fn check(
     engine: &Engine,
     wishes: &Wishes,
@@ -477,7 +408,8 @@ pub fn check(
     let scratch = Layers::new(engine.layout()).stage()?;
     let sources = Sources::open(wishes, stdin, &scratch, watch)?;
     let platform = wishes.platforms.first().cloned().unwrap_or_else(Platform::host);
-    let prepared = prepare(engine, wishes, &platform, &sources, &scratch, pull, watch)?;
+    let scope = if wishes.target.is_none() { Scope::All } else { Scope::Target };
+    let prepared = prepare(engine, wishes, (&platform, scope), &sources, &scratch, pull, watch)?;
     let excerpt = |warning: &Warning| prepared.dockerfile.excerpt(warning.lines);
     Ok(prepared.checked.warnings.iter().map(|warning| (warning.clone(), excerpt(warning))).collect())
 }

@@ -71,7 +71,7 @@ pub fn run(
     let config = with_arguments(run, config);
     let mut host: Host = surroundings(around.engine, &options, &"0".repeat(64), None, around.max_gid)?;
     host.directory.clone_from(&place.scratch);
-    host.hostname = HOSTNAME.to_owned();
+    host.hostname = around.wishes.hostname.clone().unwrap_or_else(|| HOSTNAME.to_owned());
     host.identity = accounts::identity(&options, spec::workdir(&options, &config))?;
     files::write(&host.directory, &options, &host.hostname, &[])?;
     let spec = spec::build(&options, &config, &host)?;
@@ -324,7 +324,8 @@ impl Mounts<'_> {
         let caches = self.around.engine.layout().cache_mounts();
         private_directory(caches.parent().context("the caches have a directory")?)?;
         private_directory(&caches)?;
-        let name = Digest::from_hasher(Sha256::new_with_prefix(id));
+        let apart = self.around.wishes.cache_namespace.as_ref().map(|namespace| format!("{namespace}/{id}"));
+        let name = Digest::from_hasher(Sha256::new_with_prefix(apart.as_deref().unwrap_or(id)));
         for turn in 0.. {
             let path = match turn {
                 0 => caches.join(name.hex()),
