@@ -200,3 +200,48 @@ fn every_stage_is_checked_unless_one_is_asked_for() {
     let refused = build("bogus=1");
     refused.code(1).stderr_has("--build-arg BUILDKIT_DOCKERFILE_CHECK: invalid check option \"bogus=1\"");
 }
+
+/// Whoever is tired of a build finds nothing of it, however far it was.
+#[test]
+fn what_is_interrupted_leaves_nothing() {
+    let sandbox = Sandbox::with_busybox();
+    let large = "x".repeat(1 << 20);
+    let text = "FROM busybox\nCOPY . /one\nRUN sleep 0.02\nCOPY . /two\n";
+    let files: Vec<String> = (0..10).map(|number| format!("file{number}")).collect();
+    let mut all = vec![("Dockerfile", text)];
+    all.extend(files.iter().map(|name| (name.as_str(), large.as_str())));
+    let directory = crate::build::context(&sandbox, "context", &all).display().to_string();
+    // Somebody who takes the call and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = silent.local_addr().expect("an address");
+    let tmp = sandbox.store().join("tmp");
+    let left = || -> Vec<_> {
+        fs::read_dir(&tmp).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
+    };
+    let interrupted = |line: &str, after: u64| {
+        let running = sandbox.command(&format!("build --network none --no-cache {line}")).start_open();
+        std::thread::sleep(std::time::Duration::from_millis(after));
+        running.signal(Signal::INT);
+        let output = running.finish();
+        assert!([0, 130].contains(&output.exit_code()), "{output:?}");
+        assert!(left().is_empty(), "{line} after {after} ms: {:?}", left());
+    };
+    for line in [format!("-f - {directory}"), "-".to_owned(), format!("http://{address}/x.tar")] {
+        interrupted(&line, 300);
+    }
+    for after in (0..200).step_by(10) {
+        interrupted(&directory, after);
+    }
+    for output in ["type=tar,dest=half.tar", "type=oci,dest=half.tar", "type=oci,dest=half,tar=false"] {
+        for after in (60..200).step_by(20) {
+            interrupted(&format!("-o {output} {directory}"), after);
+            for half in fs::read_dir(sandbox.home()).expect("a directory").flatten() {
+                let name = half.file_name().to_string_lossy().into_owned();
+                assert!(!name.starts_with(".half"), "{output}: {name}");
+            }
+            let _ = fs::remove_dir_all(sandbox.home().join("half"));
+        }
+    }
+    sandbox.run("system check").success();
+    sandbox.assert_no_traces();
+}

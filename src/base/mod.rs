@@ -28,4 +28,5 @@ pub mod time;
 pub mod tour;
 pub mod verify;
 pub mod walk;
+pub mod whole;
 pub mod xattr;

@@ -1,15 +1,14 @@
 //! `export`: a container's filesystem as a tar archive.
 
-use std::fs::File;
 use std::io::{IsTerminal, stdout};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::verb::{Action, Operands, Session};
-use crate::base::{hint, id};
+use crate::base::{hint, whole};
 use crate::engine::export;
 
 #[derive(clap::Args)]
@@ -41,28 +40,6 @@ pub fn write_archive(path: Option<&Path>, write: impl FnOnce(BorrowedFd<'_>) -> 
             bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
         }
         None => write(stdout().as_fd()),
-        Some(path) => into_file(path, |file| write(file.as_fd())),
+        Some(path) => whole::file(path, |file| write(file.as_fd())),
     })
-}
-
-/// Writes a file beside `path` and gives it the name once it is whole.
-fn into_file(path: &Path, write: impl FnOnce(&File) -> Result<()>) -> Result<()> {
-    let directory = path.parent().unwrap_or(Path::new(""));
-    if !directory.as_os_str().is_empty() && !directory.exists() {
-        bail!("invalid output path: directory {:?} does not exist", directory.display().to_string());
-    }
-    // A pipe or a terminal is written to as it is.
-    if path.exists() && !path.is_file() {
-        let file =
-            File::options().write(true).open(path).with_context(|| format!("open {}", path.display()))?;
-        return write(&file);
-    }
-    let name = path.file_name().context("the output path names no file")?.to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{}", id::random_hex(8)));
-    let make = || {
-        let file = File::create_new(&temporary).with_context(|| format!("create {}", path.display()))?;
-        write(&file)?;
-        std::fs::rename(&temporary, path).with_context(|| format!("write {}", path.display()))
-    };
-    make().inspect_err(|_| drop(std::fs::remove_file(&temporary)))
 }

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use super::export::write_archive;
 use super::verb::{Action, Operands, Session};
 use crate::base::hint::HintExt;
+use crate::base::whole;
 use crate::engine::save;
 use crate::image::save::{ArchiveFormat, DirectoryFormat};
 use crate::oci::platform::Platform;
@@ -58,7 +59,7 @@ impl Action for Args {
             Format::Directory(format) => {
                 let path = self.output.as_deref();
                 let path = path.ok_or_else(|| anyhow!("--format {} makes a directory", self.format));
-                save::into_directory(path.hint(|| "say where: -o DIRECTORY")?, |path| {
+                whole::directory(path.hint(|| "say where: -o DIRECTORY")?, |path| {
                     save::directory(&engine, &operands, platform.as_ref(), format, path)
                 })?;
             }

@@ -5,11 +5,10 @@ use std::io::BufWriter;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Engine, events, namespace};
 use crate::base::exit::{self, ReaderGone};
-use crate::base::{hint, id};
 use crate::image::save::{self, ArchiveFormat, DirectoryFormat, Saving};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -52,21 +51,6 @@ pub fn directory(
     }
     tell(engine, &images);
     Ok(())
-}
-
-/// Makes a directory beside `path` and gives it the name once it is whole. An empty one makes way.
-pub fn into_directory(path: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    if path.exists() && std::fs::read_dir(path).map_or(true, |mut entries| entries.next().is_some()) {
-        bail!("write {}: it is there already and is no empty directory", path.display());
-    }
-    let name = path.file_name().context("the output path names no directory")?.to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}", id::random_hex(8)));
-    let attempt = || {
-        std::fs::create_dir(&temporary).with_context(|| format!("create {}", path.display()))?;
-        make(&temporary)?;
-        std::fs::rename(&temporary, path).with_context(|| format!("write {}", path.display()))
-    };
-    hint::of_output(attempt()).inspect_err(|_| drop(std::fs::remove_dir_all(&temporary)))
 }
 
 fn tell(engine: &Engine, images: &[Saving]) {

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Signals that arrive as events instead of interrupting. Dropped, they are unblocked again.
+/// Signals that arrive as events instead of interrupting. Dropped, they are unblocked again, but for those that were
+/// blocked before: whoever has done that sees the next.
 pub struct Signals {
     fd: SignalFd,
     blocked: SigSet,
@@ -15,9 +16,11 @@ pub struct Signals {
 impl Signals {
     /// Blocks these signals and queues them.
     pub fn catch(signals: &[Signal]) -> io::Result<Self> {
-        let blocked: SigSet = signals.iter().copied().collect();
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None)?;
-        let fd = SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let caught: SigSet = signals.iter().copied().collect();
+        let mut before = SigSet::empty();
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&caught), Some(&mut before))?;
+        let blocked = signals.iter().copied().filter(|signal| !before.contains(*signal)).collect();
+        let fd = SignalFd::with_flags(&caught, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         Ok(Self { fd, blocked })
     }
 

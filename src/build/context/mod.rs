@@ -134,6 +134,12 @@ pub fn reopen(
 }
 
 impl Files {
+    /// Whether the Dockerfile comes from somebody who may take their time.
+    pub fn may_block(&self) -> bool {
+        let Some(file) = &self.dockerfile else { return false };
+        file == "-" || Path::new(file).metadata().is_ok_and(|metadata| !metadata.is_file())
+    }
+
     /// The ignore file that is named, from where the caller is; else the one beside a Dockerfile that is named.
     fn ignore(&self, place: &Place, root: &Dir) -> Result<Option<(String, Vec<u8>)>> {
         match (&self.ignore, &self.dockerfile) {

@@ -15,8 +15,8 @@ use super::{Surroundings, Wishes};
 use crate::base::copy::{Clash, Copier, CopyOptions};
 use crate::base::digest::Digest;
 use crate::base::exit::{self, ReaderGone};
-use crate::base::hint;
-use crate::engine::{self, Engine};
+use crate::base::{hint, whole};
+use crate::engine::{Engine, namespace};
 use crate::image::save::{self, ArchiveFormat, DirectoryFormat, Saving};
 use crate::layer::pack::{self, Form};
 use crate::runtime::userns::UserNamespace;
@@ -52,17 +52,21 @@ pub fn images(engine: &Engine, wishes: &Wishes, output: &Output, manifests: &[Di
     let names = wishes.tags.iter().map(|name| name.clone().with_default_tag()).collect();
     let saving = Saving { images: manifests.iter().map(load).collect::<Result<_>>()?, names };
     let layout = engine.layout();
+    // In a child, so that whoever is tired of it can end it, and nothing half-done stays.
     match output {
         Output::Archive { format, to } => {
-            let out = BufWriter::with_capacity(1 << 16, create(to.as_deref(), false)?);
-            let written = exit::is_whole(save::archive(layout, &[saving], *format, out));
-            if !hint::of_output(written)? {
-                return Err(ReaderGone.into());
-            }
-            Ok(())
+            let write = |out: &File| {
+                let out = BufWriter::with_capacity(1 << 16, out);
+                namespace::run_apart(|| exit::is_whole(save::archive(layout, &[saving], *format, out)))
+            };
+            let is_whole = hint::of_output(match to {
+                Some(path) => whole::file(path, write),
+                None => write(&standard_output()?),
+            })?;
+            if is_whole { Ok(()) } else { Err(ReaderGone.into()) }
         }
-        Output::Layout(path) => engine::save::into_directory(path, |path| {
-            save::directory(layout, &[saving], DirectoryFormat::Oci, path)
+        Output::Layout(path) => whole::directory(path, |path| {
+            namespace::run_apart(|| save::directory(layout, &[saving], DirectoryFormat::Oci, path))
         }),
         _ => Ok(()),
     }
@@ -90,10 +94,21 @@ fn create(to: Option<&Path>, appends: bool) -> Result<File> {
             let options = options.create(true).append(appends).write(!appends).truncate(!appends);
             options.open(path).with_context(|| format!("create {}", path.display()))
         }
-        None => {
-            let out = std::io::stdout().as_fd().try_clone_to_owned().context("open standard output")?;
-            Ok(File::from(out))
-        }
+        None => standard_output(),
+    }
+}
+
+fn standard_output() -> Result<File> {
+    let out = std::io::stdout().as_fd().try_clone_to_owned().context("open standard output")?;
+    Ok(File::from(out))
+}
+
+/// Takes away what is half of an archive.
+fn forget(output: &Output) {
+    if let Output::Tar(Some(path)) = output
+        && path.is_file()
+    {
+        let _ = std::fs::remove_file(path);
     }
 }
 
@@ -153,7 +168,8 @@ pub fn files(
             }
             _ => Ok(()),
         })
-    }))?;
+    }))
+    .inspect_err(|_| forget(output))?;
     if !is_whole {
         return Err(ReaderGone.into());
     }

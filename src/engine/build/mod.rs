@@ -37,12 +37,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
+use nix::sys::signal::Signal;
 use oci_spec::image::Descriptor;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Steps;
 use super::{Engine, driver, namespace};
+use crate::base::exit::Interrupted;
 use crate::base::size;
 use crate::build::context::{self, Context, Place};
 use crate::build::dockerfile::{self, Dockerfile, Settings};
@@ -55,6 +57,7 @@ use crate::store::driver::Driver;
 use crate::store::gc;
 use crate::store::layers::{Layers, Staging};
 use crate::sys::path::{Dir, path_of};
+use crate::sys::signal::Signals;
 
 use exchange::Gained;
 pub use exchange::{CacheTo, Carrier};
@@ -218,6 +221,9 @@ fn for_platforms(
     links: &mut Links<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Built> {
+    // From here on there is something to clear away. Whatever takes long hears them.
+    let _caught =
+        Signals::catch(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).context("catch signals")?;
     // What is fetched for the build goes with it; if it is killed, a collection finds it unlocked.
     let ground = Layers::new(engine.layout()).stage()?;
     let sources = Sources::open(wishes, stdin, &ground, watch)?;
@@ -229,7 +235,7 @@ fn for_platforms(
         let prepared = prepare(engine, wishes, about, &sources, &scratch, links.pull, watch);
         let built =
             prepared.and_then(|prepared| carry_out(prepared, &mut gained, links.push, watch, &mut leftovers));
-        let cleared = leftovers.clear(engine, scratch);
+        let cleared = leftovers.clear(engine, scratch, built.as_ref().err());
         let built = built?;
         cleared.map(|()| built)
     };
@@ -289,8 +295,14 @@ struct Leftovers {
 }
 
 impl Leftovers {
-    fn clear(self, engine: &Engine, scratch: Staging) -> Result<()> {
-        let Some(user) = self.user else { return Ok(()) };
+    /// Clears them away. Where the build has failed with `error`, whoever worked for it was ended in the middle of
+    /// something too.
+    fn clear(self, engine: &Engine, scratch: Staging, error: Option<&anyhow::Error>) -> Result<()> {
+        let user = match (self.user, error) {
+            (Some(user), _) => user,
+            (None, Some(error)) if error.is::<Interrupted>() => namespace::open(engine)?.finish()?,
+            (None, _) => return Ok(()),
+        };
         let names: Vec<_> =
             self.staged.iter().chain([&scratch]).map(|staged| staged.name().to_owned()).collect();
         namespace::run_inside(&user, || {
@@ -298,7 +310,8 @@ impl Leftovers {
             names
                 .iter()
                 .try_for_each(|name| tmp.remove_all(name))
-                .context("clear away what the steps have left")
+                .context("clear away what the steps have left")?;
+            if error.is_some() { gc::sweep_temporary(engine.layout()) } else { Ok(()) }
         })
     }
 }
@@ -445,7 +458,7 @@ struct Fetched {
 
 fn open_context(wishes: &Wishes, stdin: BorrowedFd<'_>, scratch: &Staging) -> Result<Context> {
     let (place, files) = (Place::parse(&wishes.context)?, &wishes.files);
-    if let Place::Directory(_) = place {
+    if matches!(place, Place::Directory(_)) && !files.may_block() {
         return context::open(&place, files, stdin, scratch.dir());
     }
     let fetched = namespace::run_apart(|| {
