@@ -257,3 +257,32 @@ fn no_file_knows_where_it_was_written() {
         .collect();
     none("files that name the directory of this checkout", found);
 }
+
+/// A fuzzer that `cargo --locked` refuses to build finds nothing.
+#[test]
+fn the_fuzzers_know_what_the_crate_depends_on() {
+    let read = |path: &str| -> toml::Table {
+        let text = fs::read_to_string(root().join(path)).expect("a readable file");
+        text.parse().expect("TOML")
+    };
+    let wanted = read("Cargo.toml");
+    let wanted = wanted["dependencies"].as_table().into_iter().flatten();
+    let lock = read("fuzz/Cargo.lock");
+    let own = lock["package"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|package| package["name"].as_str() == Some("coracle"));
+    let known: Vec<&str> = own
+        .and_then(|package| package["dependencies"].as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|line| line.as_str()?.split(' ').next())
+        .collect();
+    assert!(!known.is_empty(), "the lock file has the crate");
+    let name = |(key, value): (&String, &toml::Value)| {
+        value.get("package").and_then(toml::Value::as_str).unwrap_or(key).to_owned()
+    };
+    let missing = wanted.map(name).filter(|name| !known.contains(&name.as_str())).collect();
+    none("dependencies that fuzz/Cargo.lock lacks: cargo metadata --manifest-path fuzz/Cargo.toml", missing);
+}
