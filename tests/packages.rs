@@ -121,7 +121,10 @@ fn arch_and_nix() {
     ));
     assert_eq!(fields, "coracle 0.1.0 shadow slirp4netns\nfunction\nfunction\n");
     if Command::new("nix-instantiate").arg("--version").output().is_ok() {
-        said(&format!("nix-instantiate --store dummy:// --parse {}", source_tree().join("flake.nix").display()));
+        said(&format!(
+            "nix-instantiate --store dummy:// --parse {}",
+            source_tree().join("flake.nix").display()
+        ));
     }
 }
 
