@@ -16,7 +16,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::fs::{CWD, FlockOperation, IFlags, RenameFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,7 @@ impl<'a> Layers<'a> {
             let open = || {
                 private_directory(&tmp)?;
                 let parent = Dir::open(&tmp)?;
+                spread(&parent);
                 fs::DirBuilder::new().mode(0o755).create(&path)?;
                 Ok((parent, open_locked(&path)?))
             };
@@ -142,6 +143,18 @@ impl<'a> Layers<'a> {
 
     pub fn info_path(&self, diff_id: &Digest) -> PathBuf {
         info_path(&self.layout.layers(), diff_id)
+    }
+}
+
+/// Has ext4 put each directory that is made in this one into a part of the disk of its own, as it does at the top of a
+/// filesystem (chattr(1), `T`). Beside each other, layers unpacked at the same time wait for the same inode tables,
+/// and one that follows others which were removed in the last minutes passes over each of their inodes for every file
+/// it makes, which doubles the time of a pull. Other filesystems have their own ways.
+fn spread(directory: &Dir) {
+    if let Ok(flags) = rustix::fs::ioctl_getflags(directory)
+        && !flags.contains(IFlags::TOPDIR)
+    {
+        let _ = rustix::fs::ioctl_setflags(directory, flags | IFlags::TOPDIR);
     }
 }
 
@@ -316,5 +329,17 @@ mod tests {
         layers.remove(&diff_id).unwrap();
         assert!(!layers.has(&diff_id));
         assert_eq!(fs::read_dir(scratch.layout.layers()).unwrap().count(), 0);
+    }
+    #[test]
+    fn layers_are_spread_where_the_filesystem_can() {
+        const EXT4: i64 = 0xef53;
+        let scratch = Scratch::new();
+        let _staging = Layers::new(&scratch.layout).stage().unwrap();
+        let tmp = Dir::open(&scratch.layout.tmp()).unwrap();
+        if rustix::fs::fstatfs(&tmp).unwrap().f_type as i64 == EXT4 {
+            assert!(rustix::fs::ioctl_getflags(&tmp).unwrap().contains(IFlags::TOPDIR));
+        } else {
+            println!("skipped: this is not ext4");
+        }
     }
 }
