@@ -277,3 +277,31 @@ fn with_a_date_the_same_comes_of_it_anywhere() {
     };
     assert_eq!(build(), build(), "in another store");
 }
+
+/// Whatever lies about in a directory that somebody works in.
+#[test]
+fn what_cannot_be_read_is_named() {
+    let sandbox = Sandbox::with_busybox();
+    sandbox.file("context/deep/closed/file", "");
+    let directory = sandbox.file("context/deep/kept", "").with_file_name("").with_file_name("");
+    let _socket = UnixListener::bind(directory.join("deep/socket")).expect("a socket");
+    let build = |text: &str| {
+        let line = format!("build --network none -q -t app -f - {}", directory.display());
+        sandbox.command(&line).input(format!("FROM busybox\n{text}\n")).finish()
+    };
+    // A socket has no content: it is left out, and by itself it is not there.
+    build("COPY . /all/").success();
+    sandbox
+        .run("run --rm --network none app find /all/deep")
+        .success()
+        .stdout_lacks("socket")
+        .stdout_has("kept");
+    build("COPY deep/socket /x").code(1).stderr_has("Error: failed to build: \"/deep/socket\": not found\n");
+    let closed = directory.join("deep/closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("a directory of ours");
+    let error = "Error: failed to build: list deep/closed: Permission denied (os error 13)\n";
+    build("COPY . /all/").code(1).stderr_has(error);
+    build("RUN --mount=target=/all true").code(1).stderr_has(error);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).expect("a directory of ours");
+    build("RUN --mount=target=/all ls /all/deep").success();
+}

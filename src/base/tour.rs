@@ -68,13 +68,15 @@ pub struct Tour<C> {
     above: Vec<(Directory, bool)>,
     waiting: VecDeque<Met>,
     attributes: bool,
+    /// The directory that could not be entered.
+    closed: Option<PathBuf>,
 }
 
 impl<C: Choose> Tour<C> {
     /// Begins with the names in `top`. Attributes of directories are read where they are wanted.
     pub fn new(top: OwnedFd, choose: C, attributes: bool) -> io::Result<Self> {
         let (above, waiting) = (Vec::new(), VecDeque::new());
-        Ok(Self { walk: Walk::new(top)?, choose, above, waiting, attributes })
+        Ok(Self { walk: Walk::new(top)?, choose, above, waiting, attributes, closed: None })
     }
 
     /// The directory of the leaf that was met.
@@ -87,9 +89,9 @@ impl<C: Choose> Tour<C> {
         self.walk.path_of(name)
     }
 
-    /// Where the walk is, for messages.
+    /// Where the walk is, or the directory that it could not enter, for messages.
     pub fn path(&self) -> &Path {
-        self.walk.path()
+        self.closed.as_deref().unwrap_or(self.walk.path())
     }
 
     /// Moves on; `None` when all was met.
@@ -128,7 +130,10 @@ impl<C: Choose> Tour<C> {
                 self.waiting.push_back(Met::Leaf(entry.name));
             }
             (choice, true) => {
-                self.walk.enter(&entry.name)?;
+                if let Err(error) = self.walk.enter(&entry.name) {
+                    self.closed = Some(path);
+                    return Err(error);
+                }
                 let here = self.walk.here();
                 let attributes = if self.attributes { xattr::read(here, xattr::is_kept) } else { Vec::new() };
                 let stat = rustix::fs::fstat(here)?;

@@ -130,10 +130,12 @@ impl Survey {
                 .leaf(parent.as_fd(), &name, Path::new(""))
                 .with_context(|| format!("read {}", item.shown()));
         }
-        let told = || format!("list {}", item.shown());
         let top = item.open_directory()?;
-        let mut tour = Tour::new(top.into(), item.chooser(), true).with_context(told)?;
-        while let Some(met) = tour.next().with_context(told)? {
+        let mut tour =
+            Tour::new(top.into(), item.chooser(), true).with_context(|| format!("list {}", item.shown()))?;
+        while let Some(met) =
+            tour.next().with_context(|| format!("list {}", item.path.join(tour.path()).display()))?
+        {
             match met {
                 Met::Leave(_) => {}
                 Met::Enter(directory) => {

@@ -174,6 +174,10 @@ impl Item {
             place => place.with_context(told)?,
         };
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&place).with_context(told)?.st_mode);
+        // Nothing can be copied of it: as to BuildKit, which leaves it out of the context.
+        if kind == FileType::Socket {
+            return Ok(None);
+        }
         let item = Self {
             origin: origin.clone(),
             name: path.file_name().unwrap_or_default().to_owned(),
