@@ -111,21 +111,74 @@ fn tarball() {
     assert_eq!(first, std::fs::read(format!("{place}/{name}.sha256")).expect("a checksum"));
 }
 
-/// What other distributions read is at least a program of theirs.
+/// What is beneath a directory, as the lists of packages have it.
+fn tree(directory: &Path) -> BTreeSet<String> {
+    files(&said(&format!("find {0} -type f -printf './%P\\n'", directory.display())), "./")
+}
+
+/// The recipe's own steps, with a program that has been built.
 #[test]
-fn arch_and_nix() {
-    let recipe = source_tree().join("packaging/arch/PKGBUILD");
+fn arch() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (place, recipe) = (directory.path(), source_tree().join("packaging/arch"));
+    let release = place.join("target/x86_64-unknown-linux-gnu/release");
+    std::fs::create_dir_all(&release).expect("a directory");
+    std::os::unix::fs::symlink(binary(), release.join("coracle")).expect("a link");
     let fields = said(&format!(
-        "bash -ec '. {}; echo $pkgname $pkgver ${{depends[*]}}; type -t build package'",
-        recipe.display()
+        "startdir={0} pkgdir={1}/pkg CARCH=x86_64 CARGO_TARGET_DIR={1}/target \
+         bash -ec '. {0}/PKGBUILD; echo $pkgname $pkgver ${{depends[*]}}; type -t build; package'",
+        recipe.display(),
+        place.display()
     ));
-    assert_eq!(fields, "coracle 0.1.0 shadow slirp4netns\nfunction\nfunction\n");
-    if Command::new("nix-instantiate").arg("--version").output().is_ok() {
-        said(&format!(
-            "nix-instantiate --store dummy:// --parse {}",
-            source_tree().join("flake.nix").display()
-        ));
+    assert_eq!(fields, "coracle 0.1.0 shadow slirp4netns\nfunction\n");
+    assert_eq!(tree(&place.join("pkg/usr")), wanted());
+}
+
+/// A stand-in for what the flake takes of nixpkgs.
+const NIXPKGS: &str = r#"rec {
+    lib.genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
+    lib.importTOML = path: builtins.fromTOML (builtins.readFile path);
+    lib.makeBinPath = builtins.concatStringsSep ":";
+    lib.licenses.asl20 = "Apache-2.0";
+    one.pkgsStatic.rustPlatform.buildRustPackage = package: package;
+    one.makeWrapper = "makeWrapper";
+    one.slirp4netns = "slirp4netns";
+    one.fuse-overlayfs = "fuse-overlayfs";
+    legacyPackages.x86_64-linux = one;
+    legacyPackages.aarch64-linux = one;
+}"#;
+
+/// The flake evaluates for each system, and its step after the build installs all that others do.
+#[test]
+fn nix() {
+    if Command::new("nix-instantiate").arg("--version").output().is_err() {
+        skip!("there is no nix-instantiate");
     }
+    let place = tempfile::tempdir().expect("a directory");
+    let of = |system: &str, what: &str| {
+        let expression = format!(
+            "((import {}).outputs {{ self = \"\"; nixpkgs = {NIXPKGS}; }}).packages.{system}.default.{what}",
+            source_tree().join("flake.nix").display()
+        );
+        let expression = shlex::try_quote(&expression).expect("no null bytes").into_owned();
+        let text =
+            said(&format!("nix-instantiate --store dummy:// --eval --strict --json --expr {expression}"));
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON")
+    };
+    assert_eq!(of("aarch64-linux", "version"), "0.1.0");
+    assert_eq!(of("x86_64-linux", "meta.mainProgram"), "coracle");
+    let lock = of("x86_64-linux", "cargoLock.lockFile");
+    assert!(lock.as_str().is_some_and(|path| path.ends_with("Cargo.lock")), "{lock}");
+    let install = of("x86_64-linux", "postInstall");
+    let source = source_tree().display();
+    said(&format!(
+        "cd {place}; for f in packaging man completions LICENSE; do ln -s {source}/$f; done; mkdir -p out/bin; \
+         ln -s {binary} out/bin/coracle; out=$PWD/out; set -e; {install}",
+        place = place.path().display(),
+        binary = binary().display(),
+        install = install.as_str().expect("a script")
+    ));
+    assert_eq!(tree(&place.path().join("out")), wanted());
 }
 
 /// The profile is one: Debian 12's parser knows no `userns`, which is the reason for it.
