@@ -57,6 +57,13 @@ fn version_1_is_refused_with_the_reason() {
     let row = sandbox.run("stats --no-stream live").success().lines()[1].clone();
     assert!(row.contains(" live ") && row.ends_with(" 1"), "{row}");
     sandbox.run("stats --no-stream --format {{.Name}} live").success().stdout("live\n");
+    // What is named stays so; an id is told in short.
+    sandbox.run("stats --no-stream --format {{.Container}} live").success().stdout("live\n");
+    let all = sandbox.run("stats --no-stream --no-trunc --format '{{.Container}} {{.ID}}'").success().line();
+    assert!(
+        all.split_once(' ').is_some_and(|(short, id)| short.len() == 12 && id.starts_with(short)),
+        "{all}"
+    );
     sandbox.run("run --name past --network none busybox true").success();
     sandbox.run("pause past").code(1).stderr_has("is not running");
     sandbox.run("ps -q --filter status=paused").success().stdout("");

@@ -97,7 +97,7 @@ fn text(info: &Info, layout: &Layout) -> String {
         format!(" Version:    {VERSION}"),
         String::new(),
         "Server:".to_owned(),
-        format!(" Containers: {}", info.running + info.stopped),
+        format!(" Containers: {}", info.containers()),
         format!("  Running: {}", info.running),
         format!("  Paused: {}", info.paused),
         format!("  Stopped: {}", info.stopped),
@@ -147,7 +147,7 @@ fn document(info: &Info, layout: &Layout) -> Value {
     let mut security = vec!["name=seccomp,profile=builtin"];
     security.extend((info.uid != 0).then_some("name=rootless"));
     let mut document = json!({
-        "Containers": info.running + info.stopped,
+        "Containers": info.containers(),
         "ContainersRunning": info.running,
         "ContainersPaused": info.paused,
         "ContainersStopped": info.stopped,
@@ -207,8 +207,8 @@ fn podmans_document(info: &Info, layout: &Layout) -> Value {
         },
         "store": {
             "containerStore": {
-                "number": info.running + info.stopped,
-                "paused": 0,
+                "number": info.containers(),
+                "paused": info.paused,
                 "running": info.running,
                 "stopped": info.stopped,
             },

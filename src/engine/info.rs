@@ -41,11 +41,19 @@ pub struct Info {
     pub gid_map: Vec<IdRange>,
 }
 
+impl Info {
+    /// All that there are; a paused one does not run, in docker's words.
+    pub fn containers(&self) -> usize {
+        self.running + self.paused + self.stopped
+    }
+}
+
 /// Gathers the facts; nothing that is missing is an error.
 pub fn gather(engine: &Engine) -> Result<Info> {
     let layout = engine.layout();
     let listing = list::list(layout, false)?;
-    let running = listing.containers.iter().filter(|c| c.state.status == Status::Running).count();
+    let up = listing.containers.iter().filter(|c| c.state.status == Status::Running).count();
+    let paused = listing.containers.iter().filter(|c| c.paused).count();
     let uname = rustix::system::uname();
     let uid = rustix::process::getuid().as_raw();
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -53,13 +61,13 @@ pub fn gather(engine: &Engine) -> Result<Info> {
     let [uid_map, gid_map] = subid::of_user(user.as_deref(), uid);
     Ok(Info {
         driver: driver::explain(engine)?,
-        running,
-        stopped: listing.containers.len() + listing.broken.len() - running,
+        running: up - paused,
+        stopped: listing.containers.len() + listing.broken.len() - up,
         images: image_count(layout),
         cgroup_version: cgroup_version(),
         cgroup_controllers: delegated_controllers(),
         cgroup_driver: limits::driver(),
-        paused: listing.containers.iter().filter(|c| c.paused).count(),
+        paused,
         kernel: uname.release().to_string_lossy().into_owned(),
         operating_system: operating_system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
         architecture: uname.machine().to_string_lossy().into_owned(),

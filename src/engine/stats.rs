@@ -38,7 +38,7 @@ pub struct Used {
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Usage {
-    /// As the user named it; the id where nobody did.
+    /// As the user named it; the beginning of the id where nobody did.
     pub container: String,
     pub id: String,
     pub name: String,
@@ -69,7 +69,7 @@ impl<'a> Watch<'a> {
             let percent = before.zip(now).map_or(0.0, |(before, now)| busy(&before, &now));
             samples.extend(now.map(|now| (record.id.clone(), now)));
             all.push(Usage {
-                container: name.clone(),
+                container: if *name == record.id { name[..12].to_owned() } else { name.clone() },
                 id: record.id,
                 name: record.name,
                 percent,

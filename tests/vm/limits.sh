@@ -50,6 +50,9 @@ quiet run -d --name still --network none --cgroups enabled box sh -c 'while :; d
 quiet pause still
 check "paused" "paused true" "$(coracle inspect -f '{{.State.Status}} {{.State.Paused}}' still)"
 usage() { head -n 1 "$(group still)/cpu.stat"; }
+contains "paused is not running" "Running: 1
+  Paused: 1
+  Stopped: " "$(coracle stop -t 0 all >/dev/null; coracle info)"
 before=$(usage)
 sleep 1
 check "nothing runs while it is paused" "$before" "$(usage)"
