@@ -452,10 +452,17 @@ fn without_the_mapping_tools() {
         skip!("root writes its maps itself");
     }
     let sandbox = Sandbox::new();
-    // With ids but without the tools; the engine also looks where systems keep privileged helpers.
-    let setup = "umount /etc/subuid && umount /etc/subgid && mount --bind /dev/null /usr/bin/newuidmap \
-                 && mount --bind /dev/null /usr/bin/newgidmap";
-    let output = in_namespace(&sandbox, setup, "run --rm builtin:hello");
+    // With ids that exist but without the tools; the engine also looks where systems keep privileged helpers.
+    let ids = format!("{}:20000:1000\n", rustix::process::getuid().as_raw());
+    let ids = sandbox.file("ids", &ids).display().to_string();
+    // The system's `mount` changes to the root that this namespace has.
+    let binds = ["subuid", "subgid"].map(|file| format!("busybox mount --bind {ids} /etc/{file}"));
+    let hides =
+        ["newuidmap", "newgidmap"].map(|tool| format!("busybox mount --bind /dev/null /usr/bin/{tool}"));
+    let run = format!("{} run --rm builtin:hello", sandbox.program().display());
+    let script = [&binds[..], &hides, &[run]].concat().join(" && ");
+    let namespace = "/usr/bin/unshare --user --map-current-user --map-auto --keep-caps --mount";
+    let output = sandbox.witness(&format!("{namespace} /bin/sh -c '{script}'"));
     output.success().stdout_has("Hello").stderr_has("newuidmap");
     sandbox.assert_no_traces();
 }
