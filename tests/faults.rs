@@ -188,7 +188,10 @@ impl Place {
         self.sandbox.prepare(&mut command);
         let said = File::create(self.sandbox.path().join("said")).expect("a file");
         command.stdin(Stdio::null()).stdout(said.try_clone().expect("a copy")).stderr(said);
-        trace::follow(command, fault)
+        let seen = trace::follow(command, fault);
+        // One that was forked just before a death, which ends the tracing, is stopped, and nobody lets it go on.
+        self.sandbox.signal_processes(rustix::process::Signal::CONT);
+        seen
     }
 
     /// The steps of a command that nobody disturbs.

@@ -233,10 +233,11 @@ impl Sandbox {
         found
     }
 
-    fn kill_processes(&self) {
+    /// Sends a signal to all processes of this sandbox.
+    pub fn signal_processes(&self, signal: rustix::process::Signal) {
         for pid in self.processes() {
             if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = rustix::process::kill_process(pid, signal);
             }
         }
     }
@@ -250,7 +251,7 @@ impl Drop for Sandbox {
         }
         let calm = within(PATIENCE / 4, || self.processes().is_empty().then_some(())).is_some();
         let left: Vec<String> = self.processes().into_iter().map(describe).collect();
-        self.kill_processes();
+        self.signal_processes(rustix::process::Signal::KILL);
         if std::env::var_os("CORACLE_TEST_KEEP").is_some() {
             let _ = writeln!(std::io::stderr(), "kept {}", self.directory.display());
             return;
