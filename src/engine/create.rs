@@ -102,8 +102,8 @@ impl Draft {
             Source::Rootfs { .. } => Driver::default(),
         };
         let name = name.map(str::to_owned);
-        let hold = Some(hold);
-        Ok(Self { id, name, options, source, driver, maps: None, copy: None, image, command, hold })
+        let (maps, copy, hold) = (None, None, Some(hold));
+        Ok(Self { id, name, options, source, driver, maps, copy, image, command, hold })
     }
 
     /// Does what takes long, where it can be shown how far it has come: makes the image's layers for the ids that the
@@ -181,7 +181,9 @@ impl Draft {
         }
         let lock = making.publish(durability)?;
         events::container(engine, &record, "create", &[]);
-        hold.map_or(Ok(()), |hold| gc::release(engine.layout(), hold))?;
+        if let Some(hold) = hold {
+            gc::release(engine.layout(), hold)?;
+        }
         Ok(Written { record, spec, lock })
     }
 }

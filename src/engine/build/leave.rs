@@ -49,15 +49,18 @@ impl Output {
 /// wants it. It has the names that were given, whether or not the store knows them.
 pub fn images(engine: &Engine, wishes: &Wishes, output: &Output, manifests: &[Digest]) -> Result<()> {
     let load = |manifest| engine.images().unlisted(manifest);
-    let names = wishes.tags.iter().map(|name| name.clone().with_default_tag()).collect();
-    let saving = Saving { images: manifests.iter().map(load).collect::<Result<_>>()?, names };
+    let saving = || -> Result<[Saving; 1]> {
+        let names = wishes.tags.iter().map(|name| name.clone().with_default_tag()).collect();
+        Ok([Saving { images: manifests.iter().map(load).collect::<Result<_>>()?, names }])
+    };
     let layout = engine.layout();
     // In a child, so that whoever is tired of it can end it, and nothing half-done stays.
     match output {
         Output::Archive { format, to } => {
+            let saving = saving()?;
             let write = |out: &File| {
                 let out = BufWriter::with_capacity(1 << 16, out);
-                namespace::run_apart(|| exit::is_whole(save::archive(layout, &[saving], *format, out)))
+                namespace::run_apart(|| exit::is_whole(save::archive(layout, &saving, *format, out)))
             };
             let is_whole = hint::of_output(match to {
                 Some(path) => whole::file(path, write),
@@ -65,9 +68,12 @@ pub fn images(engine: &Engine, wishes: &Wishes, output: &Output, manifests: &[Di
             })?;
             if is_whole { Ok(()) } else { Err(ReaderGone.into()) }
         }
-        Output::Layout(path) => whole::directory(path, |path| {
-            namespace::run_apart(|| save::directory(layout, &[saving], DirectoryFormat::Oci, path))
-        }),
+        Output::Layout(path) => {
+            let saving = saving()?;
+            whole::directory(path, |path| {
+                namespace::run_apart(|| save::directory(layout, &saving, DirectoryFormat::Oci, path))
+            })
+        }
         _ => Ok(()),
     }
 }
