@@ -55,9 +55,42 @@ impl Group {
         File::from(file).write_all(value.as_bytes())
     }
 
-    /// Sets limits. One whose controller is not there is an error that says how to get it.
-    pub fn set(&self, settings: &[Setting]) -> Result<()> {
-        settings.iter().try_for_each(|setting| self.set_one(setting))
+    /// Sets limits, all or none of them; returns what they were. One whose controller is not there is an error that says
+    /// how to get it.
+    pub fn set(&self, settings: &[Setting]) -> Result<Vec<Setting>> {
+        let mut former = Vec::new();
+        for setting in settings {
+            let before = self.former(setting);
+            if let Err(error) = self.set_one(setting) {
+                self.restore(&former);
+                return Err(error);
+            }
+            former.extend(before);
+        }
+        Ok(former)
+    }
+
+    /// Sets limits back to what they were, the last first: one may have made room for another.
+    pub fn restore(&self, former: &[Setting]) {
+        for Setting { file, value } in former.iter().rev() {
+            // An empty list of processors is a line too.
+            let _ = self.write(file, &format!("{value}\n"));
+        }
+    }
+
+    /// What undoes a setting. Files of devices have a line for each that has a limit.
+    fn former(&self, setting: &Setting) -> Option<Setting> {
+        let text = self.read(&setting.file).ok()?;
+        let key = setting.value.split(' ').next().filter(|key| key.contains(':'));
+        let value = match (key, &*setting.file) {
+            (None, _) => text.lines().next().unwrap_or_default().to_owned(),
+            (Some(key), file) => {
+                let none = if file == "io.max" { "rbps=max wbps=max riops=max wiops=max" } else { "default" };
+                let line = text.lines().find(|line| line.split(' ').next() == Some(key));
+                line.map_or_else(|| format!("{key} {none}"), str::to_owned)
+            }
+        };
+        Some(Setting { file: setting.file.clone(), value })
     }
 
     fn set_one(&self, setting: &Setting) -> Result<()> {
@@ -236,6 +269,38 @@ mod tests {
             "Requested CPUs are not available - requested 0-3, available: 0,2-3"
         );
         assert_eq!(group.read("cpuset.cpus").unwrap(), "0,3");
+    }
+
+    #[test]
+    fn all_limits_or_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = [
+            ("memory.max", "max\n"),
+            ("io.max", "8:0 rbps=1 wbps=max riops=max wiops=max\n"),
+            ("cpuset.cpus", "\n"),
+        ];
+        for (file, text) in files {
+            std::fs::write(directory.path().join(file), text).unwrap();
+        }
+        let group = Group::open_directory(directory.path()).unwrap();
+        let setting = |file: &str, value: &str| Setting { file: file.into(), value: value.into() };
+        let wanted = [
+            setting("memory.max", "4096"),
+            setting("io.max", "8:0 rbps=7"),
+            setting("io.max", "8:1 rbps=7"),
+            setting("cpuset.cpus", "0"),
+        ];
+        let former = [
+            setting("memory.max", "max"),
+            setting("io.max", "8:0 rbps=1 wbps=max riops=max wiops=max"),
+            setting("io.max", "8:1 rbps=max wbps=max riops=max wiops=max"),
+            setting("cpuset.cpus", ""),
+        ];
+        // The kernel's files are written from their beginning, whatever they hold; these only while they are as long.
+        assert_eq!(wanted.each_ref().map(|setting| group.former(setting).unwrap()), former);
+        let refused = [setting("memory.max", "4096"), setting("no.such", "1")];
+        group.set(&refused).unwrap_err();
+        assert_eq!(group.read("memory.max").unwrap().lines().next(), Some("max"));
     }
 
     #[test]

@@ -249,10 +249,14 @@ impl Drop for Place {
 /// too: in there the container's only neighbour is its supervisor.
 pub fn set(container: &str, settings: &[Setting]) -> Result<()> {
     let open = |path: &str| Group::open(path).with_context(|| format!("open the control group {path}"));
-    open(container)?.set(settings)?;
+    let group = open(container)?;
+    let former = group.set(settings)?;
     let shares: Vec<Setting> = settings.iter().filter(|setting| setting.is_share()).cloned().collect();
     match container.rsplit_once('/') {
-        Some((place, _)) if !shares.is_empty() => open(place)?.set(&shares),
+        Some((place, _)) if !shares.is_empty() => {
+            let set = open(place).and_then(|place| place.set(&shares));
+            set.map(drop).inspect_err(|_| group.restore(&former))
+        }
         _ => Ok(()),
     }
 }
