@@ -1,6 +1,6 @@
 //! The store's upkeep: `system df`, `system prune`, `image prune`.
 
-use std::fs::File;
+use std::fs::{self, File};
 
 use serde_json::json;
 
@@ -73,6 +73,37 @@ fn prune_says_what_it_frees_beside_others() {
     pruned.stderr_has("freed when it is done");
     drop(holder);
     sandbox.run("image prune -f").success().stdout_has("Total reclaimed space: 4");
+}
+
+/// Whoever keeps the store makes up for a collection that it has put off, in a user namespace, and whether or not its own
+/// work is done: the files may be of any id.
+#[test]
+fn what_was_put_off_is_made_up_for() {
+    let sandbox = Sandbox::with_busybox();
+    let path = sandbox.store().join("locks/store");
+    let layers = || fs::read_dir(sandbox.store().join("layers")).expect("a directory").count();
+    let before = layers();
+    sandbox.run("create --name boat busybox true").success();
+    let works = [
+        ("create busybox true", 0),
+        ("create --network no-such busybox true", 125),
+        ("run --rm --network none busybox true", 0),
+        ("run --rm --network none busybox no-such", 127),
+        ("commit boat made", 0),
+    ];
+    for (line, code) in works {
+        let tool = Entry::file("deep/tool", "x").owned_by(5, 7);
+        sandbox.add(&Image::busybox_and(&[Entry::directory("deep").owned_by(5, 7), tool]), "other");
+        let holder = File::open(&path).expect("a lock");
+        holder.lock_shared().expect("a lock");
+        sandbox.run("rmi other").success();
+        assert!(layers() > before, "{line}");
+        drop(holder);
+        sandbox.run(line).code(code);
+        let kept = before + if line.starts_with("commit boat") { 2 } else { 0 };
+        assert_eq!(layers(), kept, "{line}");
+        let _ = sandbox.run("rmi -f made");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::changes::{self, Layers};
-use super::{Engine, events, namespace, vfs};
+use super::{Engine, events, namespace, rmi, vfs};
 use crate::base::digest::Digest;
 use crate::base::file::Durability;
 use crate::build::dockerfile;
@@ -100,7 +100,7 @@ fn commit_changes(
         namespace::run_inside(&opened, store)
     };
     let id = committed();
-    gc::release(engine.layout(), hold)?;
+    rmi::release(engine, hold);
     if id.is_err() {
         // The layer may be there without its image. What was wrong says more than what is left.
         let _ = namespace::run_inside(&opened, || gc::collect(engine.layout()).map(drop));

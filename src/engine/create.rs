@@ -17,7 +17,7 @@ use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
     Engine, access, devices, driver, events, files, health, limits, logging, mounts, namespace, networks,
-    remove, requires, secrets, sharing, shift, systemd, vfs,
+    remove, requires, rmi, secrets, sharing, shift, systemd, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -61,6 +61,12 @@ pub struct Draft {
 
 /// Makes a container of a local image, or of a directory, and puts it on record.
 pub fn create(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
+    let made = make(engine, options, name);
+    rmi::make_up(engine);
+    made
+}
+
+fn make(engine: &Engine, options: ContainerOptions, name: Option<&str>) -> Result<Record> {
     let mut draft = Draft::new(engine, options, name)?;
     draft.prepare(engine)?;
     let maps = namespace::maps(engine);
@@ -137,7 +143,7 @@ impl Draft {
         self.hold = None;
     }
 
-    /// Puts the container on disk and on record; `user` are the ids that this user has.
+    /// Puts the container on disk and on record, and lets go of the image's layers; `user` are the ids that this user has.
     pub fn write(self, engine: &Engine, user: &UserMaps, purpose: Purpose<'_>) -> Result<Written> {
         let Self { id, name, options, source, driver, copy, image, command, hold, maps: _ } = self;
         let making = Making { engine, draft: Some(offstage::Draft::make(engine.layout(), &id)?) };
@@ -181,9 +187,7 @@ impl Draft {
         }
         let lock = making.publish(durability)?;
         events::container(engine, &record, "create", &[]);
-        if let Some(hold) = hold {
-            gc::release(engine.layout(), hold)?;
-        }
+        drop(hold);
         Ok(Written { record, spec, lock })
     }
 }

@@ -6,7 +6,7 @@
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use oci_spec::image::{Arch, Descriptor, Os, PlatformBuilder};
 
-use super::{Engine, images, namespace};
+use super::{Engine, images, namespace, rmi};
 use crate::base::digest::Digest;
 use crate::base::hint::HintExt;
 use crate::image::progress::Silent;
@@ -257,7 +257,7 @@ fn change(engine: &Engine, name: &Reference, manifests: &[Descriptor]) -> Result
     engine.layout().create()?;
     let hold = gc::hold(engine.layout())?;
     let changed = engine.images().change_index(name, manifests);
-    gc::release(engine.layout(), hold)?;
+    rmi::release(engine, hold);
     changed?;
     Ok(Digest::of(&platforms::document(manifests)?))
 }

@@ -13,7 +13,7 @@ use crate::config::registries::shortnames;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::store::containers::{Record, Source};
-use crate::store::gc;
+use crate::store::gc::{self, Hold};
 use crate::store::images::Image;
 use crate::store::mounts::MountKind;
 use crate::sys::clone::{self, Forked, Namespaces};
@@ -212,6 +212,21 @@ pub fn collect(engine: &Engine) -> Result<Option<u64>> {
     let opened = namespace::open(engine)?.finish()?;
     let collected = namespace::run_inside(&opened, || gc::collect(engine.layout()))?;
     Ok(collected.map(|collected| collected.bytes))
+}
+
+/// Lets go of what was kept for work that is done, outside of a user namespace, and makes up for a collection that was
+/// put off meanwhile.
+pub fn release(engine: &Engine, hold: Hold) {
+    drop(hold);
+    make_up(engine);
+}
+
+/// Makes up for a collection that was put off while this command kept something. That it finds the store damaged is no
+/// failure of the command's own work: whoever asks for a collection is told.
+pub fn make_up(engine: &Engine) {
+    if gc::is_put_off(engine.layout()) {
+        let _ = collect(engine);
+    }
 }
 
 fn untag_all(image: &Image, done: &mut Vec<Removal>) {

@@ -5,11 +5,11 @@
 
 use anyhow::Result;
 
-use super::Engine;
 use super::attach::{Outcome, Streams};
 use super::caller::{Goal, Preserved};
 use super::create::Draft;
 use super::start::{self, Work};
+use super::{Engine, rmi};
 use crate::store::options::ContainerOptions;
 
 /// Makes a container and starts it; with `streams` it stays attached until the container ends. `decided` is
@@ -23,7 +23,12 @@ pub fn run(
     preserved: &mut Preserved,
     decided: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Outcome> {
-    let draft = Draft::new(engine, options, name)?;
-    decided(&draft.id)?;
-    start::launch(engine, Work::New(draft), Goal::Run(streams), std::mem::take(preserved))
+    let run = || {
+        let draft = Draft::new(engine, options, name)?;
+        decided(&draft.id)?;
+        start::launch(engine, Work::New(draft), Goal::Run(streams), std::mem::take(preserved))
+    };
+    let outcome = run();
+    rmi::make_up(engine);
+    outcome
 }

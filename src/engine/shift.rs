@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Engine, namespace};
+use super::{Engine, namespace, rmi};
 use crate::base::digest::Digest;
 use crate::base::file::FileLock;
 use crate::base::idmap::IdMaps;
@@ -89,7 +89,7 @@ fn ensure_layers(engine: &Engine, name: &str, layers: &[Digest], maps: &IdMaps) 
     let namespace = namespace::open(engine)?.finish()?;
     let made = namespace::run_inside(&namespace, || make(engine, &missing, maps, &map))
         .with_context(|| format!("prepare {name} for the container's user ids"));
-    gc::release(engine.layout(), hold)?;
+    rmi::release(engine, hold);
     made
 }
 

@@ -58,13 +58,18 @@ pub fn hold(layout: &Layout) -> Result<Hold> {
     Ok(Hold { _file: file })
 }
 
-/// Lets go, and collects if a collection was put off meanwhile and nobody else holds.
+/// Lets go, and collects if a collection was put off meanwhile and nobody else holds. Must run where [`collect`] must.
 pub fn release(layout: &Layout, hold: Hold) -> Result<()> {
     drop(hold);
-    if wanted_path(layout).exists() {
+    if is_put_off(layout) {
         collect(layout)?;
     }
     Ok(())
+}
+
+/// Whether a collection met a [`Hold`] and nobody has made up for it yet.
+pub fn is_put_off(layout: &Layout) -> bool {
+    wanted_path(layout).exists()
 }
 
 /// Takes away what nothing refers to. `None`: somebody holds, and will collect when done.

@@ -43,7 +43,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Steps;
-use super::{Engine, driver, namespace};
+use super::{Engine, driver, namespace, rmi};
 use crate::base::exit::Interrupted;
 use crate::base::size;
 use crate::build::context::{self, Context, Place};
@@ -209,7 +209,7 @@ pub fn build(
         exchange::take(engine, carrier, links.pull, watch);
     }
     let built = for_platforms(engine, wishes, stdin, links, watch);
-    gc::release(engine.layout(), hold)?;
+    rmi::release(engine, hold);
     built
 }
 
