@@ -114,7 +114,7 @@ fn what_is_roots_is_said_to_be_roots() {
     for verb in ["run --rm", "create"] {
         sandbox
             .run(&format!("{verb} -v {CLOSED}/inner:/x busybox true"))
-            .code(125)
+            .code(126)
             .stderr_has(&format!("invalid mount config for type \"bind\": {CLOSED}/inner: Permission denied"))
             .stderr_has(&format!(
                 "hint: {CLOSED} has mode 0700 on the host and belongs to 0:0, and your user may not enter it: "

@@ -321,6 +321,53 @@ fn a_program_that_cannot_start_is_recorded() {
     sandbox.run("run -d busybox no-such-program").code(127).one_clear_line();
 }
 
+/// By the cause, as docker tells them by the words: 127 for what is not there, 126 for what is denied; the record has 128
+/// where a start has no code of its own.
+#[test]
+fn what_keeps_a_program_from_its_start_has_dockers_code() {
+    let sandbox = Sandbox::with_busybox();
+    let file = sandbox.file("file", "").display().to_string();
+    let not_there = "No such file or directory";
+    let at_start = [
+        ("--mount type=volume,src=data,dst=/x,volume-subpath=no", 127, 127, not_there),
+        ("--sysctl net.ipv4.no_such=1", 127, 127, not_there),
+        ("--device /dev/no-such", 127, 127, not_there),
+        ("-w /etc/passwd", 125, 128, "Cannot mkdir: /etc/passwd is not a directory"),
+        ("-u no-such", 125, 128, "unable to find user no-such: no matching entries in passwd file"),
+        (&*format!("-v {file}:/etc"), 125, 128, "mount on /etc: a file cannot be mounted on a directory"),
+        ("-v /etc:/etc/passwd", 125, 128, "mount on /etc/passwd: a directory cannot be mounted on a file"),
+        ("-p 192.0.2.1:80:80", 125, 128, "listen on 192.0.2.1:80/tcp: Cannot assign requested address"),
+    ];
+    for (flags, code, recorded, text) in at_start {
+        let network = if flags.starts_with("-p") { "bridge" } else { "none" };
+        let rest = format!("--network {network} {flags} busybox true");
+        sandbox.run(&format!("run --rm {rest}")).code(code).stderr_has(text).one_clear_line();
+        sandbox.run(&format!("create --name boat {rest}")).success();
+        sandbox.run("start boat").code(1).stderr_has(text).one_clear_line();
+        let state = sandbox.inspect("boat", "State");
+        assert_eq!((&state["ExitCode"], &state["Status"]), (&json!(recorded), &json!("created")), "{flags}");
+        assert!(state["Error"].as_str().is_some_and(|error| error.contains(text)), "{flags}: {state}");
+        sandbox.run("wait boat").success().stdout(&format!("{recorded}\n"));
+        sandbox.run("rm boat").success();
+    }
+    for (flags, code, text) in [
+        (
+            "-v /proc/no-such/x:/x",
+            127,
+            "error while creating mount source path '/proc/no-such/x': No such file",
+        ),
+        ("--mount type=bind,src=/no-such,dst=/x", 125, "bind source path does not exist: /no-such"),
+    ] {
+        for verb in ["run --rm", "create"] {
+            sandbox.run(&format!("{verb} {flags} busybox true")).code(code).stderr_has(text).one_clear_line();
+        }
+    }
+    sandbox
+        .run_words(&["run", "--rm", "busybox", ""])
+        .code(127)
+        .stderr_has("exec: \"\": executable file not");
+}
+
 #[test]
 fn containers_outlive_the_command_line() {
     let sandbox = Sandbox::with_busybox();

@@ -331,7 +331,7 @@ fn images_can_be_mounted() {
         .code(125)
         .stderr_has("invalid image subpath");
     run("type=image,src=tools,dst=/i,image-subpath=nope", "true")
-        .code(125)
+        .code(127)
         .stderr_has("cannot access path nope");
     run("type=image,src=nope,dst=/i", "true").code(125).stderr_has("hint: pull it first: coracle pull nope");
     // The layers stay while a container mounts them.
@@ -354,9 +354,9 @@ fn a_part_of_a_volume() {
     run("a/b/file", "cat /x").success().stdout("deep\n");
     run("in", "cat /x/file").success().stdout("deep\n");
     // Links are followed inside of the volume alone.
-    run("out", "ls /x").code(125).stderr_has("cannot access path").one_clear_line();
+    run("out", "ls /x").code(127).stderr_has("cannot access path").one_clear_line();
     run("../x", "true").code(125).stderr_has("invalid volume subpath");
-    run("none", "true").code(125).stderr_has("cannot access path");
+    run("none", "true").code(127).stderr_has("cannot access path");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use rustix::io::Errno;
+
 use super::hint::Hinted;
 
 /// An error together with the exit code it calls for: 126 for a program that cannot be invoked, 127 for
@@ -59,6 +61,32 @@ pub fn is_whole<T>(written: anyhow::Result<T>) -> anyhow::Result<bool> {
 #[error("interrupted by signal {0}")]
 pub struct Interrupted(pub u8);
 
+/// The exit code of a start that failed: what its error asks for, else docker's for the cause, which goes by its words.
+pub fn of_start(error: &anyhow::Error) -> Option<u8> {
+    find(error).or_else(|| match cause(error)? {
+        Errno::NOENT => Some(127),
+        Errno::ACCESS | Errno::ISDIR => Some(126),
+        _ => None,
+    })
+}
+
+/// Gives an error the code that it has at a start.
+pub fn at_start(error: anyhow::Error) -> anyhow::Error {
+    match of_start(&error) {
+        Some(code) => ExitWith::new(code, error).into(),
+        None => error,
+    }
+}
+
+/// What the kernel answered, if that is what an error comes from.
+fn cause(error: &anyhow::Error) -> Option<Errno> {
+    error.chain().find_map(|cause| {
+        let inner = cause.downcast_ref::<Hinted>().map(Hinted::inner);
+        let errno = cause.downcast_ref::<Errno>().copied();
+        errno.or_else(|| Errno::from_io_error(cause.downcast_ref()?)).or_else(|| self::cause(inner?))
+    })
+}
+
 /// The exit code that an error's chain asks for, the outermost first.
 pub fn find(error: &anyhow::Error) -> Option<u8> {
     error.chain().find_map(|cause| match cause.downcast_ref::<ExitWith>() {
@@ -84,5 +112,23 @@ mod tests {
         let coded = anyhow::Error::from(ExitWith::new(126, hinted));
         assert_eq!((find(&coded), hint::find(&coded)), (Some(126), Some("install it")));
         assert_eq!(find(&anyhow!("other")), None);
+    }
+
+    #[test]
+    fn a_start_is_told_by_its_cause() {
+        let refused = |errno: Errno| anyhow::Error::from(io::Error::from(errno)).context("open /x");
+        for (errno, code) in [
+            (Errno::NOENT, Some(127)),
+            (Errno::ACCESS, Some(126)),
+            (Errno::ISDIR, Some(126)),
+            (Errno::PERM, None),
+            (Errno::NOTDIR, None),
+        ] {
+            assert_eq!(of_start(&refused(errno)), code, "{errno:?}");
+            let hinted =
+                Err::<(), _>(refused(errno)).hint(|| "look there").context("mount on /x").unwrap_err();
+            assert_eq!(of_start(&hinted), code, "{errno:?}");
+            assert_eq!(of_start(&ExitWith::new(125, refused(errno)).into()), Some(125));
+        }
     }
 }

@@ -18,13 +18,22 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Takes an error apart; without a code of its own it is the engine's 125.
+    /// The engine's code, of an error that has none of its own.
+    pub const NO_CODE: u8 = 125;
+
+    /// Takes an error apart.
     pub fn of(error: &anyhow::Error) -> Self {
         Self {
-            code: exit::find(error).unwrap_or(125),
+            code: exit::find(error).unwrap_or(Self::NO_CODE),
             text: format!("{error:#}"),
             hint: hint::find(error).unwrap_or_default().to_owned(),
         }
+    }
+
+    /// The same for what keeps a program from its start, whose code is docker's for the cause.
+    pub fn of_start(error: &anyhow::Error) -> Self {
+        let failure = Self::of(error);
+        Self { code: exit::of_start(error).unwrap_or(failure.code), ..failure }
     }
 
     /// The error again.

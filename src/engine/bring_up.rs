@@ -279,8 +279,7 @@ impl Supervisor<'_> {
                 (record, spec, lock)
             }
         };
-        self.before = record.state.clone().settled();
-        self.record = Some(record.clone());
+        self.take_up(&record);
         Ok((record, spec, lock))
     }
 
@@ -379,13 +378,21 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Takes a container on: from here on a failure is noted in its record.
+    fn take_up(&mut self, record: &Record) {
+        self.before = record.state.clone().settled();
+        self.record = Some(record.clone());
+    }
+
     /// A container on record is locked before anything of it is taken, its ports above all.
-    fn lock_existing(&self, work: &Work) -> Result<Option<Locks>> {
+    fn lock_existing(&mut self, work: &Work) -> Result<Option<Locks>> {
         match work {
             Work::New(_) => Ok(None),
             Work::Existing(record) => {
                 self.engine.layout().create()?;
-                self.lock(record).map(Some)
+                let locks = self.lock(record)?;
+                self.take_up(record);
+                Ok(Some(locks))
             }
         }
     }
@@ -420,7 +427,7 @@ impl Supervisor<'_> {
         let Some(record) = self.record.take() else { return };
         let mut state = State { pid: 0, supervisor: 0, ..self.before.clone() };
         if let Some(failure) = failure {
-            (state.exit_code, state.error) = (i32::from(failure.code), failure.text.clone());
+            state.note(failure);
         }
         let _ = self.put_away(&record, |now| {
             now.state = state;

@@ -1,17 +1,13 @@
 //! The devices of the host that a container is given.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
-use crate::base::exit::ExitWith;
+use crate::base::exit;
 use crate::store::options::{ContainerOptions, DeviceOption};
-
-/// The code of docker where the device is not there.
-const NOT_FOUND: u8 = 127;
 
 /// Directories of /dev that are the container's own: docker's.
 const OWN: [&str; 5] = ["pts", "shm", "fd", "mqueue", ".lxc"];
@@ -19,19 +15,15 @@ const OWN: [&str; 5] = ["pts", "shm", "fd", "mqueue", ".lxc"];
 /// Says which device cannot be given, as docker does at a start.
 pub fn check(options: &ContainerOptions) -> Result<()> {
     for device in &options.devices {
-        let (cause, is_missing) = match fs::metadata(&device.source) {
+        let cause = match fs::metadata(&device.source) {
             Ok(_) if !each(device).is_empty() => continue,
-            Ok(_) => (anyhow!("not a device node"), false),
-            Err(error) => {
-                let is_missing = error.kind() == ErrorKind::NotFound;
-                (error.into(), is_missing)
-            }
+            Ok(_) => anyhow!("not a device node"),
+            Err(error) => error.into(),
         };
-        let error = cause.context(format!(
+        return Err(exit::at_start(cause.context(format!(
             "error gathering device information while adding custom device {:?}",
             device.source
-        ));
-        return Err(if is_missing { ExitWith::new(NOT_FOUND, error).into() } else { error });
+        ))));
     }
     Ok(())
 }

@@ -28,8 +28,7 @@ use crate::store::options::{NamespaceMode, NetworkMode};
 use crate::sys::clone::{self, Child, Forked, Namespaces};
 use crate::sys::{exec, socket};
 
-/// The code of a failure that names none, and docker's for a program that could not be started in its container.
-const UNKNOWN: u8 = 125;
+/// Docker's code of a program that could not be started in its container.
 const CANNOT_START: u8 = 126;
 
 /// What `exec` was asked.
@@ -173,7 +172,7 @@ impl Probe {
                 // Never outside of the container's limits: one that cannot get in has failed.
                 let group = limits::own_group(&self.record);
                 let Ok(entrance) = Entrance::to(group.as_deref(), &Manager::Files) else {
-                    clone::exit_now(i32::from(UNKNOWN))
+                    clone::exit_now(i32::from(Failure::NO_CODE))
                 };
                 let join = Join {
                     pidfd: container,
@@ -312,7 +311,7 @@ fn supervise(
     });
     if let Err(error) = &ended {
         let mut failure = Failure::of(error);
-        if failure.code == UNKNOWN {
+        if failure.code == Failure::NO_CODE {
             failure.code = CANNOT_START;
         }
         died(i32::from(failure.code));

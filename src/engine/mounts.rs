@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::spec::mounts::{MountSource, is_layered, overlay_directory};
 use super::{Engine, create, shift, volumes};
 use crate::base::digest::Digest;
+use crate::base::exit;
 use crate::base::hint::HintExt;
 use crate::base::id;
 use crate::base::idmap::IdMaps;
@@ -156,7 +157,7 @@ pub fn sources(
                 MountSource::Layers(names.map(|name| engine.layout().layers().join(name)).collect())
             }
             MountKind::Bind { source, create, .. } => {
-                check_source(source, *create)?;
+                check_source(source, *create).map_err(exit::at_start)?;
                 MountSource::AsGiven
             }
             MountKind::Tmpfs { .. } | MountKind::Filesystem { .. } => MountSource::AsGiven,
@@ -170,7 +171,9 @@ fn check_source(source: &Path, create: bool) -> Result<()> {
     match fs::metadata(source) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound && create => {
-            fs::create_dir_all(source).with_context(|| format!("create {}", source.display()))
+            let made = fs::create_dir_all(source);
+            let attempt = || format!("error while creating mount source path '{}'", source.display());
+            made.with_context(attempt)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(anyhow!(
             "invalid mount config for type \"bind\": bind source path does not exist: {}",

@@ -77,12 +77,13 @@ const SHM_SIZE: u64 = 64 << 20;
 /// The program and its arguments: docker's rule for joining entry point and command.
 pub fn command(options: &ContainerOptions, image: &ContainerConfig) -> Result<Vec<String>> {
     let (entrypoint, default_command) = match &options.entrypoint {
-        Some(entrypoint) => (entrypoint, &[][..]),
-        None => (&image.entrypoint, &image.cmd[..]),
+        Some(entrypoint) => (&entrypoint[..], &[][..]),
+        None => (&image.entrypoint[..], &image.cmd[..]),
     };
+    let entrypoint = if entrypoint == [""] { &[] } else { entrypoint };
     let command = if options.command.is_empty() { default_command } else { &options.command };
     let all: Vec<String> = entrypoint.iter().chain(command).cloned().collect();
-    if all.first().is_none_or(String::is_empty) {
+    if all.is_empty() {
         bail!("no command specified");
     }
     Ok(all)
@@ -420,6 +421,8 @@ mod tests {
         assert_eq!(of(Some(&[]), &["x"]), Ok(words(&["x"])));
         assert_eq!(of(Some(&[]), &[]), Err("no command specified".into()));
         assert_eq!(of(Some(&[""]), &[]), Err("no command specified".into()));
+        assert_eq!(of(Some(&[""]), &["x"]), Ok(words(&["x"])));
+        assert_eq!(of(Some(&[]), &[""]), Ok(words(&[""])));
     }
 
     #[test]

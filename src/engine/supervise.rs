@@ -150,8 +150,7 @@ impl Supervisor<'_> {
         let record = self.record.take()?;
         self.put_away(&record, |now| {
             if let Some(failure) = failure {
-                now.state.exit_code = i32::from(failure.code);
-                now.state.error = failure.text;
+                now.state.note(&failure);
                 now.state.finished_at = Some(Timestamp::now());
             }
             settle_exited(now)

@@ -184,8 +184,13 @@ fn resource(kind: PosixRlimitType) -> rustix::process::Resource {
 
 /// The working directory of an image need not exist: docker makes it, for the user.
 fn make_directory(plan: &ProcessPlan, identity: &Identity) -> Result<()> {
-    if !plan.create_cwd || rustix::fs::access(&*plan.cwd, Access::EXISTS).is_ok() {
+    if !plan.create_cwd {
         return Ok(());
+    }
+    match std::fs::metadata(&plan.cwd) {
+        Ok(metadata) if !metadata.is_dir() => bail!("Cannot mkdir: {} is not a directory", plan.cwd),
+        Ok(_) => return Ok(()),
+        Err(_) => {}
     }
     let attempt = || -> io::Result<()> {
         std::fs::create_dir_all(&plan.cwd)?;

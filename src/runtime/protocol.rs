@@ -60,7 +60,7 @@ pub fn send_terminal(channel: BorrowedFd<'_>, master: BorrowedFd<'_>) -> io::Res
 /// Sends why the container could not be set up.
 pub fn send_failure(channel: BorrowedFd<'_>, error: &anyhow::Error) -> io::Result<()> {
     // Never four bytes long, which would be the starter's: the code and the separator are two, so pad.
-    let mut bytes = Failure::of(error).encode();
+    let mut bytes = Failure::of_start(error).encode();
     while bytes.len() < 4 {
         bytes.push(0);
     }

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
 use super::fuse::Device;
@@ -215,6 +215,14 @@ fn apply(root: &Dir, step: &MountPlan, opened: Opened) -> Result<OwnedFd> {
         || step.target == "/proc";
     let place = place(root, &step.target, is_directory, strict)?;
     refuse_procfs(place.as_fd(), &step.target)?;
+    let place_is_directory = FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode).is_dir();
+    if is_directory != place_is_directory {
+        let (what, on) = if is_directory { ("a directory", "a file") } else { ("a file", "a directory") };
+        return Err(anyhow!("{what} cannot be mounted on {on}: not a directory")).hint(|| {
+            "check that the path on the host exists and is of the kind that the container expects: -v makes a \
+             directory of one that is missing"
+        });
+    }
     mount::attach(made.as_fd(), place.as_fd()).context("attach")?;
     Ok(made)
 }

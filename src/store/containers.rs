@@ -18,6 +18,7 @@ use super::layout::{self, Layout};
 use super::offstage;
 use super::options::ContainerOptions;
 use crate::base::digest::Digest;
+use crate::base::failure::Failure;
 use crate::base::file::{self, Durability, FileLock};
 use crate::base::idmap::IdMaps;
 use crate::base::network::Endpoint;
@@ -189,6 +190,14 @@ impl State {
         self.supervisor != 0
             && boot == self.boot_id
             && process::is_alive(self.supervisor, self.supervisor_start)
+    }
+
+    /// Notes why the container could not be started; docker's code where the failure has none of its own.
+    pub fn note(&mut self, failure: &Failure) {
+        /// `exitUnknown` of moby.
+        const UNKNOWN: u8 = 128;
+        let code = if failure.code == Failure::NO_CODE { UNKNOWN } else { failure.code };
+        (self.exit_code, self.error) = (i32::from(code), failure.text.clone());
     }
 
     /// The state as it is now: running without a process left behind becomes exited, with
