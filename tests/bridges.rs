@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -68,6 +69,31 @@ fn containers_of_a_network_reach_each_other_and_nobody_elses() {
     sandbox.run(&both).success().stdout("from-web\n");
     sandbox.run(&format!("run --rm --network lan busybox ping -c 1 -W 5 {web}")).success();
     sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn packets_between_containers_are_as_large_as_the_kernel_has_them() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let version: Vec<u32> = release.split(['.', '-']).map_while(|part| part.parse().ok()).take(2).collect();
+    if version < vec![6, 3] {
+        skip!("Linux {release} has no packets of IPv4 that are larger than 64 KiB");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("run -d --name one busybox sleep 1000").success();
+    let pid = sandbox.inspect("one", "State.Pid").to_string();
+    let entrance = ["-t", &pid, "-U", "--preserve-credentials", "-n"];
+    let show = ["ip", "-d", "link", "show", "eth0"];
+    let shown = Command::new("nsenter").args(entrance).args(show).output().expect("nsenter starts");
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    let value = |key: &str| words.iter().skip_while(|word| **word != key).nth(1).copied();
+    assert_eq!((value("gso_max_size"), value("gro_max_size")), (Some("524280"), Some("524280")), "{shown}");
+    sandbox.run("rm -f one").success();
     sandbox.assert_no_traces();
 }
 

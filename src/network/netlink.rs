@@ -28,11 +28,22 @@ use crate::base::port::Protocol;
 
 /// More than any answer to these requests.
 const ANSWER_LIMIT: usize = 32 << 10;
+/// The kernel's own limit (linux/netdevice.h), which pairs of links have too.
+const GSO_MAX_SIZE: u32 = 8 * 65_535;
 
 /// A socket to the network namespace that the thread was in when it was opened.
 #[derive(Debug)]
 pub struct Netlink {
     socket: OwnedFd,
+}
+
+/// How large packets of a link may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketSizes {
+    /// Of one that leaves the link as it is.
+    pub mtu: u32,
+    /// Of one that stands for several within the kernel; `None` is what the kernel takes by itself, 64 KiB.
+    pub gso: Option<u32>,
 }
 
 /// One end of a pair of connected links.
@@ -68,10 +79,22 @@ impl Netlink {
 
     /// The number of a link.
     pub fn index(&self, name: &str) -> io::Result<u32> {
+        self.link(name).map(|link| link.header.index)
+    }
+
+    /// The size of packets within the kernel that pairs of links can be made with: more than its own 64 KiB since
+    /// Linux 6.3, which tells of that by the attribute.
+    pub fn largest_gso(&self, bridge: &str) -> io::Result<Option<u32>> {
+        let link = self.link(bridge)?;
+        let is_known = |attribute: &LinkAttribute| matches!(attribute, LinkAttribute::GsoIpv4MaxSize(_));
+        Ok(link.attributes.iter().any(is_known).then_some(GSO_MAX_SIZE))
+    }
+
+    fn link(&self, name: &str) -> io::Result<LinkMessage> {
         let mut link = LinkMessage::default();
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
         match self.request(RouteNetlinkMessage::GetLink(link), 0)? {
-            Some(RouteNetlinkMessage::NewLink(link)) => Ok(link.header.index),
+            Some(RouteNetlinkMessage::NewLink(link)) => Ok(link),
             _ => Err(io::Error::from_raw_os_error(libc::ENODEV)),
         }
     }
@@ -90,9 +113,9 @@ impl Netlink {
 
     /// Makes two links that are connected to each other, each where it is to stay: moving one would have the kernel
     /// wait for every processor.
-    pub fn add_pair(&self, near: &End<'_>, far: &End<'_>, mtu: u32) -> io::Result<()> {
-        let mut link = describe(near, mtu);
-        let data = InfoData::Veth(InfoVeth::Peer(describe(far, mtu)));
+    pub fn add_pair(&self, near: &End<'_>, far: &End<'_>, sizes: PacketSizes) -> io::Result<()> {
+        let mut link = describe(near, sizes);
+        let data = InfoData::Veth(InfoVeth::Peer(describe(far, sizes)));
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
         link.attributes.push(LinkAttribute::LinkInfo(info));
         self.create(RouteNetlinkMessage::NewLink(link))
@@ -256,9 +279,10 @@ impl Rule {
     }
 }
 
-fn describe(end: &End<'_>, mtu: u32) -> LinkMessage {
+fn describe(end: &End<'_>, sizes: PacketSizes) -> LinkMessage {
     let mut link = LinkMessage::default();
-    link.attributes = vec![LinkAttribute::IfName(end.name.to_owned()), LinkAttribute::Mtu(mtu)];
+    link.attributes = vec![LinkAttribute::IfName(end.name.to_owned()), LinkAttribute::Mtu(sizes.mtu)];
+    link.attributes.extend(sizes.gso.into_iter().flat_map(gso));
     link.attributes.extend(end.mac.map(|mac| LinkAttribute::Address(mac.to_vec())));
     if let Some(bridge) = end.bridge {
         link.header.flags = LinkFlags::Up;
@@ -267,6 +291,16 @@ fn describe(end: &End<'_>, mtu: u32) -> LinkMessage {
     }
     link.attributes.extend(end.namespace.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
     link
+}
+
+/// What a link sends and what it puts together, of both families.
+fn gso(size: u32) -> [LinkAttribute; 4] {
+    [
+        LinkAttribute::GsoMaxSize(size),
+        LinkAttribute::GroMaxSize(size),
+        LinkAttribute::GsoIpv4MaxSize(size),
+        LinkAttribute::GroIpv4MaxSize(size),
+    ]
 }
 
 fn proxy(index: u32, address: Ipv6Addr) -> NeighbourMessage {
