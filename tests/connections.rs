@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::{Access, Image, Registry, Sandbox};
 
+/// How a proxy is asked: gives the name and port that are wanted, and lets the connection through.
+type Greeting = fn(&TcpStream) -> Option<String>;
+
 /// A proxy that passes every connection on to a registry, and remembers for whom it was asked.
-fn proxy_to(registry: &Registry) -> (String, Arc<Mutex<Vec<String>>>) {
+fn proxy_to(registry: &Registry, greeting: Greeting) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let (target, asked) = (registry.host(), Arc::new(Mutex::new(Vec::new())));
@@ -16,13 +19,21 @@ fn proxy_to(registry: &Registry) -> (String, Arc<Mutex<Vec<String>>>) {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (target, log) = (target.clone(), log.clone());
-            std::thread::spawn(move || pass_on(&stream, &target, &log));
+            std::thread::spawn(move || pass_on(&stream, &target, &log, greeting));
         }
     });
     (address, asked)
 }
 
-fn pass_on(mut client: &TcpStream, target: &str, asked: &Mutex<Vec<String>>) -> Option<()> {
+fn pass_on(client: &TcpStream, target: &str, asked: &Mutex<Vec<String>>, greeting: Greeting) -> Option<()> {
+    asked.lock().expect("no panic").push(greeting(client)?);
+    let server = TcpStream::connect(target).ok()?;
+    let (from, to) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    std::thread::spawn(move || std::io::copy(&mut &from, &mut &to));
+    std::io::copy(&mut &server, &mut &*client).ok().map(drop)
+}
+
+fn by_http(mut client: &TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && head.len() < 8192 {
@@ -30,15 +41,31 @@ fn pass_on(mut client: &TcpStream, target: &str, asked: &Mutex<Vec<String>>) -> 
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    asked.lock().expect("no panic").push(head.clone());
     if head.contains("deny") || !head.starts_with("CONNECT ") {
-        return client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").ok();
+        client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").ok()?;
+        return None;
     }
     client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").ok()?;
-    let server = TcpStream::connect(target).ok()?;
-    let (from, to) = (client.try_clone().ok()?, server.try_clone().ok()?);
-    std::thread::spawn(move || std::io::copy(&mut &from, &mut &to));
-    std::io::copy(&mut &server, &mut client).ok().map(drop)
+    Some(head)
+}
+
+/// SOCKS 5 (RFC 1928) for names, without a password.
+fn by_socks(stream: &TcpStream) -> Option<String> {
+    let mut client = stream;
+    let read = |length: usize| {
+        let mut bytes = vec![0; length];
+        (&mut &*stream).read_exact(&mut bytes).ok().map(|()| bytes)
+    };
+    let methods = read(2)?[1];
+    read(methods.into())?;
+    client.write_all(&[5, 0]).ok()?;
+    // Version, "connect", nothing, "a name", and its length.
+    let head: [u8; 5] = read(5)?.try_into().ok()?;
+    let [5, 1, 0, 3, length] = head else { return None };
+    let name = String::from_utf8(read(length.into())?).ok()?;
+    let port = u16::from_be_bytes(read(2)?.try_into().ok()?);
+    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
+    Some(format!("{name}:{port}"))
 }
 
 #[test]
@@ -46,7 +73,7 @@ fn a_proxy_stands_before_all_but_what_is_excepted() {
     let registry = Registry::start(Access::Tls);
     let sandbox = Sandbox::new();
     registry.push(&sandbox, &Image::busybox(), "busybox:latest");
-    let (proxy, asked) = proxy_to(&registry);
+    let (proxy, asked) = proxy_to(&registry, by_http);
     let pull = |host: &str, variables: &[(&str, &str)]| {
         let line = format!("pull -q --tls-verify=false --retry 0 {host}/busybox");
         let command = sandbox.command(&line);
@@ -74,6 +101,45 @@ fn a_proxy_stands_before_all_but_what_is_excepted() {
     for (host, there) in [("deny.test", proxy.as_str()), ("harbour.test", "127.0.0.1:9")] {
         let output = pull(host, &[("HTTPS_PROXY", &format!("http://me:secret@{there}"))]);
         output.code(1).stderr_has(there).stderr_lacks("secret").one_clear_line();
+    }
+}
+
+#[test]
+fn a_proxy_for_anything() {
+    let registry = Registry::start(Access::Tls);
+    let sandbox = Sandbox::new();
+    registry.push(&sandbox, &Image::busybox(), "busybox:latest");
+    let (proxy, asked) = proxy_to(&registry, by_socks);
+    let pull = sandbox.command("pull -q --tls-verify=false harbour.test/busybox");
+    pull.env("HTTPS_PROXY", format!("socks5h://{proxy}")).finish().success();
+    let asked = asked.lock().expect("no panic");
+    assert!(!asked.is_empty() && asked.iter().all(|name| name == "harbour.test:443"), "{asked:?}");
+}
+
+#[test]
+fn what_is_no_proxy_is_not_taken_for_none() {
+    let sandbox = Sandbox::new();
+    let pull = |variables: &[(&str, &str)]| {
+        let command = sandbox.command("pull -q --retry 0 harbour.test/busybox");
+        variables.iter().fold(command, |command, (name, value)| command.env(name, *value)).finish()
+    };
+    for (name, value) in [
+        ("HTTPS_PROXY", "ht!tp://me:secret@proxy"),
+        ("https_proxy", "ftp://proxy:21"),
+        ("ALL_PROXY", "proxy:99999"),
+        ("HTTPS_PROXY", "http://me:secret@"),
+    ] {
+        let output = pull(&[(name, value)]);
+        output.code(1).stderr_has(&format!("harbour.test: {name} is not the address of a proxy"));
+        output.stderr_has("hint: write http://HOST:PORT").stderr_lacks("secret").one_clear_line();
+    }
+    // Where the variable says nothing about this host, it does not matter.
+    for variables in [
+        &[("HTTPS_PROXY", "::"), ("NO_PROXY", "harbour.test")][..],
+        &[("HTTP_PROXY", "::")],
+        &[("HTTPS_PROXY", ""), ("https_proxy", "::")],
+    ] {
+        pull(variables).code(1).stderr_has("look up harbour.test").one_clear_line();
     }
 }
 

@@ -26,6 +26,9 @@ pub enum Failure {
     Stalled { host: String, after: Duration },
     #[error("reach {host} through proxy {proxy}: {cause}")]
     Proxy { host: String, proxy: String, cause: String },
+    /// A variable that names a proxy, and none that could be asked.
+    #[error("reach {host}: {name} is not the address of a proxy: {value}")]
+    NoProxy { host: String, name: &'static str, value: String },
     #[error("TLS connection to {host}: {cause}")]
     Tls { host: String, cause: String, fault: TlsFault },
     #[error("{host} broke the connection off: {cause}")]
@@ -149,7 +152,7 @@ impl Failure {
 
     /// Whether the registry could not be talked to at all.
     pub fn is_unreachable(&self) -> bool {
-        use Failure::{ConnectTimeout, Proxy, Refused, Resolve, Stalled, Tls, Unreachable};
+        use Failure::{ConnectTimeout, NoProxy, Proxy, Refused, Resolve, Stalled, Tls, Unreachable};
         matches!(
             self,
             Resolve { .. }
@@ -157,6 +160,7 @@ impl Failure {
                 | Unreachable { .. }
                 | ConnectTimeout { .. }
                 | Proxy { .. }
+                | NoProxy { .. }
                 | Tls { .. }
                 | Stalled { .. }
         )
@@ -178,6 +182,9 @@ impl Failure {
             }
             Self::Tls { fault: TlsFault::NoRoots, .. } => {
                 Some("install the package ca-certificates, or set SSL_CERT_FILE".to_owned())
+            }
+            Self::NoProxy { host, .. } => {
+                Some(format!("write http://HOST:PORT, https:// or socks5h://, or except {host} in NO_PROXY"))
             }
             Self::Proxy { .. } => Some("check HTTPS_PROXY, HTTP_PROXY and NO_PROXY".to_owned()),
             Self::Host(error) => hint::find(error).map(str::to_owned),

@@ -8,7 +8,7 @@
 //! listing    tags, repositories, and what a search finds
 //! upload     what a push sends: blobs, taken over or in pieces, and manifests     pulse  is it still going on?
 //! auth       from a challenge to an Authorization header      challenge  WWW-Authenticate
-//! transport  HTTP clients with the right certificates, redirects by hand
+//! transport  HTTP clients with the right certificates, redirects by hand     proxy  what stands before a registry
 //! retry      which failures are worth another try, and when   failure    what went wrong, in words
 //! ```
 //!
@@ -23,6 +23,7 @@ mod client;
 mod download;
 mod failure;
 mod listing;
+mod proxy;
 mod pulse;
 mod retry;
 mod transport;

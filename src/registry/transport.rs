@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Body, Client, ClientBuilder, Identity, Method, Response, Url, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 
 use super::failure::Failure;
+use super::proxy::Proxies;
 use super::pulse::Pulse;
 use super::retry::Retry;
 use super::trust::Trusted;
@@ -76,7 +76,7 @@ enum Use {
 pub struct Transport {
     options: Options,
     clients: RefCell<HashMap<(String, Use), Client>>,
-    proxies: Matcher,
+    proxies: Proxies,
 }
 
 /// A request without content; `secret` is the `Authorization` header, for the origin of `url` alone.
@@ -109,7 +109,7 @@ pub struct Send<'a> {
 impl Transport {
     /// Remembers how to connect; connects to nothing.
     pub fn new(options: Options) -> Self {
-        Self { options, clients: RefCell::default(), proxies: Matcher::from_env() }
+        Self { options, clients: RefCell::default(), proxies: Proxies::from_env() }
     }
 
     /// Sends a request. Redirects of one that only reads are followed, without the secret once they have left
@@ -169,7 +169,7 @@ impl Transport {
     /// Explains why an exchange broke off.
     pub fn failure(&self, error: &reqwest::Error, url: &Url) -> Failure {
         let after = if error.is_connect() { self.options.connect_timeout() } else { self.options.stall };
-        Failure::of_exchange(error, &authority(url), self.proxy(url).as_deref(), after)
+        Failure::of_exchange(error, &authority(url), self.proxies.before(url).as_deref(), after)
     }
 
     /// Reads a body of at most `limit` bytes.
@@ -220,6 +220,7 @@ impl Transport {
 
     fn build(&self, url: &Url, purpose: Use) -> Result<Client, Failure> {
         install_provider();
+        Proxies::check(url)?;
         let mut builder = Client::builder()
             .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -243,15 +244,6 @@ impl Transport {
             _ => builder.tls_certs_only([]),
         };
         builder.build().map_err(|error| Failure::of_client(&error, &authority(url)))
-    }
-
-    /// The proxy that stands before a URL, without the password it may want.
-    fn proxy(&self, url: &Url) -> Option<String> {
-        if url.host_str().is_some_and(registries::is_loopback) {
-            return None;
-        }
-        let proxy = self.proxies.intercept(&url.as_str().parse().ok()?)?;
-        Some(proxy.uri().authority()?.as_str().rsplit('@').next()?.to_owned())
     }
 }
 
