@@ -216,6 +216,79 @@ fn a_helper_keeps_the_secret() {
     }
 }
 
+/// A helper `chest` that keeps one secret in the file `secret`, and the `PATH` on which it is found.
+fn chest(sandbox: &Sandbox) -> String {
+    let script = format!(
+        "#!/bin/sh\ncd {}\ncase $1 in\nstore) cat > secret;;\nget) cat secret 2>/dev/null || {{ \
+         echo credentials not found in native keychain; exit 1; }};;\nerase) rm secret;;\n\
+         list) server=$(sed 's/.*\"ServerURL\":\"\\([^\"]*\\)\".*/\\1/' secret 2>/dev/null)\n\
+         echo \"{{${{server:+\\\"$server\\\":\\\"somebody\\\"}}}}\";;\nesac\n",
+        sandbox.path().display()
+    );
+    let helper = sandbox.file("bin/docker-credential-chest", script);
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).expect("a mode");
+    format!("{}:/usr/bin:/bin", helper.parent().expect("a directory").display())
+}
+
+#[test]
+fn all_credentials_are_those_of_helpers_too() {
+    let sandbox = Sandbox::new();
+    let registry = Registry::start(Access::Password);
+    registry.trust(&sandbox);
+    let host = registry.host();
+    let path = chest(&sandbox);
+    let run = |line: &str| sandbox.command(line).env("PATH", &path).finish();
+    let secret = sandbox.path().join("secret");
+    for config in [json!({ "credsStore": "chest" }), json!({ "credHelpers": { host.as_str(): "chest" } })] {
+        sandbox.file("home/.docker/config.json", config.to_string());
+        run(&format!("login -u {USER} -p '{PASSWORD}' {host}")).success();
+        assert!(secret.exists());
+        run("logout --all").success().stdout("Removed login credentials for all registries\n");
+        assert!(!secret.exists(), "{config}");
+        assert_eq!(document(&sandbox, "home/.docker/config.json"), config);
+        run(&format!("login --get-login {host}")).code(1);
+        // There is nothing left to forget.
+        run("logout --all").success();
+    }
+}
+
+#[test]
+fn helpers_that_registries_conf_names() {
+    let sandbox = Sandbox::new();
+    let registry = Registry::start(Access::Password);
+    registry.trust(&sandbox);
+    registry.push(&sandbox, &Image::busybox(), "boats/busybox:1");
+    let host = registry.host();
+    let path = chest(&sandbox);
+    let run = |line: &str| sandbox.command(line).env("PATH", &path).finish();
+    let (secret, files) = (sandbox.path().join("secret"), "home/.config/containers/auth.json");
+    let conf = |helpers: &str| {
+        let text = format!("credential-helpers = [{helpers}]\n");
+        sandbox.file("home/.config/containers/registries.conf", text);
+    };
+    let login = format!("login -u {USER} -p '{PASSWORD}' {host}");
+    conf("'chest', 'containers-auth.json'");
+    run(&login).success().stderr_lacks("unencrypted");
+    assert!(secret.exists() && !sandbox.path().join(files).exists());
+    run(&format!("pull -q {host}/boats/busybox:1")).success();
+    run(&format!("logout {host}")).success().stdout(&format!("Removing login credentials for {host}\n"));
+    assert!(!secret.exists());
+    run(&format!("logout {host}")).success().stdout(&format!("Not logged in to {host}\n"));
+    // The files are asked where they stand in the list, and only there.
+    run(&format!(
+        "login --authfile {} -u {USER} -p '{PASSWORD}' {host}",
+        sandbox.path().join(files).display()
+    ))
+    .success();
+    assert!(!secret.exists());
+    run(&format!("push -q {host}/boats/busybox:1")).success();
+    conf("'chest'");
+    run(&format!("push -q {host}/boats/busybox:1")).code(1).one_clear_line();
+    run(&login).success();
+    run("logout --all").success();
+    assert!(!secret.exists());
+}
+
 #[test]
 fn a_token_stands_for_the_password() {
     let server = Server::start(|request| match request.path.as_str() {

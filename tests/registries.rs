@@ -1,7 +1,7 @@
 //! `registries.conf`: mirrors, other locations, registries that are blocked or need no certificate.
 
 use crate::support::server::not_found;
-use crate::support::{Access, Body, Entry, Image, Registry, Response, Sandbox, Server};
+use crate::support::{Access, Body, Entry, Image, Registry, Response, Sandbox, Server, program};
 
 const CONF: &str = "home/.config/containers/registries.conf";
 
@@ -107,6 +107,35 @@ fn blocked_and_broken() {
     let output = sandbox.run(&format!("pull {host}/x"));
     output.code(1).stderr_has("registries.conf");
     assert!(server.requests().is_empty(), "a file that is not understood lets nothing pass");
+}
+
+#[test]
+fn what_is_blocked_is_blocked_at_every_port() {
+    let sandbox = Sandbox::new();
+    for (prefix, name) in [
+        ("harbour.test", "harbour.test:5000/x"),
+        ("*.test", "harbour.test:5000/x"),
+        ("*.test", "inner.harbour.test/x/y:1"),
+    ] {
+        sandbox.file(CONF, format!("[[registry]]\nprefix = '{prefix}'\nblocked = true\n"));
+        let output = sandbox.run(&format!("pull {name}"));
+        output.code(1).stderr_has(&format!("registry {prefix} is blocked in ")).one_clear_line();
+        if program("skopeo").is_some() {
+            let conf = sandbox.path().join(CONF);
+            // Its own form of that file wants a location where there is no wildcard.
+            let table = format!(
+                "[[registry]]\nprefix = '{prefix}'\nlocation = '{}'\nblocked = true\n",
+                prefix.strip_prefix('*').map_or(prefix, |_| "")
+            );
+            sandbox.file(CONF, table);
+            let line = format!("skopeo --registries-conf {} inspect docker://{name}", conf.display());
+            sandbox.witness(&line).code(1).stderr_has("is blocked");
+        }
+    }
+    // A file that is named must be there.
+    let absent = sandbox.path().join("absent.conf");
+    let pull = sandbox.command("pull harbour.test/x").env("CONTAINERS_REGISTRIES_CONF", &absent);
+    pull.finish().code(1).stderr_has("which CONTAINERS_REGISTRIES_CONF names").one_clear_line();
 }
 
 #[test]

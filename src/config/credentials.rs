@@ -3,7 +3,8 @@
 //! Sources: man containers-auth.json(5); docker's `config.json`; the docker-credential-helpers protocol.
 //! `$REGISTRY_AUTH_FILE` alone if it is set, else the first of these that knows the registry:
 //! `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`,
-//! `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. Nothing is read before a registry asks.
+//! `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. The `credential-helpers` of `registries.conf` are asked
+//! before, after or instead of these files, as it says. Nothing is read before a registry asks.
 
 mod helper;
 mod store;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Deserializer};
 pub use store::{Login, Stored, erase, erase_all, store};
 
 use super::env;
+use super::registries::{self, CREDENTIAL_FILES};
 use crate::base::file::read_bounded;
 
 const MAX_FILE: u64 = 4 << 20;
@@ -69,10 +71,29 @@ impl Source {
     pub fn find(&self, domain: &str, path: &str) -> Result<Option<Credentials>> {
         match self {
             Self::Given(credentials) => Ok(credentials.clone()),
-            Self::Usual => find_in(files(), domain, path),
+            Self::Usual => find_usual(domain, path),
             Self::File(path_of_file) => find_in(vec![AuthFile::named(path_of_file)], domain, path),
         }
     }
+}
+
+/// Asks the files, or the helpers that `registries.conf` names besides or instead of them.
+fn find_usual(domain: &str, path: &str) -> Result<Option<Credentials>> {
+    // A file that is named by the environment alone counts.
+    if named_file().is_some() {
+        return find_in(files(), domain, path);
+    }
+    for keeper in registries::credential_helpers()? {
+        let found = match keeper.as_str() {
+            CREDENTIAL_FILES => find_in(files(), domain, path)?,
+            helper => helper::find(helper, server_name(domain))
+                .with_context(|| format!("read credentials for {domain}"))?,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 fn find_in(files: Vec<AuthFile>, domain: &str, path: &str) -> Result<Option<Credentials>> {
@@ -103,9 +124,13 @@ struct AuthFile {
     required: bool,
 }
 
+fn named_file() -> Option<AuthFile> {
+    env::value("REGISTRY_AUTH_FILE").map(|path| AuthFile::named(Path::new(&path)))
+}
+
 fn files() -> Vec<AuthFile> {
-    if let Some(path) = env::value("REGISTRY_AUTH_FILE") {
-        return vec![AuthFile::named(Path::new(&path))];
+    if let Some(file) = named_file() {
+        return vec![file];
     }
     let home = env::directory("HOME");
     let beneath = |name: &str| home.as_ref().map(|home| home.join(name));
@@ -177,6 +202,12 @@ fn null_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 }
 
 impl Document {
+    /// Reads what a file says from the whole of it.
+    fn of(file: &serde_json::Map<String, serde_json::Value>) -> Result<Self> {
+        let text = serde_json::Value::Object(file.clone());
+        serde_json::from_value(text).ok().context("it is not a credentials file")
+    }
+
     /// A helper for this registry, then the helper for all, then the file itself: docker's order.
     fn find(&self, keys: Keys, domain: &str, path: &str) -> Result<Option<Credentials>> {
         let own = closest(&self.cred_helpers, keys, domain, path).map(String::as_str);

@@ -16,11 +16,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use attachments::signatures_are_attached;
-pub use conf::{endpoints, target};
+pub use conf::{credential_helpers, endpoints, target};
 pub use shortnames::split;
 
 use super::env;
 use crate::base::file::read_bounded;
+
+/// What `credential-helpers` calls the files in which credentials lie: man containers-registries.conf(5).
+pub const CREDENTIAL_FILES: &str = "containers-auth.json";
 
 /// Whoever ships larger certificates has put something else there.
 const MAX_PEM: u64 = 1 << 20;

@@ -1,8 +1,9 @@
-//! Programs that keep secrets: `docker-credential-NAME get`, `store` and `erase`.
+//! Programs that keep secrets: `docker-credential-NAME get`, `store`, `erase` and `list`.
 //!
 //! Source: docker-credential-helpers, README "Development". The server's name, or a document, goes to standard
 //! input; the answer comes from standard output, and so does what went wrong.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -70,6 +71,15 @@ pub fn erase(helper: &str, server: &str) -> Result<bool> {
         return Ok(false);
     }
     call(helper, "erase", server.as_bytes()).map(|answer| answer.is_some())
+}
+
+/// The servers for which a helper keeps something.
+pub fn list(helper: &str) -> Result<Vec<String>> {
+    let answer = call(helper, "list", &[])?.unwrap_or_default();
+    let listed: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_slice(&answer)
+        .ok()
+        .with_context(|| format!("docker-credential-{helper}: the answer is not JSON"))?;
+    Ok(listed.into_keys().collect())
 }
 
 /// Runs a helper; `None` if it does not know the server.

@@ -2,9 +2,11 @@
 //!
 //! Credentials go where they will be found again: into the file that the user names, else into the first of the
 //! files that has some for this registry, else into docker's, if it is there, else into that of the containers
-//! tools in the home directory. A file with a helper for the registry gets nothing but passes them on.
+//! tools in the home directory. Where the `credential-helpers` of `registries.conf` begin with a helper, that one gets them
+//! unless the user names a file. A file with a helper for the registry gets nothing but passes them on.
 //! Everything else in a file stays as it is; a file is never readable for others, and replaced at once.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,10 +15,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{AuthFile, Credentials, Keys, MAX_FILE, closest, files, helper, normal_key, server_name};
+use super::{
+    AuthFile, Credentials, Keys, MAX_FILE, closest, files, helper, named_file, normal_key, server_name,
+};
 use crate::base::file::{Durability, FileLock, read_bounded, write_atomic};
 use crate::config::env;
 use crate::config::paths::private_directory;
+use crate::config::registries::{self, CREDENTIAL_FILES};
 
 /// Who logs in or out, and with which file.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +72,16 @@ impl Login {
         let docker = |path: &PathBuf| AuthFile { keys: Keys::Registries, ..AuthFile::named(path) };
         let own = self.docker_file.as_ref().map(docker);
         let own = own.or_else(|| self.file.as_deref().map(AuthFile::named));
-        own.or_else(|| env::value("REGISTRY_AUTH_FILE").map(|path| AuthFile::named(Path::new(&path))))
+        own.or_else(named_file)
+    }
+
+    fn files(&self) -> Vec<AuthFile> {
+        self.named().map_or_else(files, |file| vec![file])
+    }
+
+    /// The files or helpers that keep credentials, in their order, where the user names no file.
+    fn keepers(&self) -> Result<Vec<String>> {
+        if self.named().is_some() { Ok(Vec::new()) } else { registries::credential_helpers() }
     }
 
     /// The key that a new entry gets.
@@ -91,8 +105,18 @@ fn docker_config() -> Option<AuthFile> {
 
 /// Remembers credentials.
 pub fn store(login: &Login, credentials: &Credentials) -> Result<Stored> {
+    let stored = match login.keepers()?.into_iter().next() {
+        Some(helper) if helper != CREDENTIAL_FILES => {
+            helper::store(&helper, server_name(login.parts().0), credentials).map(|()| Stored::Helper(helper))
+        }
+        _ => store_in_file(login, credentials),
+    };
+    stored.with_context(|| format!("store credentials for {}", login.registry))
+}
+
+fn store_in_file(login: &Login, credentials: &Credentials) -> Result<Stored> {
     let file = login.target()?;
-    let stored = file.change(|document| {
+    file.change(|document| {
         let server = login.key(file.keys);
         if let Some(helper) = file.helper(document, login)? {
             helper::store(&helper, server, credentials)?;
@@ -103,15 +127,13 @@ pub fn store(login: &Login, credentials: &Credentials) -> Result<Stored> {
         let auths = auths.as_object_mut().context("its \"auths\" are no object")?;
         auths.insert(server.to_owned(), entry(credentials));
         Ok((Stored::Plain(file.path.clone()), true))
-    });
-    stored.with_context(|| format!("store credentials for {}", login.registry))
+    })
 }
 
 /// Forgets credentials, wherever they are found; false if there were none.
 pub fn erase(login: &Login) -> Result<bool> {
-    let files = login.named().map_or_else(files, |file| vec![file]);
     let mut erased = false;
-    for file in files.iter().filter(|file| file.path.exists()) {
+    for file in login.files().iter().filter(|file| file.path.exists()) {
         let removed = file.change(|document| {
             let mut removed = file.forget(document, login);
             let changed = removed;
@@ -122,13 +144,31 @@ pub fn erase(login: &Login) -> Result<bool> {
         });
         erased |= removed.with_context(|| format!("remove credentials for {}", login.registry))?;
     }
+    for helper in login.keepers()?.iter().filter(|keeper| *keeper != CREDENTIAL_FILES) {
+        let removed = helper::erase(helper, server_name(login.parts().0));
+        erased |= removed.with_context(|| format!("remove credentials for {}", login.registry))?;
+    }
     Ok(erased)
 }
 
-/// Forgets every entry of every file; helpers keep what they have.
+/// Forgets every entry of every file, and what the helpers keep that they name.
 pub fn erase_all(login: &Login) -> Result<()> {
-    for file in login.named().map_or_else(files, |file| vec![file]).iter().filter(|file| file.path.exists()) {
-        file.change(|document| Ok(((), document.remove("auths").is_some())))?;
+    let mut helpers = BTreeSet::new();
+    for file in login.files().iter().filter(|file| file.path.exists()) {
+        let named = file.change(|document| {
+            let changed = document.remove("auths").is_some();
+            Ok((super::Document::of(document)?, changed))
+        })?;
+        for (server, helper) in &named.cred_helpers {
+            helper::erase(helper, server)?;
+        }
+        helpers.insert(named.creds_store);
+    }
+    helpers.extend(login.keepers()?);
+    for helper in helpers.iter().filter(|helper| !matches!(helper.as_str(), "" | CREDENTIAL_FILES)) {
+        for server in helper::list(helper)? {
+            helper::erase(helper, &server)?;
+        }
     }
     Ok(())
 }
@@ -153,9 +193,7 @@ impl AuthFile {
 
     /// The helper that this file names for a registry, or for all.
     fn helper(&self, document: &Map<String, Value>, login: &Login) -> Result<Option<String>> {
-        let text = Value::Object(document.clone());
-        let document: super::Document =
-            serde_json::from_value(text).ok().context("it is not a credentials file")?;
+        let document = super::Document::of(document)?;
         let (domain, path) = login.parts();
         let own = closest(&document.cred_helpers, self.keys, domain, path).cloned();
         Ok(own.or(Some(document.creds_store)).filter(|helper| !helper.is_empty()))

@@ -1,7 +1,8 @@
 //! `registries.conf`: where the images of a name are really fetched from.
 //!
-//! Source: man containers-registries.conf(5), version 2. The user's file is read instead of the system's; then
-//! `registries.conf.d/*.conf` of the system and of the user, whose tables replace those of the same prefix.
+//! Source: man containers-registries.conf(5), version 2. The user's file is read instead of the system's, and
+//! `registries.conf.d/*.conf` beside it; else those of the system and of the user. Tables replace earlier ones of the same
+//! prefix.
 //! Mirrors and other locations are for pulling: a push goes where the name says.
 
 use std::collections::HashMap;
@@ -16,6 +17,8 @@ use crate::base::file::read_bounded;
 use crate::config::{document, env};
 
 const MAX_FILE: u64 = 1 << 20;
+/// The variable that names the file to read instead.
+const NAMES: &str = "CONTAINERS_REGISTRIES_CONF";
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case", default)]
@@ -23,6 +26,7 @@ struct Document {
     registry: Vec<Table>,
     unqualified_search_registries: Option<Vec<String>>,
     short_name_mode: Option<Mode>,
+    credential_helpers: Option<Vec<String>>,
     aliases: HashMap<String, String>,
     /// What version 1 of the format has instead.
     registries: Option<toml::Value>,
@@ -46,6 +50,8 @@ pub(super) struct Conf {
     /// The registries in which names without one are searched.
     pub search: Vec<String>,
     pub mode: Option<Mode>,
+    /// Who keeps credentials, in the order in which they are asked.
+    pub credential_helpers: Vec<String>,
     /// What names without a registry mean.
     pub aliases: HashMap<String, String>,
 }
@@ -62,6 +68,9 @@ impl Conf {
             self.search = search;
         }
         self.mode = document.short_name_mode.or(self.mode);
+        if let Some(helpers) = document.credential_helpers {
+            self.credential_helpers = helpers;
+        }
         self.aliases.extend(document.aliases);
         self.aliases.retain(|_, target| !target.is_empty());
         Ok(())
@@ -81,6 +90,35 @@ struct Table {
     /// The file that says so.
     #[serde(skip)]
     file: PathBuf,
+}
+
+impl Table {
+    /// Refuses what could never be obeyed.
+    fn check(&self) -> Result<()> {
+        let prefix = &self.prefix;
+        if prefix.is_empty() {
+            bail!("a [[registry]] has neither prefix nor location");
+        }
+        let locations = self.mirror.iter().map(|mirror| &mirror.location);
+        if locations.chain([prefix, &self.location]).any(|place| place.contains("://")) {
+            bail!("{prefix}: write the registry without a scheme");
+        }
+        let domain = prefix.strip_prefix("*.").unwrap_or(prefix);
+        if domain.contains('*') || (domain.len() < prefix.len() && domain.contains(['/', ':'])) {
+            bail!("{prefix}: a wildcard stands for domains beneath one: *.example.com");
+        }
+        let (repository, last) = prefix.rsplit_once('/').unwrap_or_default();
+        if prefix.contains('@') || (!repository.is_empty() && last.contains(':')) {
+            bail!("{prefix}: not supported: a prefix with a tag or a digest");
+        }
+        if self.mirror.iter().any(|mirror| mirror.location.trim_matches('/').is_empty()) {
+            bail!("{prefix}: a mirror has no location");
+        }
+        if self.mirror_by_digest_only && self.mirror.iter().any(|it| it.pull_from_mirror != For::All) {
+            bail!("{prefix}: pull-from-mirror and mirror-by-digest-only exclude each other");
+        }
+        Ok(())
+    }
 }
 
 /// One `[[registry.mirror]]`.
@@ -156,20 +194,35 @@ fn closest<'t>(tables: &'t [Table], name: &str) -> Option<(&'t Table, usize)> {
     fits.max_by_key(|(table, _)| table.prefix.len())
 }
 
-/// How much of a name a prefix matches: whole parts of it, or with `*.` a domain beneath.
+/// How much of a name a prefix matches: whole parts of it, or with `*.` a domain beneath. A host without a port stands for
+/// all of its ports, as for containers/image: who blocks a host has blocked those.
 fn matched(prefix: &str, name: &str) -> Option<usize> {
-    let domain = name.split('/').next().unwrap_or_default();
+    let host = name.split(['/', ':']).next().unwrap_or_default();
     if let Some(suffix) = prefix.strip_prefix('*') {
-        let beneath = suffix.starts_with('.') && domain.len() > suffix.len() && domain.ends_with(suffix);
-        return beneath.then_some(domain.len());
+        let beneath = host.len() > suffix.len() && host.ends_with(suffix);
+        return beneath.then_some(host.len());
     }
     let rest = name.strip_prefix(prefix)?;
-    (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
+    (rest.is_empty() || rest.starts_with(['/', ':'])).then_some(prefix.len())
+}
+
+/// Who keeps credentials besides the files, or instead: [`super::CREDENTIAL_FILES`] stands for those.
+pub fn credential_helpers() -> Result<Vec<String>> {
+    let helpers = read()?.credential_helpers;
+    Ok(if helpers.is_empty() { vec![super::CREDENTIAL_FILES.to_owned()] } else { helpers })
 }
 
 /// Reads everything that is set.
 pub(super) fn read() -> Result<Conf> {
+    // A file that the user names must be there: what it forbids would be allowed without it.
+    if let Some(file) = named() {
+        fs::metadata(&file).with_context(|| format!("read {}, which {NAMES} names", file.display()))?;
+    }
     read_files(&files())
+}
+
+fn named() -> Option<PathBuf> {
+    env::value(NAMES).map(PathBuf::from)
 }
 
 /// Reads these files, the later of which count more; one that is absent says nothing.
@@ -200,15 +253,7 @@ fn parse(text: &[u8], file: &Path) -> Result<Document> {
         }
         table.prefix = table.prefix.trim_end_matches('/').to_owned();
         table.file = file.to_owned();
-        if table.prefix.is_empty() {
-            bail!("a [[registry]] has neither prefix nor location");
-        }
-        if table.prefix.contains("://") || table.location.contains("://") {
-            bail!("{}: write the registry without a scheme", table.prefix);
-        }
-        if table.mirror_by_digest_only && table.mirror.iter().any(|it| it.pull_from_mirror != For::All) {
-            bail!("{}: pull-from-mirror and mirror-by-digest-only exclude each other", table.prefix);
-        }
+        table.check()?;
     }
     check_repeated(&document.registry)?;
     Ok(document)
@@ -233,11 +278,16 @@ fn check_repeated(tables: &[Table]) -> Result<()> {
 fn files() -> Vec<PathBuf> {
     let own = env::directory("XDG_CONFIG_HOME").or_else(|| Some(env::directory("HOME")?.join(".config")));
     let own = own.map(|config| config.join("containers"));
-    let system = PathBuf::from("/etc/containers");
+    files_of(named(), own, PathBuf::from("/etc/containers"))
+}
+
+/// Who has a file of their own does without the system's, also without what lies beside it: man
+/// containers-registries.conf.d(5).
+fn files_of(named: Option<PathBuf>, own: Option<PathBuf>, system: PathBuf) -> Vec<PathBuf> {
     let mine = own.as_ref().map(|own| own.join("registries.conf")).filter(|file| file.exists());
-    let named = env::value("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from);
+    let beside = Some(system.clone()).filter(|_| named.is_some() || mine.is_none());
     let mut files = vec![named.or(mine).unwrap_or_else(|| system.join("registries.conf"))];
-    for directory in [Some(system), own].into_iter().flatten() {
+    for directory in [beside, own].into_iter().flatten() {
         let entries = fs::read_dir(directory.join("registries.conf.d")).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
@@ -261,10 +311,39 @@ mod tests {
             ("quay.io", "quay.io.example/a", None),
             ("*.example", "a.b.example/x", Some(11)),
             ("*.example", "example/x", None),
-            ("*.example", "a.example:5000/x", None),
+            ("*.example", "a.example:5000/x", Some(9)),
+            ("*.example", "x.io/a.example/y", None),
+            ("quay.io", "quay.io:5000/x", Some(7)),
+            ("quay.io:5000", "quay.io:5000/x", Some(12)),
+            ("quay.io:5000", "quay.io:50000/x", None),
         ] {
             assert_eq!(matched(prefix, name), length, "{prefix} {name}");
         }
+    }
+
+    #[test]
+    fn which_files_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let (own, system) = (directory.path().join("own"), directory.path().join("system"));
+        for path in ["own", "system"].map(|place| directory.path().join(place).join("registries.conf.d")) {
+            fs::create_dir_all(&path).unwrap();
+            for name in ["20.conf", "10.conf", "README"] {
+                fs::write(path.join(name), "").unwrap();
+            }
+        }
+        let found = |named: Option<&str>| -> Vec<String> {
+            let files = files_of(named.map(PathBuf::from), Some(own.clone()), system.clone());
+            let beneath = |path: &PathBuf| path.strip_prefix(directory.path()).unwrap_or(path).to_owned();
+            files.iter().map(|path| beneath(path).display().to_string().replace("registries", "r")).collect()
+        };
+        let (theirs, mine) = (
+            ["system/r.conf.d/10.conf", "system/r.conf.d/20.conf"],
+            ["own/r.conf.d/10.conf", "own/r.conf.d/20.conf"],
+        );
+        assert_eq!(found(None), [&["system/r.conf"][..], &theirs, &mine].concat());
+        assert_eq!(found(Some("/named")), [&["/named"][..], &theirs, &mine].concat());
+        fs::write(own.join("registries.conf"), "").unwrap();
+        assert_eq!(found(None), [&["own/r.conf"][..], &mine].concat());
     }
 
     #[test]
@@ -294,6 +373,19 @@ mod tests {
             (
                 "[[registry]]\nlocation='h'\n[[registry]]\nlocation='h'\nblocked=true\n",
                 "registry 'h' is defined multiple times with conflicting 'blocked' setting",
+            ),
+            ("[[registry]]\nprefix = 'h/a:1'\nblocked = true\n", "with a tag or a digest"),
+            ("[[registry]]\nprefix = 'h/a@sha256:0'\nblocked = true\n", "with a tag or a digest"),
+            ("[[registry]]\nprefix = '*.h/a'\nblocked = true\n", "a wildcard stands for"),
+            ("[[registry]]\nprefix = '*.h:5000'\nblocked = true\n", "a wildcard stands for"),
+            ("[[registry]]\nprefix = 'a.*.h'\nblocked = true\n", "a wildcard stands for"),
+            (
+                "[[registry]]\nlocation = 'h'\n[[registry.mirror]]\nlocation = ''\n",
+                "a mirror has no location",
+            ),
+            (
+                "[[registry]]\nlocation = 'h'\n[[registry.mirror]]\nlocation = 'http://m'\n",
+                "without a scheme",
             ),
             ("nonsense", "line 1: key with no value"),
             ("[registries.search]\nregistries = ['a']\n", "version 1 of the format"),
