@@ -171,6 +171,11 @@ fn all_tags_quiet_and_other_places() {
         (format!("push --platform linux/s390x {name}"), "does not provide the specified platform"),
         ("push UPPER".to_owned(), "must be lowercase"),
         (format!("push {name} a//b"), "invalid reference format"),
+        (format!("push {name} dir:boat"), "hint: coracle save --format docker-dir -o boat"),
+        (format!("push {name} oci:boat:1"), "hint: coracle save --format oci-dir -o boat"),
+        (format!("push {name} docker-archive:/x/boat.tar"), "--format docker-archive -o /x/boat.tar"),
+        (format!("push {name} containers-storage:boat"), "an image goes to a registry"),
+        (format!("push -a {name} {elsewhere}"), "--all-tags takes no destination"),
     ] {
         sandbox.run(&line).code(1).stderr_has(words).one_clear_line();
     }

@@ -101,9 +101,30 @@ fn push_held(layout: &Layout, request: &PushRequest, progress: &dyn Progress) ->
     Ok((pushed, sealed))
 }
 
+/// Podman's transports to other places would otherwise be names of Docker Hub, where the image would go.
+fn refuse_file(destination: &str) -> Result<()> {
+    let Some((transport, path)) = destination.split_once(':') else { return Ok(()) };
+    let format = match transport {
+        "dir" => "docker-dir",
+        "oci" => "oci-dir",
+        "docker-archive" | "oci-archive" => transport,
+        "containers-storage" | "docker-daemon" => {
+            bail!("push to {destination}: not supported: an image goes to a registry")
+        }
+        _ => return Ok(()),
+    };
+    let path = path.split(':').next().unwrap_or_default();
+    Err(anyhow!("push to {destination}: not supported: an image goes to a registry"))
+        .hint(|| format!("coracle save --format {format} -o {path} IMAGE"))
+}
+
 /// Which images go where, of which there is at least one.
 fn jobs(layout: &Layout, request: &PushRequest, progress: &dyn Progress) -> Result<Vec<(String, Reference)>> {
     if let Some(destination) = &request.destination {
+        if request.all_tags {
+            bail!("--all-tags takes no destination");
+        }
+        refuse_file(destination)?;
         let text = destination.strip_prefix("docker://").unwrap_or(destination);
         let target = Reference::parse(text)?;
         refuse_digest(&target)?;
