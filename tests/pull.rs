@@ -194,6 +194,40 @@ fn the_platform_is_picked_from_an_index() {
 }
 
 #[test]
+fn when_the_registry_is_asked() {
+    let sandbox = Sandbox::new();
+    let server = Server::of_image(&Image::busybox(), |_| None);
+    let (name, other) = (format!("{}/boat:1", server.host()), format!("{}/skiff:1", server.host()));
+    let asked = || server.requests().len();
+    let output = sandbox.run(&format!("pull -q --policy never {name}"));
+    output.code(1).stderr_has("No such image: ").one_clear_line();
+    assert_eq!(asked(), 0);
+    // Several at once, each of which says its name.
+    let output = sandbox.run(&format!("pull -q --policy missing {name} docker://{other}"));
+    output.success().stdout(&format!("{name}\n{other}\n"));
+    let before = asked();
+    for policy in ["missing", "never"] {
+        sandbox.run(&format!("pull --policy {policy} {name}")).success().stdout(&format!("{name}\n"));
+    }
+    assert_eq!(asked(), before);
+    for policy in ["always", "newer"] {
+        let before = asked();
+        sandbox.run(&format!("pull --policy {policy} {name}")).success().stdout_has("Image is up to date");
+        assert!(asked() > before, "{policy}");
+    }
+    sandbox
+        .run(&format!("pull --policy sometimes {name}"))
+        .code(1)
+        .stderr_has("invalid pull option: 'sometimes'");
+    sandbox.run(&format!("pull -a --policy never {name}")).code(1).stderr_has("--all-tags");
+    // Without the registry the newer one cannot be had, and what is here will do.
+    drop(server);
+    sandbox.run(&format!("pull -q {name}")).code(1);
+    sandbox.run(&format!("pull -q --policy newer {name}")).success().stdout(&format!("{name}\n"));
+    sandbox.run(&format!("run --rm --pull newer {name} echo afloat")).success().stdout("afloat\n");
+}
+
+#[test]
 fn by_digest() {
     let sandbox = Sandbox::new();
     let registry = Registry::start(Access::Plain);

@@ -99,8 +99,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("inspect", "--format --latest --size --type"),
     (
         "pull",
-        "--all-tags --arch --authfile --cert-dir --creds --disable-content-trust --os --platform --quiet \
-         --tls-verify --variant",
+        "--all-tags --arch --authfile --cert-dir --creds --decryption-key --disable-content-trust --os --platform \
+         --policy --quiet --retry --retry-delay --tls-verify --variant",
     ),
     (
         "push",

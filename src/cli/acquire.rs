@@ -58,6 +58,10 @@ impl Acquire {
         if self.policy == PullPolicy::Always || self.is_of_another_platform(engine, options)? {
             self.pull(engine, options)?;
         }
+        // Where that fails, what is here will do, and without it there will be another try.
+        if self.policy == PullPolicy::Newer && engine.images().lookup(&options.image).is_ok() {
+            drop(self.pull(engine, options));
+        }
         let is_news = self.policy == PullPolicy::Missing && !images::is_builtin(&options.image);
         for attempt in 0..ATTEMPTS {
             match work(options.clone()) {

@@ -237,7 +237,7 @@ mod tests {
             ("container unp", &["unpause"], Rest::Nothing),
             ("help resta", &["restart"], Rest::Nothing),
             ("run --priv", &["--privileged"], Rest::Nothing),
-            ("run --pull ", &["always", "missing", "never"], Rest::Nothing),
+            ("run --pull ", &["always", "missing", "never", "newer"], Rest::Nothing),
             ("run --pull=m", &["--pull=missing"], Rest::Nothing),
             ("run -d --restart un", &["unless-stopped"], Rest::Nothing),
             ("run -dit --restart=on-f", &["--restart=on-failure"], Rest::Nothing),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 
 use super::acquire;
+use super::options::PullPolicy;
 use super::out;
 use super::progress::{Display, Target};
 use super::registry::RegistryFlags;
@@ -22,6 +23,9 @@ pub struct Args {
     /// The platform of the image: os[/architecture[/variant]]
     #[arg(long, value_name = "platform")]
     platform: Option<String>,
+    /// When to ask the registry: always, missing, newer (where that cannot be done, what is here will do) or never
+    #[arg(long, value_name = "policy", default_value = "always")]
+    policy: String,
     /// Print only the image's name in full
     #[arg(long, short)]
     quiet: bool,
@@ -31,32 +35,52 @@ pub struct Args {
 
 impl Action for Args {
     const SUMMARY: &'static str = "Download an image from a registry";
-    const USAGE: &'static str = "[OPTIONS] NAME[:TAG|@DIGEST]";
-    const OPERANDS: Operands = Operands::Exactly(1);
+    const USAGE: &'static str = "[OPTIONS] NAME[:TAG|@DIGEST] [NAME...]";
+    const OPERANDS: Operands = Operands::AtLeast(1);
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("From Docker Hub", "coracle pull alpine:3.22"),
         ("Every tag of a repository", "coracle pull --all-tags quay.io/podman/hello"),
+        ("Two images that need not be the newest", "coracle pull --policy missing alpine busybox"),
         ("From another registry", "coracle pull quay.io/podman/hello"),
         ("From one without TLS, on this machine", "coracle pull --tls-verify=false localhost:5000/app"),
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
         let platform = Platform::asked(self.platform.as_deref())?;
-        let name = operands.into_iter().next().unwrap_or_default();
-        let request = PullRequest {
+        let policy = PullPolicy::parse(&self.policy)?;
+        ensure!(policy == PullPolicy::Always || !self.all_tags, "--policy says nothing of --all-tags");
+        let engine = session.engine()?;
+        for name in &operands {
             // How podman and skopeo call an image of a registry.
-            reference: name.strip_prefix("docker://").unwrap_or(&name).to_owned(),
-            platform,
-            registry: self.registry.options()?,
-            fold_ids: false,
-        };
-        let shown = Target::output(self.quiet);
-        let name = match self.all_tags {
-            true => all_tags(&session.engine()?, request, shown)?,
-            false => acquire::pull(&session.engine()?, request, shown)?,
-        };
-        out::line(&name)?;
+            let reference = name.strip_prefix("docker://").unwrap_or(name).to_owned();
+            let (platform, registry) = (platform.clone(), self.registry.options()?);
+            let request = PullRequest { reference, platform, registry, fold_ids: false };
+            let shown = Target::output(self.quiet);
+            let name = match self.all_tags {
+                true => all_tags(&engine, request, shown)?,
+                false => by_policy(&engine, request, policy, shown)?,
+            };
+            out::line(&name)?;
+        }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Pulls an image unless the one that is here will do; returns its name in full.
+fn by_policy(
+    engine: &Engine,
+    request: PullRequest,
+    policy: PullPolicy,
+    shown: Option<Target>,
+) -> Result<String> {
+    let here = engine.images().lookup_for(&request.reference, request.platform.as_ref());
+    let name = Reference::parse(&request.reference).map(|name| name.with_default_tag().to_string());
+    let name = name.unwrap_or_else(|_| request.reference.clone());
+    match (policy, here) {
+        (PullPolicy::Never, here) => here.map(|_| name),
+        (PullPolicy::Missing, Ok(_)) => Ok(name),
+        (PullPolicy::Newer, Ok(_)) => Ok(acquire::pull(engine, request, shown).unwrap_or(name)),
+        _ => acquire::pull(engine, request, shown),
     }
 }
 

@@ -38,14 +38,7 @@ impl CreateFlags {
 
     /// The value of `--pull`.
     pub fn pull_policy(&self) -> Result<PullPolicy> {
-        match self.pull.as_str() {
-            "always" => Ok(PullPolicy::Always),
-            "missing" | "" => Ok(PullPolicy::Missing),
-            "never" => Ok(PullPolicy::Never),
-            other => {
-                bail!("invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\"")
-            }
-        }
+        PullPolicy::parse(&self.pull)
     }
 
     /// Checks the flags against each other and resolves what they name; `operands` are the image, or the

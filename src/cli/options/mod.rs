@@ -26,6 +26,7 @@ pub mod variables;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use convert::{seconds, volumes_from};
 
 use super::flags::parse_integer;
@@ -161,7 +162,7 @@ pub struct CreateFlags {
     /// Publish every exposed port on a port that is free
     #[arg(long, short = 'P')]
     publish_all: bool,
-    /// Pull the image before: always, missing or never
+    /// Pull the image before: always, missing, newer (where that fails, what is here will do) or never
     #[arg(long, value_name = "policy", default_value = "missing")]
     pub pull: String,
     /// Do not show how the pull goes on
@@ -261,18 +262,32 @@ pub struct CreateFlags {
     namespaces: namespaces::NamespaceFlags,
 }
 
-/// `--pull`.
+/// `--pull`, and `--policy` of `pull`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PullPolicy {
     Always,
     Missing,
     Never,
+    /// As `Always`, but the image that is here will do where the registry cannot be asked.
+    Newer,
+}
+
+impl PullPolicy {
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "always" => Ok(Self::Always),
+            "missing" | "" => Ok(Self::Missing),
+            "never" => Ok(Self::Never),
+            "newer" => Ok(Self::Newer),
+            other => bail!(
+                "invalid pull option: '{other}': must be one of \"always\", \"missing\", \"newer\" or \"never\""
+            ),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use anyhow::Result;
-
     use super::*;
     use crate::store::options::{Attached, ContainerOptions, NetworkMode};
     use clap::{Args, Command, FromArgMatches};
