@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::skip;
-use crate::support::image::{descriptor, digest};
+use crate::support::image::{busybox_layer, descriptor, digest};
 use crate::support::server::not_found;
-use crate::support::{Image, Output, Response, Sandbox, Server, program, say_skipped};
+use crate::support::{Compression, Image, Output, Response, Sandbox, Server, program, say_skipped};
 
 const POLICY: &str = "home/.config/containers/policy.json";
 const REGISTRIES: &str = "home/.config/containers/registries.d/tests.yaml";
@@ -249,6 +249,19 @@ fn without_a_policy_everything_comes_and_with_it_archives_are_asked_too() {
             let scopes = json!({ allowed: { "": anything } });
             sandbox.file(POLICY, json!({ "default": reject, "transports": scopes }).to_string());
             sandbox.run(&format!("load -q -i {}", archive.display())).code(code);
+        }
+    }
+    // The files of a root filesystem are an image of another kind, which has no scopes.
+    let files = sandbox.file("files.tar", busybox_layer(Compression::None).tar);
+    for (allowed, words) in [
+        (json!({ "tarball": { "": anything } }), ""),
+        (json!({ "docker-archive": { "": anything } }), "it rejects"),
+    ] {
+        sandbox.file(POLICY, json!({ "default": reject, "transports": allowed }).to_string());
+        let output = sandbox.run(&format!("import {}", files.display()));
+        match words {
+            "" => drop(output.success()),
+            words => drop(output.code(1).one_clear_line().stderr_has("policy").stderr_has(words)),
         }
     }
     sandbox.file(POLICY, "{");

@@ -16,7 +16,7 @@ use crate::build::dockerfile;
 use crate::image::decode::decode;
 use crate::image::ingest::{Batch, IngestOptions, LayerWanted};
 use crate::image::progress::Silent;
-use crate::image::{archive, compose};
+use crate::image::{admission, archive, compose};
 use crate::layer::compress;
 use crate::oci::image::{ContainerConfig, History, ImageConfig};
 use crate::oci::platform::Platform;
@@ -81,6 +81,9 @@ pub fn import(
         // Before a namespace is made for nothing.
         std::fs::metadata(path).with_context(|| format!("open {}", path.display()))?;
     }
+    // What the tools of containers call the files of a root filesystem.
+    admission::admit_file("tarball", Path::new(&source.shown()))
+        .with_context(|| format!("import {}", source.shown()))?;
     let id: String = images::storing(engine, |fold_ids| {
         let layout = engine.layout();
         let hold = gc::hold(layout)?;

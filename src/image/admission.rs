@@ -48,9 +48,9 @@ pub async fn admit(registry: &Registry, reference: &Reference, manifest: &Digest
 /// no signatures.
 pub fn admit_file(transport: &str, path: &Path) -> Result<()> {
     let Some(policy) = Policy::read()? else { return Ok(()) };
-    // As in containers-policy.json(5), docker's archives have no scopes; nor has what comes through a pipe.
+    // As in containers-policy.json(5), some have no scopes; nor has what comes through a pipe.
     let scopes = match fs::canonicalize(path) {
-        Ok(path) if transport != "docker-archive" => policy::of_path(&path),
+        Ok(path) if !matches!(transport, "docker-archive" | "tarball") => policy::of_path(&path),
         _ => Vec::new(),
     };
     for requirement in policy.requirements(transport, &scopes) {

@@ -1,6 +1,6 @@
 //! Joins registry, layers and store: resolve a name, pull, push, read and write archives.
 
-mod admission;
+pub mod admission;
 pub mod archive;
 pub mod builtin;
 pub mod compose;
