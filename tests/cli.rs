@@ -70,7 +70,7 @@ fn unknown_flags_and_commands() {
 #[test]
 fn commands_that_are_not_built_say_so() {
     let sandbox = Sandbox::new();
-    for command in ["pod ps", "compose up", "kube play x"] {
+    for command in ["pod ps", "compose up", "kube play x", "image trust show", "system reset"] {
         let output = sandbox.run(command);
         assert_ne!(output.exit_code(), 0, "{command}");
         output.stdout("").stderr_has("not supported yet");

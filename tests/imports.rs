@@ -36,6 +36,10 @@ fn archives_become_images() {
     sandbox.run(&format!("history --format '{{{{.Comment}}}}' {id}")).success().stdout("Imported from -\n");
     assert_eq!(sandbox.inspect(&id, "Architecture"), "arm64");
     assert_eq!(sandbox.inspect(&id, "RepoTags"), json!([]));
+    let piped = sandbox.command("import --arch arm --variant v6 -").input(tar.clone()).finish();
+    let id = piped.success().line();
+    assert_eq!(sandbox.inspect(&id, "Architecture"), "arm");
+    assert_eq!(sandbox.inspect(&id, "Variant"), "v6");
     let server = Server::start(move |request| match request.path.as_str() {
         "/rootfs.tar" => Response::new(302).header("Location", "/moved"),
         "/moved" => Response::new(200).body(tar.clone()),

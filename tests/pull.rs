@@ -184,7 +184,9 @@ fn the_platform_is_picked_from_an_index() {
         let output = sandbox.run(&format!("pull {name}"));
         output.success().stdout_has(&format!("Digest: {}\n", digest(&bytes)));
         sandbox.run(&format!("run --rm {name} cat /architecture")).success().stdout(host_architecture());
-        sandbox.run(&format!("pull --platform linux/s390x {name}")).success();
+        sandbox.run(&format!("pull --arch s390x {name}")).success();
+        let both = sandbox.run(&format!("pull --arch s390x --platform linux/s390x {name}"));
+        both.code(1).stderr_has("--platform cannot be given together with").one_clear_line();
         let shown = sandbox.run(&format!("image inspect --platform linux/s390x {name}"));
         assert_eq!(shown.success().json()[0]["Architecture"], "s390x");
         let output = sandbox.run(&format!("pull --platform linux/riscv64 {name}"));

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::out;
+use super::platform::PlatformParts;
 use super::verb::{Action, Operands, Session};
 use crate::engine::import::{self, Wishes};
-use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 
 #[derive(clap::Args)]
@@ -24,6 +24,8 @@ pub struct Args {
     /// The platform of the image: os[/architecture[/variant]]; this machine's unless given
     #[arg(long, value_name = "platform")]
     platform: Option<String>,
+    #[command(flatten)]
+    parts: PlatformParts,
     /// Print nothing but the image's id: there is never more
     #[arg(long, short, hide = true)]
     quiet: bool,
@@ -53,7 +55,7 @@ impl Action for Args {
         let wishes = Wishes {
             message: self.message.unwrap_or_default(),
             changes: self.change,
-            platform: Platform::asked(self.platform.as_deref())?,
+            platform: self.parts.or(self.platform.as_deref())?,
         };
         let stdin = stdin();
         let source = import::source(operands.first().map_or("-", String::as_str), stdin.as_fd());

@@ -52,6 +52,7 @@ mod network_helper;
 mod options;
 mod out;
 mod pause;
+mod platform;
 mod port;
 mod preserve;
 mod progress;

@@ -7,12 +7,12 @@ use anyhow::{Result, ensure};
 use super::acquire;
 use super::options::PullPolicy;
 use super::out;
+use super::platform::PlatformParts;
 use super::progress::{Display, Target};
 use super::registry::RegistryFlags;
 use super::verb::{Action, Operands, Session};
 use crate::engine::{Engine, images};
 use crate::image::pull::PullRequest;
-use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 
 #[derive(clap::Args)]
@@ -23,6 +23,8 @@ pub struct Args {
     /// The platform of the image: os[/architecture[/variant]]
     #[arg(long, value_name = "platform")]
     platform: Option<String>,
+    #[command(flatten)]
+    parts: PlatformParts,
     /// When to ask the registry: always, missing, newer (where that cannot be done, what is here will do) or never
     #[arg(long, value_name = "policy", default_value = "always")]
     policy: String,
@@ -46,7 +48,7 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
-        let platform = Platform::asked(self.platform.as_deref())?;
+        let platform = self.parts.or(self.platform.as_deref())?;
         let policy = PullPolicy::parse(&self.policy)?;
         ensure!(policy == PullPolicy::Always || !self.all_tags, "--policy says nothing of --all-tags");
         let engine = session.engine()?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cli::platform::PlatformParts;
 use crate::config::env;
 use crate::store::options::{EnvironmentRules, HostsFile, ImageVolumes, Notify, Systemd};
 
@@ -16,9 +17,8 @@ const PROXY_VARIABLES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "a
 /// Flags beside docker's.
 #[derive(clap::Args)]
 pub struct PodmanFlags {
-    /// The architecture of the image
-    #[arg(long, value_name = "architecture")]
-    arch: Option<String>,
+    #[command(flatten)]
+    platform: PlatformParts,
     /// Show a directory that is a root of its own the same hosts, hostname and resolv.conf, in its etc
     #[arg(long, value_name = "directory", value_delimiter = ',', value_parser = super::mounts::target_path)]
     pub chrootdirs: Vec<String>,
@@ -49,9 +49,6 @@ pub struct PodmanFlags {
     /// Leave /etc/hosts as the image has it
     #[arg(long)]
     no_hosts: bool,
-    /// The operating system of the image
-    #[arg(long, value_name = "os")]
-    os: Option<String>,
     /// Write the id of the container's first process to a file
     #[arg(long, value_name = "file")]
     pidfile: Option<PathBuf>,
@@ -83,9 +80,6 @@ pub struct PodmanFlags {
     /// Take every variable of the image away
     #[arg(long)]
     unsetenv_all: bool,
-    /// The variant of the image's architecture
-    #[arg(long, value_name = "variant")]
-    variant: Option<String>,
 }
 
 /// Reads `--image-volume`; `bind` is podman's older word for anonymous volumes.
@@ -129,14 +123,7 @@ impl PodmanFlags {
 
     /// `--os`, `--arch` and `--variant` as a platform.
     pub fn platform(&self) -> Option<String> {
-        let (os, arch) = (self.os.as_deref(), self.arch.as_deref());
-        if os.is_none() && arch.is_none() && self.variant.is_none() {
-            return None;
-        }
-        let host = crate::oci::platform::Platform::host().to_string();
-        let own_arch = host.split('/').nth(1).unwrap_or_default();
-        let variant = self.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
-        Some(format!("{}/{}{variant}", os.unwrap_or("linux"), arch.unwrap_or(own_arch)))
+        self.platform.joined()
     }
 
     /// Variables that come before those of `--env-file` and `--env`.
