@@ -70,6 +70,10 @@ fn a_check_that_hangs_is_killed_with_its_children() {
     let last = sandbox.inspect("boat", "State.Health.Log")[0].clone();
     assert_eq!(last["ExitCode"], -1);
     assert_eq!(last["Output"], "Health check exceeded timeout (500ms): before\n");
+    // What was killed is reaped by its own supervisor, not left to whoever is the first process of the host.
+    let processes = sandbox.run("exec boat ps -o ppid,stat,args").success().lines();
+    let dead = |line: &&String| line.split_whitespace().take(2).eq(["0", "Z"]);
+    assert_eq!(processes.iter().find(dead), None, "{processes:?}");
     sandbox.run("stop -t 0 boat").success();
     sandbox.run("rm boat").success();
     sandbox.assert_no_traces();

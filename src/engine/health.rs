@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::Shutdown;
 
 use super::exec::Probe;
 use super::{Engine, events};
@@ -23,6 +25,9 @@ use crate::sys::{process, socket};
 
 /// The exit code of a check that could not be run, or took too long.
 const NOT_RUN: i32 = -1;
+
+/// How long a check that was killed is waited for: only what the kernel holds up takes longer.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// How long there is between checks, and for one, where nothing is said.
 const USUAL: Duration = Duration::from_secs(30);
@@ -370,8 +375,11 @@ impl Check {
 
 impl Drop for Check {
     fn drop(&mut self) {
-        // The process itself goes with its guard.
         process::kill_descendants(self.process.pid());
+        // It reaps its program and ends, once nobody is to be told. With its guard it would leave that to the first
+        // process of the host, which in a container may be one that reaps nobody.
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        let _ = poll(&mut [PollFd::new(&self.process.pidfd(), PollFlags::IN)], Some(&PATIENCE));
     }
 }
 
