@@ -252,6 +252,9 @@ fn strange_files_are_no_trap() {
     // Files of the kernel, which say that they are empty.
     sandbox.run(&format!("cp live:/proc/1/status {shown}/status")).success();
     assert!(fs::read_to_string(out.join("status")).unwrap().contains("NSpid"));
+    // Where nothing can be made.
+    sandbox.run(&format!("cp {shown}/status live:/proc/new")).code(1).stderr_has("create new: No such file");
+    sandbox.run(&format!("cp {shown} live:/proc/new")).code(1).stderr_has("create new: No such file");
 }
 
 /// Deeper than a path may be long and than descriptors may be open.

@@ -284,10 +284,11 @@ impl Copier {
         name: &CStr,
         make: impl Fn() -> Result<T, Errno>,
     ) -> Result<T> {
+        let attempt = |verb: &str| format!("{verb} {}", name.to_string_lossy());
         for _ in 0..ATTEMPTS {
             match make() {
                 Err(Errno::EXIST) => {}
-                result => return result.context("create"),
+                result => return result.with_context(|| attempt("create")),
             }
             match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
@@ -303,10 +304,10 @@ impl Copier {
                         self.options.shown.join(OsStr::from_bytes(name.to_bytes())).display()
                     ),
                 },
-                Err(error) => return Err(error).context("replace"),
+                Err(error) => return Err(error).with_context(|| attempt("replace")),
             }
         }
-        bail!("create: the name is taken again and again")
+        bail!("{}: the name is taken again and again", attempt("create"))
     }
 
     /// Makes a directory, or keeps the one that is there.
@@ -315,7 +316,9 @@ impl Copier {
             match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(error).context("create the directory"),
+                Err(error) => {
+                    return Err(error).with_context(|| format!("create {}", name.to_string_lossy()));
+                }
             }
             let there = match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(there) => there,
