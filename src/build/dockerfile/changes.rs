@@ -39,12 +39,17 @@ pub fn apply_changes(changes: &[String], config: &mut ContainerConfig) -> Result
 }
 
 fn one(text: &str, now: &mut Configuration) -> Result<(), Problem> {
-    let statement = Statement::of_line(text);
+    let is_name = |word: &str| ALLOWED.contains(&word.to_ascii_uppercase().as_str());
+    let statement = match text.split_once('=') {
+        // As podman's manual has it.
+        Some((word, rest)) if is_name(word) => Statement::of_line(&format!("{word} {rest}")),
+        _ => Statement::of_line(text),
+    };
     let word = statement.word.to_ascii_uppercase();
     if word.is_empty() {
         return Err(Problem::new("it is empty"));
     }
-    if !ALLOWED.contains(&word.as_str()) {
+    if !is_name(&word) {
         return Err(Problem::new(format!("{word} is not a valid change command")));
     }
     now.apply(&Instruction::new(&statement, '\\')?).map(drop)
@@ -91,6 +96,19 @@ mod tests {
         assert_eq!((config.on_build, config.stop_signal), (vec!["RUN true".into()], "SIGINT".into()));
         assert_eq!((config.user, config.working_dir), ("7:8".into(), "/srv/app".into()));
         assert_eq!(config.volumes.keys().collect::<Vec<_>>(), ["/data", "/logs", "/more"]);
+    }
+
+    #[test]
+    fn podmans_way_of_writing_it() {
+        let config =
+            changed(&["CMD=/bin/sh", "entrypoint=[\"/a\", \"b=c\"]", "ENV=X=y=z", "LABEL=k=v"]).unwrap();
+        assert_eq!(config.cmd, ["/bin/sh", "-c", "/bin/sh"]);
+        assert_eq!(
+            (config.entrypoint, config.env),
+            (vec!["/a".into(), "b=c".into()], vec!["PATH=/bin".into(), "X=y=z".into()])
+        );
+        assert_eq!(config.labels["k"], "v");
+        assert!(changed(&["RUN=x"]).unwrap_err().to_string().contains("RUN=x"));
     }
 
     #[test]
