@@ -85,6 +85,10 @@ pub fn target_path(target: &str) -> Result<String, String> {
     }
 }
 
+/// Words of `-v` of which a mount has one at the most (moby `volume/mounts/linux_parser.go`).
+const ALTERNATIVES: [&[&str]; 5] =
+    [&["ro", "rw"], &["z", "Z"], &["nocopy", "copy"], &["consistent", "cached", "delegated"], PROPAGATIONS];
+
 /// What `-v` has behind its second colon.
 #[derive(Default)]
 struct Mode {
@@ -98,7 +102,12 @@ struct Mode {
 impl Mode {
     fn parse(text: &str) -> Result<Self, String> {
         let mut mode = Self { recursive: true, ..Self::default() };
-        for word in text.split(',').filter(|word| !word.is_empty()) {
+        let words: Vec<&str> = text.split(',').filter(|word| !word.is_empty()).collect();
+        let count = |group: &[&str]| words.iter().filter(|word| group.contains(word)).count();
+        if ALTERNATIVES.iter().any(|group| count(group) > 1) {
+            return Err(format!("invalid mode: {text}"));
+        }
+        for word in words {
             mode.set(word, text)?;
         }
         if let Some(OverlayOption { upper, work }) = &mode.flags.overlay
@@ -265,6 +274,10 @@ mod tests {
             (":/a", "invalid volume specification: ':/a'"),
             ("/foo:rw", "invalid volume specification: '/foo:rw'"),
             ("/a:/b:zz", "invalid mode: zz"),
+            ("/a:/b:ro,rw", "invalid mode: ro,rw"),
+            ("/a:/b:z,ro,Z", "invalid mode: z,ro,Z"),
+            ("/a:/b:rslave,private", "invalid mode: rslave,private"),
+            ("aa:/b:nocopy,copy", "invalid mode: nocopy,copy"),
             (
                 "/a:b",
                 "invalid volume specification: '/a:b': invalid mount path: 'b' mount path must be absolute",
