@@ -3,7 +3,8 @@
 //! Everything is made out of sight ([`crate::store::offstage`]) and published by one rename, record and all: whatever
 //! dies meanwhile leaves no half of a container, and what it leaves is collected.
 
-use std::collections::HashSet;
+mod network;
+
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use super::accounts::{self, Identity};
 use super::spec::{self, Surroundings};
 use super::userns;
 use super::{
-    Engine, access, devices, driver, events, files, health, limits, logging, mounts, namespace, networks,
-    remove, requires, rmi, secrets, sharing, shift, systemd, vfs,
+    Engine, access, devices, driver, events, files, health, limits, logging, mounts, namespace, remove,
+    requires, rmi, secrets, sharing, shift, systemd, vfs,
 };
 use crate::base::digest::Digest;
 use crate::base::file::{self, Durability, FileLock};
@@ -25,9 +26,8 @@ use crate::base::hint::{self, HintExt};
 use crate::base::id::{self, is_valid_name};
 use crate::base::idmap::IdMaps;
 use crate::base::names;
-use crate::base::network::{BRIDGE, Endpoint};
+use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
-use crate::network::pasta::PastaOptions;
 use crate::oci::image::ContainerConfig;
 use crate::oci::platform::Platform;
 use crate::runtime::userns::UserMaps;
@@ -36,11 +36,8 @@ use crate::store::driver::Driver;
 use crate::store::gc::{self, Hold};
 use crate::store::layers::Staging;
 use crate::store::offstage;
-use crate::store::options::{
-    Attachment, ContainerOptions, NamespaceMode, NetworkMode, Notify, PortMapping, Protocol,
-};
+use crate::store::options::{ContainerOptions, NetworkMode, Notify};
 use crate::store::platforms::platform_of_config;
-use crate::store::userns::UsernsMode;
 
 /// A container that is decided on: nothing of it is on disk yet.
 pub struct Draft {
@@ -91,8 +88,8 @@ impl Draft {
         let command = spec::command(&options, &image)?;
         let id = id::container_id();
         systemd::settle(&mut options, &image, &command, &id)?;
-        add_exposed(&mut options, &image)?;
-        settle_network(engine, &mut options, &source)?;
+        network::add_exposed(&mut options, &image)?;
+        network::settle(engine, &mut options, &source)?;
         sharing::settle(engine, &mut options)?;
         requires::settle(engine, &mut options)?;
         mounts::settle(engine, &mut options, &image)?;
@@ -295,42 +292,6 @@ fn find_source(engine: &Engine, options: &ContainerOptions) -> Result<(Source, C
     Ok((source, image.config.config))
 }
 
-/// The image's ports are exposed beside the user's. With `-P` each that is not yet published is, on a port that is
-/// picked at the start.
-fn add_exposed(options: &mut ContainerOptions, image: &ContainerConfig) -> Result<()> {
-    for port in image.exposed_ports.keys() {
-        let port = if port.contains('/') { port.clone() } else { format!("{port}/tcp") };
-        if !options.expose.contains(&port) {
-            options.expose.push(port);
-        }
-    }
-    for exposed in options.expose.iter().filter(|_| options.publish_all) {
-        let (port, protocol) = exposed.split_once('/').unwrap_or((exposed, "tcp"));
-        let protocol = match protocol {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            _ => bail!("publish the exposed port {exposed}: its protocol is not supported yet"),
-        };
-        let port: u16 = port
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .with_context(|| format!("publish the exposed port {exposed:?}: not a port"))?;
-        let is_same = |other: &PortMapping| other.container_port == port && other.protocol == protocol;
-        if !options.publish.iter().any(is_same) {
-            let any = PortMapping {
-                host_ip: None,
-                host_port: 0,
-                host_port_last: None,
-                container_port: port,
-                protocol,
-            };
-            options.publish.push(any);
-        }
-    }
-    Ok(())
-}
-
 /// Refuses an image of which a layer has been lost.
 pub fn check_layers(engine: &Engine, image: &str, layers: &[Digest]) -> Result<()> {
     for layer in layers {
@@ -340,88 +301,6 @@ pub fn check_layers(engine: &Engine, image: &str, layers: &[Digest]) -> Result<(
         }
     }
     Ok(())
-}
-
-/// Replaces "whatever is usual" by a mode, and the name of another container by its id.
-fn settle_network(engine: &Engine, options: &mut ContainerOptions, source: &Source) -> Result<()> {
-    match &mut options.network {
-        NetworkMode::Default => {
-            // The greeting needs no network, and a first run should need nothing.
-            let builtin = matches!(source, Source::Image { name, .. } if name.starts_with("builtin:"));
-            options.network = if builtin && options.publish.is_empty() {
-                NetworkMode::None
-            } else {
-                usual_network(engine, options)?
-            };
-        }
-        NetworkMode::Container { id } => *id = engine.containers().resolve(id)?,
-        NetworkMode::Bridge { networks: attachments } => {
-            for attachment in attachments.iter_mut() {
-                attachment.network = networks::resolve(engine, &attachment.network)?.name;
-            }
-            refuse_twice(attachments)?;
-        }
-        NetworkMode::Pasta { options } => drop(PastaOptions::parse(options)?),
-        NetworkMode::None
-        | NetworkMode::Host
-        | NetworkMode::Slirp4netns { .. }
-        | NetworkMode::Path { .. } => {}
-    }
-    if let (NetworkMode::Bridge { networks }, Some(mac)) = (&mut options.network, &options.mac_address)
-        && let Some(first) = networks.first_mut()
-    {
-        first.mac = first.mac.take().or_else(|| Some(mac.clone()));
-    }
-    let is_private = matches!(
-        options.network,
-        NetworkMode::Slirp4netns { .. } | NetworkMode::Pasta { .. } | NetworkMode::Bridge { .. }
-    );
-    for link in &mut options.links {
-        let found = engine.containers().resolve(&link.container);
-        link.container = found.with_context(|| format!("could not get container for {}", link.name))?;
-    }
-    if options.mac_address.is_some() && !is_private {
-        bail!("conflicting options: mac-address and the network mode");
-    }
-    // Of the host's network, and of none, docker has the ports noted and says that nothing comes of it.
-    let is_publishable = is_private || matches!(options.network, NetworkMode::Host | NetworkMode::None);
-    if !options.publish.is_empty() && !is_publishable {
-        bail!("conflicting options: port publishing and the container type network mode");
-    }
-    Ok(())
-}
-
-/// Refuses a network that is named twice.
-fn refuse_twice(attachments: &[Attachment]) -> Result<()> {
-    let mut names = HashSet::new();
-    match attachments.iter().find(|attachment| !names.insert(&attachment.network)) {
-        Some(twice) => bail!("network \"{}\" is specified multiple times", twice.network),
-        None => Ok(()),
-    }
-}
-
-/// The default bridge; a stack of its own for a container that shares namespaces with one that is on no bridge, since
-/// both belong to a user namespace that no bridge's is.
-fn usual_network(engine: &Engine, options: &ContainerOptions) -> Result<NetworkMode> {
-    let alone = NetworkMode::Slirp4netns { options: Vec::new() };
-    let modes = &options.namespaces;
-    let shared = [&modes.pid, &modes.ipc, &modes.uts].into_iter().filter_map(|mode| match mode {
-        NamespaceMode::Container { id } => Some(id),
-        _ => None,
-    });
-    let users = match &options.userns.mode {
-        UsernsMode::Path { .. } => return Ok(alone),
-        UsernsMode::Container { id } => Some(id),
-        _ => None,
-    };
-    for id in shared.chain(users) {
-        let donor = engine.containers().load(&engine.containers().resolve(id)?)?;
-        if !matches!(donor.options.network, NetworkMode::Bridge { .. }) {
-            return Ok(alone);
-        }
-    }
-    let bridge = Attachment { network: BRIDGE.to_owned(), ..Attachment::default() };
-    Ok(NetworkMode::Bridge { networks: vec![bridge] })
 }
 
 /// A container has its image's labels, except where the user gave it others.
