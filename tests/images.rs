@@ -447,3 +447,28 @@ fn a_last_tag_takes_the_digests_of_its_repository() {
     sandbox.run(&format!("rmi {name}")).success().stdout(&format!("Untagged: {name}\n"));
     sandbox.run("images --format {{.Repository}}").success().stdout("busybox\n");
 }
+
+#[test]
+fn an_image_that_is_here_in_two_forms() {
+    let sandbox = Sandbox::with_busybox();
+    let directory = sandbox.path().join("plain");
+    let id = sandbox.run("images -q --no-trunc busybox").line();
+    // Docker's manifest instead of OCI's, of the same configuration, and without a name.
+    sandbox.run(&format!("save --format docker-dir -o {} busybox", directory.display())).success();
+    let load = || {
+        sandbox.run(&format!("load -i {}", directory.display())).success().stdout_has(&id);
+    };
+    let forms = || sandbox.run("images -a --no-trunc --format '{{.ID}}'").success().lines();
+    load();
+    assert_eq!(forms().len(), 2, "{:?}", forms());
+    // What goes is the form without a name; the image is not gone.
+    sandbox.run("image prune -f").success().stdout_lacks("deleted: ");
+    assert_eq!(forms(), [id.as_str()]);
+    load();
+    sandbox.run("run --rm busybox true").success();
+    // By its id it goes in every form.
+    let output = sandbox.run(&format!("rmi -f {id}"));
+    output.success().stdout(&format!("Untagged: busybox:latest\nDeleted: {id}\n"));
+    assert!(forms().is_empty(), "{:?}", forms());
+    sandbox.run("system check").success();
+}

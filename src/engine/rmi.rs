@@ -110,7 +110,17 @@ pub fn remove_whole(engine: &Engine, text: &str, force: bool) -> Result<Vec<Remo
     Users::of(engine, &image)?.refuse(&image, force)?;
     let mut done = Vec::new();
     untag_all(&image, &mut done);
-    delete(engine, &image, done)
+    let mut done = delete(engine, &image, done)?;
+    // The same image may be here once more, with its layers compressed otherwise.
+    while let Ok(twin) = engine.images().lookup(&image.id.to_string()) {
+        if !force && names_of(&twin).next().is_some() {
+            break;
+        }
+        let mut names = Vec::new();
+        untag_all(&twin, &mut names);
+        done.extend(delete(engine, &twin, names)?);
+    }
+    Ok(done)
 }
 
 /// The name of an image that a text means: as it is written, or what a short name stands for.
@@ -180,6 +190,10 @@ fn delete(engine: &Engine, image: &Image, mut done: Vec<Removal>) -> Result<Vec<
     image_mount::forget(engine, &image.id)?;
     for _ in &done {
         events::image(engine, image, None, "untag");
+    }
+    // Its id still means an image where it is here once more, under another manifest.
+    if engine.images().lookup(&image.id.to_string()).is_ok() {
+        return Ok(done);
     }
     events::image(engine, image, None, "delete");
     done.push(Removal::Deleted(image.id.to_string()));
