@@ -1,5 +1,6 @@
 //! Networks when something dies, disappears or comes too soon: what is said, and that nothing is left.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -273,5 +274,65 @@ fn what_a_command_that_was_killed_has_left_is_no_hindrance() {
     sandbox.run("network disconnect lan web").code(1).stderr_has("is not connected to network lan");
     assert!(!addresses().contains("10.90."), "{}", addresses());
     sandbox.run("rm -f web").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn containers_start_though_their_helper_is_killed_again_and_again() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create lan").success();
+    let names: Vec<_> = (0..24).map(|number| format!("boat{number}")).collect();
+    for _ in 0..3 {
+        let run =
+            |name| sandbox.command(&format!("run -d --name {name} --network lan busybox sleep 1000")).start();
+        let starts: Vec<_> = names.iter().map(run).collect();
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_millis(30));
+            find(&sandbox, "network-helper").into_iter().for_each(|pid| kill(pid.into()));
+        }
+        for start in starts {
+            start.finish().success();
+        }
+        let mut addresses = HashSet::new();
+        for name in &names {
+            let address = sandbox.inspect(name, "NetworkSettings.Networks.lan.IPAddress");
+            let address = address.as_str().expect("an address").to_owned();
+            let show = format!("exec {name} ip -o -4 addr show eth0");
+            eventually("it has its address", || sandbox.run(&show).out().contains(&address).then_some(()));
+            assert!(addresses.insert(address), "each has one of its own: {addresses:?}");
+        }
+        sandbox.run(&format!("rm -f {}", names.join(" "))).success();
+    }
+    sandbox.run("network rm lan").success();
+    sandbox.assert_no_traces();
+}
+
+#[test]
+fn the_address_of_one_that_runs_is_not_given_away_when_the_helper_dies() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    sandbox.run("network create --subnet 10.90.0.0/24 lan").success();
+    let id = sandbox.run("run -d --name first --network lan busybox sleep 1000").success().line();
+    let record =
+        fs::read_to_string(sandbox.container_directory(&id).join("container.json")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    let supervisor = record["state"]["supervisor"].as_i64().and_then(|pid| Pid::from_raw(pid as i32));
+    let supervisor = supervisor.expect("a process");
+    // It comes too late to be the first that the next helper hears of.
+    kill_process(supervisor, Signal::STOP).expect("it runs");
+    kill(find(&sandbox, "network-helper").expect("it runs").into());
+    eventually("it is gone", || find(&sandbox, "network-helper").is_none().then_some(()));
+    let other = sandbox.run("run --rm --network lan busybox ip -o -4 addr show eth0");
+    kill_process(supervisor, Signal::CONT).expect("it runs");
+    let said = other.success().out();
+    assert!(said.contains("10.90.0.3"), "{said}");
+    let show = "exec first ip -o -4 addr show eth0";
+    eventually("the first has its address", || sandbox.run(show).out().contains("10.90.0.2").then_some(()));
+    sandbox.run("rm -f first").success();
     sandbox.assert_no_traces();
 }

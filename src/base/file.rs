@@ -90,7 +90,7 @@ fn bounded(opened: io::Result<File>, path: &Path, limit: u64) -> Result<Vec<u8>>
     Ok(content)
 }
 
-/// Holds an exclusive `flock(2)` on `path` until it is dropped.
+/// Holds a `flock(2)` on `path` until it is dropped.
 #[must_use]
 pub struct FileLock {
     file: File,
@@ -102,6 +102,13 @@ impl FileLock {
     pub fn acquire(path: &Path) -> Result<Self> {
         let file = Self::open(path)?;
         file.lock().with_context(|| format!("lock {}", path.display()))?;
+        Ok(Self { file })
+    }
+
+    /// Waits until nobody has the lock exclusively, and keeps it from them; others may do so at the same time.
+    pub fn acquire_shared(path: &Path) -> Result<Self> {
+        let file = Self::open(path)?;
+        file.lock_shared().with_context(|| format!("lock {}", path.display()))?;
         Ok(Self { file })
     }
 

@@ -21,8 +21,8 @@ use super::remove::Remains;
 use super::start::{SOCKET, Work, filter, leave_the_terminal, open_directory, read_spec, rootfs};
 use super::stay::{self, Network, Stay};
 use super::{
-    Engine, devices, emulation, events, files, filesystem, limits, logging, mounts, networks, secrets,
-    sharing, terminal,
+    Engine, devices, emulation, events, files, filesystem, helper, limits, logging, mounts, networks,
+    secrets, sharing, terminal,
 };
 use crate::base::file::{Durability, FileLock, write_atomic};
 use crate::base::network::Endpoint;
@@ -132,7 +132,7 @@ impl Supervisor<'_> {
         let passed = logging::passed_streams(work.options())?;
         // The helpers that map ids work while the container is put on disk.
         let lock = self.lock_existing(&work)?;
-        let (stay, opening) = self.open(&work)?;
+        let (mut stay, mut opening) = self.open(&work)?;
         leave_the_terminal().context("leave the terminal")?;
         // Still by the names and the user id that the host knows.
         self.place = limits::enter(work.id(), work.options(), self.unit.is_some())?;
@@ -148,12 +148,24 @@ impl Supervisor<'_> {
         plan.process.console_size = console_size.or(plan.process.console_size);
         let filter = filter(&record.options)?;
         let secrets = secrets::load(self.engine, &record.options)?;
+        let kept_off = match &mut stay {
+            Some(stay) => {
+                let (kept_off, renewed) = stay.hold(self.engine, &record)?;
+                opening = renewed.map_or(opening, |users| namespace::reuse(self.engine, users));
+                Some(kept_off)
+            }
+            None => None,
+        };
         let (namespace, joined) = self.namespaces(&record, opening)?;
         namespace.enter()?;
         // Who holds it has the caller's streams, which a caller that goes wants closed; else the start does not wait for
         // its end.
         let _namespace = Some(namespace).filter(|_| !caller.leaves_when_ready);
         let listener = self.listen(&record)?;
+        if stay.is_some() {
+            helper::announce(self.engine, &record.id)?;
+        }
+        drop(kept_off);
         let group = self.begin_group(&record)?;
         let launch = Launch {
             plan: &plan,
@@ -353,7 +365,7 @@ impl Supervisor<'_> {
         stay: Option<Stay>,
     ) -> Result<Option<Network>> {
         if let Some(stay) = stay {
-            stay.attach(starting.pid(), stay::bearer(self.engine, record)?)?;
+            let stay = stay.settle(self.engine, record, starting.pid())?;
             (record.ports, record.endpoints) = (stay.ports.clone(), stay.endpoints.clone());
             return Ok(Some(Network::Bridges { stay }));
         }

@@ -3,29 +3,37 @@
 //! It is this program again. Whoever needs it and finds none starts it while holding a lock, so that of many that come
 //! at once one does.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Engine, limits, namespace};
 use crate::base::failure::Failure;
-use crate::base::file::FileLock;
+use crate::base::file::{FileLock, read_bounded};
+use crate::base::network::Endpoint;
 use crate::config::paths::private_directory;
-use crate::network::client;
+use crate::network::client::{self, HelperDied};
 use crate::network::helper::Helper;
 use crate::network::protocol::{LOCK, Request};
 use crate::runtime::identity;
 use crate::runtime::userns::UserNamespace;
-use crate::store::containers::Record;
+use crate::store::containers::{Record, State};
 use crate::store::options::NetworkMode;
 use crate::sys::clone::{self, Forked, Namespaces};
-use crate::sys::exec;
+use crate::sys::{exec, process};
 
 /// The hidden command that becomes the helper.
 pub const COMMAND: &str = "network-helper";
+
+/// A helper may die while it is started.
+const ATTEMPTS: usize = 10;
+
+/// Who is about to bring a container up, in its run directory: the part of a record's state that tells the supervisor.
+const STARTING: &str = "starting.json";
+const STARTING_LIMIT: u64 = 64 << 10;
 
 /// What it says when it listens; anything else is why it does not.
 const READY: &[u8] = b"ready\n";
@@ -45,11 +53,45 @@ pub fn connect(engine: &Engine) -> Result<client::Helper> {
     private_directory(engine.layout().run())?;
     private_directory(&directory)?;
     let _lock = FileLock::acquire(&directory.join(LOCK))?;
-    if let Some(helper) = find(engine)? {
-        return Ok(helper);
+    for _ in 0..ATTEMPTS {
+        if let Some(helper) = find(engine)? {
+            return Ok(helper);
+        }
+        match launch(engine) {
+            Err(error) if error.is::<HelperDied>() => {}
+            launched => launched.context("start the network helper")?,
+        }
     }
-    launch(engine).context("start the network helper")?;
-    find(engine)?.context("connect to the network helper: it died")
+    Err(HelperDied).context("start the network helper")
+}
+
+/// Keeps every helper from being started, until what it returns is dropped: who enters the user namespace of the
+/// networks says so by [`announce`] before the next helper looks for it.
+pub fn keep_off(engine: &Engine) -> Result<FileLock> {
+    FileLock::acquire_shared(&engine.layout().network_run().join(LOCK))
+}
+
+/// Says that this process, which is not yet on the container's record, is in the user namespace of its networks.
+pub fn announce(engine: &Engine, container: &str) -> Result<()> {
+    let supervisor = i32::try_from(std::process::id()).context("read the supervisor's id")?;
+    let state = State {
+        supervisor,
+        supervisor_start: process::start_time(supervisor).context("read the supervisor's start")?,
+        boot_id: process::boot_id().context("read the boot id")?,
+        ..State::default()
+    };
+    let path = engine.layout().container_run(container).join(STARTING);
+    fs::write(&path, serde_json::to_vec(&state)?).with_context(|| format!("write {}", path.display()))
+}
+
+/// The supervisor of a container, on record or just about to be.
+fn supervisor(engine: &Engine, record: &Record) -> Option<i32> {
+    let announced = || {
+        let path = engine.layout().container_run(&record.id).join(STARTING);
+        serde_json::from_slice(&read_bounded(&path, STARTING_LIMIT).ok()?).ok()
+    };
+    let of = |state: State| state.is_supervised().then_some(state.supervisor);
+    of(record.state.clone()).or_else(|| announced().and_then(of))
 }
 
 /// Tells the helper of a container's new name. One that is not there is told when it is.
@@ -81,7 +123,7 @@ fn launch(engine: &Engine) -> Result<()> {
     heard.transpose().context("hear from it")?;
     match said.as_slice() {
         READY => Ok(()),
-        [] => bail!("it died"),
+        [] => Err(HelperDied.into()),
         said => Err(Failure::decode(said).into_error()),
     }
 }
@@ -116,7 +158,8 @@ fn prepare(engine: &Engine) -> Result<Helper> {
     identity::set_all_stdio(identity::null_device()?.as_fd()).context("leave the terminal")?;
     // Still by the user id that the host knows.
     limits::outlive_unit("network", "coracle network helper");
-    let users = match in_use(engine)? {
+    let Left { users, endpoints } = Left::find(engine)?;
+    let users = match users {
         Some(users) => users,
         None => namespace::open(engine)?.finish()?,
     };
@@ -126,28 +169,39 @@ fn prepare(engine: &Engine) -> Result<Helper> {
     // A container that sees the host's processes is root as this one is.
     identity::hide_from_the_container()?;
     let users = users.as_fd().try_clone_to_owned().context("copy a descriptor")?;
-    Helper::listen(&engine.layout().network_run(), users)
+    Helper::listen(&engine.layout().network_run(), users, endpoints)
 }
 
-/// The user namespace in which containers on bridges run already, which a helper that died has left.
-fn in_use(engine: &Engine) -> Result<Option<UserNamespace>> {
-    let containers = engine.containers();
-    for id in engine.layout().ids_with_run_directory()? {
-        let Ok(record) = containers.load(&id) else { continue };
-        let is_on_bridge = matches!(record.options.network, NetworkMode::Bridge { .. });
-        if is_on_bridge
-            && record.state.is_supervised()
-            && let Some(users) = of_supervisor(&record)?
-        {
-            return Ok(Some(users));
+/// What a helper that was killed has left.
+#[derive(Default)]
+struct Left {
+    /// The user namespace in which containers on bridges run.
+    users: Option<UserNamespace>,
+    /// What they have of their networks, by their ids.
+    endpoints: Vec<(String, Endpoint)>,
+}
+
+impl Left {
+    fn find(engine: &Engine) -> Result<Self> {
+        let mut left = Self::default();
+        for id in engine.layout().ids_with_run_directory()? {
+            let Ok(record) = engine.containers().load(&id) else { continue };
+            let is_on_bridge = matches!(record.options.network, NetworkMode::Bridge { .. });
+            let Some(supervisor) = supervisor(engine, &record).filter(|_| is_on_bridge) else { continue };
+            if left.users.is_none() {
+                left.users = of_supervisor(supervisor, &record)?;
+            }
+            if record.state.is_running() {
+                left.endpoints.extend(record.endpoints.into_iter().map(|endpoint| (id.clone(), endpoint)));
+            }
         }
+        Ok(left)
     }
-    Ok(None)
 }
 
 /// A supervisor is in its container's user namespace, which is within the user's where it has ids of its own.
-fn of_supervisor(record: &Record) -> Result<Option<UserNamespace>> {
-    let Ok(users) = UserNamespace::of_process(record.state.supervisor) else { return Ok(None) };
+fn of_supervisor(supervisor: i32, record: &Record) -> Result<Option<UserNamespace>> {
+    let Ok(users) = UserNamespace::of_process(supervisor) else { return Ok(None) };
     match record.maps {
         None => Ok(Some(users)),
         Some(_) => users.parent().context("find the user's namespace"),

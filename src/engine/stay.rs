@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 
-use super::{Engine, create, helper, networks};
+use super::{Engine, create, files, helper, networks};
+use crate::base::file::FileLock;
 use crate::base::network::{self, Endpoint, HOST_BINDING};
 use crate::base::port::PortMapping;
-use crate::network::client::{Helper, Reserved};
+use crate::network::client::{Helper, HelperDied, Reserved};
 use crate::network::names::Bearer;
 use crate::network::pasta::PastaStack;
 use crate::network::protocol::{Request, Wanted};
@@ -143,6 +144,21 @@ fn ask(
 }
 
 impl Stay {
+    /// Keeps the user namespace of these places that of the networks, while this process enters it; another one if the
+    /// helper has died. Until what it returns first is dropped, no helper is started.
+    pub fn hold(&mut self, engine: &Engine, record: &Record) -> Result<(FileLock, Option<UserNamespace>)> {
+        let mut renewed = None;
+        for _ in 0..ATTEMPTS {
+            let lock = helper::keep_off(engine)?;
+            if !self.helper.has_died() {
+                return Ok((lock, renewed));
+            }
+            drop(lock);
+            renewed = Some(self.renew(engine, record, false)?);
+        }
+        Err(HelperDied).context(ATTEMPT)
+    }
+
     /// Connects the container whose first process is `pid`; returns when its networks are usable.
     pub fn attach(&self, pid: i32, bearer: Bearer) -> Result<()> {
         let path = format!("/proc/{pid}/ns/net");
@@ -150,6 +166,32 @@ impl Stay {
             .with_context(|| format!("open {path}"))?;
         let attached = self.helper.attach(bearer, namespace.as_fd());
         attached.context(ATTEMPT)
+    }
+
+    /// The same for a container that is being started, whose helper may have died since its places were taken: it gets
+    /// new ones then.
+    pub fn settle(mut self, engine: &Engine, record: &Record, pid: i32) -> Result<Self> {
+        for _ in 0..ATTEMPTS {
+            match self.attach(pid, bearer(engine, record)?) {
+                Ok(()) => return Ok(self),
+                Err(error) if error.is::<HelperDied>() => {
+                    drop(self.renew(engine, record, record.maps.is_some())?)
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(HelperDied).context(ATTEMPT)
+    }
+
+    /// Takes places of another helper for those that went with one that died, and has the container's files tell of
+    /// them.
+    fn renew(&mut self, engine: &Engine, record: &Record, has_own_ids: bool) -> Result<UserNamespace> {
+        let again = reserve(engine, &record.id, &record.options, has_own_ids)?;
+        let (stay, users) = again.context("find the container's networks")?;
+        *self = stay;
+        let hostname = create::hostname(engine, &record.options, &record.id)?;
+        files::write(&engine.layout().container(&record.id), &record.options, &hostname, &self.endpoints)?;
+        Ok(users)
     }
 
     /// Gives the places back, and keeps the helper.

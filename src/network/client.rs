@@ -1,6 +1,6 @@
 //! The other end of the helper's socket.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -19,6 +19,11 @@ use crate::sys::socket;
 pub struct Helper {
     socket: OwnedFd,
 }
+
+/// The helper has ended, though it was needed.
+#[derive(Debug, thiserror::Error)]
+#[error("the network helper died")]
+pub struct HelperDied;
 
 /// What a container has been given.
 pub struct Reserved {
@@ -55,7 +60,7 @@ impl Helper {
     /// Gives the container behind a network namespace what was reserved.
     pub fn attach(&self, bearer: Bearer, namespace: BorrowedFd<'_>) -> Result<()> {
         let request = Request::Attach { bearer };
-        self.ask(&request, Some(namespace))?.context("the network helper died").map(drop)
+        self.ask(&request, Some(namespace))?.ok_or(HelperDied.into()).map(drop)
     }
 
     /// Asks for anything else; none if the helper has ended.
@@ -65,7 +70,10 @@ impl Helper {
         fd: Option<BorrowedFd<'_>>,
     ) -> Result<Option<(Reply, Option<OwnedFd>)>> {
         match protocol::send(self.socket.as_fd(), request, fd) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(None),
+            // The second where it died before it had read what was asked first.
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                return Ok(None);
+            }
             sent => sent.context("ask the network helper")?,
         }
         let reply = protocol::receive(self.socket.as_fd()).context("hear from the network helper")?;

@@ -23,6 +23,7 @@ use super::names::Bearer;
 use super::protocol::{self, LOCK, Reply, Request, SOCKET};
 use crate::base::failure::Failure;
 use crate::base::file::FileLock;
+use crate::base::network::Endpoint;
 use crate::sys::{process, socket};
 
 /// How long a helper waits for the first connection at least.
@@ -63,8 +64,9 @@ struct OwnStay {
 }
 
 impl Helper {
-    /// Listens in `directory`, whose lock the caller holds. `users` is the user namespace that the process is in.
-    pub fn listen(directory: &Path, users: OwnedFd) -> Result<Self> {
+    /// Listens in `directory`, whose lock the caller holds. `users` is the user namespace that the process is in, and
+    /// `former` what containers have, by their ids, of a helper that was killed.
+    pub fn listen(directory: &Path, users: OwnedFd, former: Vec<(String, Endpoint)>) -> Result<Self> {
         let path = directory.join(SOCKET);
         clear(directory);
         let listener =
@@ -72,7 +74,7 @@ impl Helper {
         let (ended, tell) = UnixStream::pair().context("make a socket pair")?;
         ended.set_nonblocking(true).context("make a socket wait for nobody")?;
         tell.set_nonblocking(true).context("make a socket wait for nobody")?;
-        let hub = Hub::new(directory.to_owned());
+        let hub = Hub::new(directory.to_owned(), former);
         let shared = Arc::new(Shared {
             hub,
             users,

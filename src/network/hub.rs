@@ -32,6 +32,10 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How long a container may take to leave before it comes again.
 const LEAVE: Duration = Duration::from_secs(2);
 
+/// How long the addresses are kept of who had them when the helper before was killed: a supervisor that can do so takes
+/// them again at once.
+const RETURN: Duration = Duration::from_secs(10);
+
 /// How often is looked whether it has.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -41,6 +45,8 @@ pub struct Hub {
     directory: PathBuf,
     names: Arc<Names>,
     linger: Duration,
+    /// When nobody comes any more for what they had.
+    returned: Instant,
     state: Mutex<State>,
     /// Held by who changes the networks of a container that runs: one after the other.
     changing: Mutex<()>,
@@ -54,6 +60,8 @@ struct State {
     stays: HashMap<String, Stay>,
     /// The containers whose interfaces are just being taken away.
     leaving: HashSet<String>,
+    /// By container, what a helper that was killed had given them, until they come for it.
+    former: Vec<(String, Endpoint)>,
 }
 
 /// A network that is there, or is being made.
@@ -63,6 +71,8 @@ struct Lan {
     warden: Warden,
     /// Once a port is published.
     relay: Option<Relay>,
+    /// Of [`State::former`], those whose addresses are kept here.
+    kept: Vec<(String, Endpoint)>,
     /// Since when nobody is on it.
     idle_since: Option<Instant>,
 }
@@ -98,9 +108,16 @@ struct Served {
 }
 
 impl Hub {
-    pub fn new(directory: PathBuf) -> Self {
-        let linger = env::seconds(env::CORACLE_NETWORK_LINGER).unwrap_or(LINGER);
-        Self { directory, names: Arc::default(), linger, state: Mutex::default(), changing: Mutex::default() }
+    /// `former` is what containers have, by their ids, of a helper that was killed.
+    pub fn new(directory: PathBuf, former: Vec<(String, Endpoint)>) -> Self {
+        Self {
+            directory,
+            names: Arc::default(),
+            linger: env::seconds(env::CORACLE_NETWORK_LINGER).unwrap_or(LINGER),
+            returned: Instant::now() + RETURN,
+            state: Mutex::new(State { former, ..State::default() }),
+            changing: Mutex::default(),
+        }
     }
 
     /// Leases an address of each network and binds the ports; networks that are not there are begun.
@@ -140,6 +157,7 @@ impl Hub {
             if state.stays.contains_key(container) {
                 bail!("container {container} has its networks already");
             }
+            state.resume(|former| former == container);
             let mut endpoints = Vec::new();
             let lease = |wanted: &Wanted| {
                 endpoints.push(self.lease(&mut state, wanted, &endpoints)?);
@@ -235,9 +253,14 @@ impl Hub {
     /// Takes networks away that nobody has used for a while; how long until the next may go, if there is any.
     pub fn sweep(&self) -> Option<Duration> {
         let mut state = self.state();
+        if Instant::now() >= self.returned {
+            state.resume(|_| true);
+        }
         state.lans.retain(|_, lan| lan.idle_since.is_none_or(|since| since.elapsed() < self.linger));
         let left = |lan: &Lan| Some(self.linger.saturating_sub(lan.idle_since?.elapsed()));
-        state.lans.values().filter_map(left).min()
+        let is_kept = state.lans.values().any(|lan| !lan.kept.is_empty());
+        let returned = is_kept.then(|| self.returned.saturating_duration_since(Instant::now()));
+        state.lans.values().filter_map(left).chain(returned).min()
     }
 
     /// Whether there is neither a network nor a container.
@@ -255,16 +278,19 @@ impl Hub {
         {
             state.lans.remove(&network.id);
         }
-        let lan = state.lans.entry(network.id.clone()).or_insert_with(|| Lan {
-            network: network.clone(),
-            leases: Leases::new(network.clone()),
-            warden: Warden::start(
-                network.clone(),
-                self.directory.join(&network.id[..12]),
-                self.names.clone(),
-            ),
-            relay: None,
-            idle_since: Some(Instant::now()),
+        let State { lans, former, .. } = state;
+        let lan = lans.entry(network.id.clone()).or_insert_with(|| {
+            let directory = self.directory.join(&network.id[..12]);
+            let mut leases = Leases::new(network.clone());
+            let here = former.iter().filter(|(_, endpoint)| endpoint.network_id == network.id);
+            Lan {
+                network: network.clone(),
+                kept: here.filter(|(_, endpoint)| leases.keep(endpoint)).cloned().collect(),
+                leases,
+                warden: Warden::start(network.clone(), directory, self.names.clone()),
+                relay: None,
+                idle_since: Some(Instant::now()),
+            }
         });
         let attachment = &wanted.attachment;
         let ip = lan.leases.take(attachment.ip)?;
@@ -377,6 +403,17 @@ impl State {
     /// Whether a container is here, or has not quite left.
     fn knows(&self, container: &str) -> bool {
         self.stays.contains_key(container) || self.leaving.contains(container)
+    }
+
+    /// Addresses are kept no more for those containers that a helper before had given them to.
+    fn resume(&mut self, is_meant: impl Fn(&str) -> bool) {
+        self.former.retain(|(container, _)| !is_meant(container));
+        let kept = self
+            .lans
+            .values_mut()
+            .flat_map(|lan| lan.kept.extract_if(.., |(container, _)| is_meant(container)));
+        let kept: Vec<_> = kept.collect();
+        kept.iter().for_each(|(_, endpoint)| self.release(endpoint));
     }
 
     fn release(&mut self, endpoint: &Endpoint) {

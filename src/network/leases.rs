@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use anyhow::{Result, anyhow, bail};
 use ipnet::Ipv4Net;
 
-use crate::base::network::Network;
+use crate::base::network::{Endpoint, Network};
 
 /// The addresses of one network that are in use. Free ones are given out in a circle, as docker does, so that one
 /// which has just been left is not the next that is taken.
@@ -71,6 +71,17 @@ impl Leases {
         };
         self.taken6.insert(address);
         Ok(Some(address))
+    }
+
+    /// Takes both addresses of an endpoint that there was before; whether they were free.
+    pub fn keep(&mut self, endpoint: &Endpoint) -> bool {
+        let is_free = self.is_free(endpoint.ip)
+            && endpoint.ipv6.as_ref().is_none_or(|ipv6| !self.taken6.contains(&ipv6.ip));
+        if is_free {
+            self.taken.insert(endpoint.ip);
+            self.taken6.extend(endpoint.ipv6.as_ref().map(|ipv6| ipv6.ip));
+        }
+        is_free
     }
 
     /// Gives addresses back.
