@@ -48,6 +48,7 @@ mod names;
 mod nested;
 mod network;
 mod network_faults;
+mod network_verbs;
 mod options;
 mod owners;
 mod packages;

@@ -25,6 +25,9 @@ pub const KEEP_SOURCE: &str = "keep_source";
 /// loopback interface.
 pub const HOST_LOOPBACK: &str = "allow_host_loopback";
 
+/// The option of a network with which, `false`, its containers do not reach each other.
+pub const BETWEEN_CONTAINERS: &str = "com.docker.network.bridge.enable_icc";
+
 /// The option of a network with the address of the host at which its containers' ports are published, where they name
 /// none.
 pub const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
@@ -79,6 +82,13 @@ pub struct Ipv6 {
     /// Where addresses are picked from, if not from the whole subnet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Ipv6Net>,
+}
+
+impl Network {
+    /// Whether its containers reach each other.
+    pub fn connects_containers(&self) -> bool {
+        self.options.get(BETWEEN_CONTAINERS).is_none_or(|value| value != "false")
+    }
 }
 
 /// Where a network stands among those of a container, by its priority there and its name: what is on none of them goes

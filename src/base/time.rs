@@ -35,9 +35,20 @@ pub fn local(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
 }
 
+/// The same with the part of a second that there is: `2024-05-01 10:00:00.25 +0200 CEST`.
+pub fn local_exact(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
+}
+
 /// Shows a time as RFC 3339 in the local zone, as `history --human=false` does: `2024-05-01T10:00:00+02:00`.
 pub fn rfc3339_local(time: Timestamp) -> String {
     let text = time.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    text.strip_suffix("+00:00").map(|utc| format!("{utc}Z")).unwrap_or(text)
+}
+
+/// The same with the part of a second that there is: `2024-05-01T10:00:00.25+02:00`.
+pub fn rfc3339_local_exact(time: Timestamp) -> String {
+    let text = time.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string();
     text.strip_suffix("+00:00").map(|utc| format!("{utc}Z")).unwrap_or(text)
 }
 

@@ -15,12 +15,19 @@ use crate::runtime::userns::UserNamespace;
 use crate::store::containers::Record;
 use crate::store::options::NetworkMode;
 
+/// Docker's words for a container that is to have no network, and another.
+const PRIVATE: &str =
+    "container cannot be connected to multiple networks with one of the networks in private (none) mode";
+
 /// Puts a container on a network; one that does not run is there from its next start.
 pub fn connect(engine: &Engine, container: &str, network: &str, mut attachment: Attachment) -> Result<()> {
     let network = match networks::find(engine, network)? {
         Listed::Bridge(network) => *network,
+        Listed::Builtin("none") => bail!("{PRIVATE}"),
         Listed::Builtin(name) => {
-            bail!("cannot connect container to {name} network - container must be created in {name} network")
+            bail!(
+                "cannot connect container to {name} network - container must be created in {name} network mode"
+            )
         }
     };
     if network.name == BRIDGE && !attachment.aliases.is_empty() {
@@ -61,6 +68,9 @@ pub fn disconnect(engine: &Engine, container: &str, network: &str) -> Result<()>
     let network = networks::find(engine, network)?;
     let containers = engine.containers();
     let (_lock, mut record) = containers.hold(&containers.resolve(container)?)?;
+    if let Listed::Builtin(name) = network {
+        return leave_builtin(engine, record, name);
+    }
     let is_connected = attached(&record)?.iter().any(|other| other.network == network.name());
     let mut left = None;
     if record.state.is_running() {
@@ -92,6 +102,21 @@ pub fn disconnect(engine: &Engine, container: &str, network: &str) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// Takes a container off `none` or `host`, so that it may be put on other networks. One that runs has been made there.
+fn leave_builtin(engine: &Engine, mut record: Record, name: &str) -> Result<()> {
+    let id = &record.id;
+    if network_name(&record.options.network) != name {
+        bail!("container {id} is not connected to network {name}");
+    }
+    if record.state.is_running() {
+        bail!(
+            "cannot disconnect container from {name} network - container was created in {name} network mode"
+        );
+    }
+    record.options.network = NetworkMode::Bridge { networks: Vec::new() };
+    engine.containers().save(&record, durability(&record.options))
 }
 
 /// Gives a container that runs its interfaces, addresses, routes and ports anew; its id.
@@ -126,9 +151,7 @@ fn load(engine: &Engine, container: &str) -> Result<Record> {
 fn attached(record: &Record) -> Result<&[Attachment]> {
     match &record.options.network {
         NetworkMode::Bridge { networks } => Ok(networks),
-        NetworkMode::None => bail!(
-            "container cannot be connected to multiple networks with one of the networks in private (none) mode"
-        ),
+        NetworkMode::None => bail!("{PRIVATE}"),
         NetworkMode::Host => {
             bail!(
                 "container sharing network namespace with the host cannot be connected to any other network"

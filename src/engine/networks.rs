@@ -193,7 +193,11 @@ pub fn remove(engine: &Engine, text: &str) -> Result<()> {
     if [BRIDGE, "host", "none"].contains(&text) {
         bail!("error while removing network: {text} is a pre-defined network and cannot be removed");
     }
-    let network = engine.networks().resolve(text)?;
+    let network = match engine.networks().resolve(text) {
+        // No container can be on it.
+        Err(_) if engine.networks().is_garbage(text) => return engine.networks().remove(text, || Ok(())),
+        resolved => resolved?,
+    };
     if network.name == BRIDGE {
         bail!("error while removing network: bridge is a pre-defined network and cannot be removed");
     }

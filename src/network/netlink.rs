@@ -5,14 +5,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use ipnet::IpNet;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
-    LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData,
+    InfoPortKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage,
@@ -134,6 +135,17 @@ impl Netlink {
         }
     }
 
+    /// Lets a port of a bridge reach the bridge alone, and no other port like it.
+    pub fn isolate(&self, index: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        let port = InfoPortData::BridgePort(vec![InfoBridgePort::Isolated(true)]);
+        let info = vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(port)];
+        link.attributes = vec![LinkAttribute::LinkInfo(info)];
+        // Data of ports is taken by this message alone, also where nothing is new.
+        self.request(RouteNetlinkMessage::NewLink(link), NLM_F_ACK).map(drop)
+    }
+
     /// Opens a link.
     pub fn bring_up(&self, index: u32) -> io::Result<()> {
         let mut link = LinkMessage::default();
@@ -223,6 +235,17 @@ impl Netlink {
     /// Adds a rule before those that are there.
     pub fn add_rule(&self, rule: &Rule) -> io::Result<()> {
         self.create(RouteNetlinkMessage::NewRule(rule.message()))
+    }
+
+    /// Refuses to hand on what comes by a link for one of these addresses.
+    pub fn prohibit(&self, interface: &str, to: IpNet) -> io::Result<()> {
+        let mut rule = RuleMessage::default();
+        rule.header.family = family(to.addr());
+        rule.header.dst_len = to.prefix_len();
+        rule.header.action = RuleAction::Prohibit;
+        rule.attributes =
+            vec![RuleAttribute::Iifname(interface.to_owned()), RuleAttribute::Destination(to.network())];
+        self.create(RouteNetlinkMessage::NewRule(rule))
     }
 
     /// Takes a rule away.

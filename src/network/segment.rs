@@ -132,6 +132,14 @@ impl Inside {
             // What the bridge and its ports would say of themselves reaches the containers.
             self.set("net/ipv6/conf/all/disable_ipv6", "1")?;
         }
+        if !network.connects_containers() {
+            // Nor by way of the bridge, for one that sends whatever it likes.
+            let subnets = [Some(network.subnet.into()), network.ipv6.as_ref().map(|ipv6| ipv6.subnet.into())];
+            for subnet in subnets.into_iter().flatten() {
+                let prohibited = self.netlink.prohibit(BRIDGE, subnet);
+                prohibited.with_context(|| format!("keep containers from {subnet}"))?;
+            }
+        }
         self.set("net/ipv4/ip_forward", "1")?;
         // A container must not be told of a shorter way: there is none.
         self.set("net/ipv4/conf/all/send_redirects", "0")?;
@@ -185,6 +193,10 @@ impl Inside {
             added => added,
         };
         added.context("make a pair of interfaces")?;
+        if !self.network.connects_containers() {
+            let isolate = || self.netlink.isolate(self.netlink.index(&near)?);
+            isolate().context("keep the container from the others of the network")?;
+        }
         if let Some(ipv6) = endpoint.ipv6.as_ref().filter(|_| !self.network.internal) {
             self.addresses.borrow_mut().insert(ipv6.ip);
             // A way out that is just being opened again takes all of them then.

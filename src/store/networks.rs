@@ -63,6 +63,16 @@ impl<'a> Networks<'a> {
         }
     }
 
+    /// Whether what is on record under this name is no network, nor a newer version of one.
+    pub fn is_garbage(&self, name: &str) -> bool {
+        let path = self.path(name);
+        let is_record =
+            |content: Vec<u8>| parse(&content).is_ok() || version(&content).is_ok_and(|it| it > VERSION);
+        id::is_valid_name(name)
+            && path.exists()
+            && !file::read_bounded(&path, RECORD_LIMIT).is_ok_and(is_record)
+    }
+
     /// The records that cannot be read, why, and whether they are no documents at all.
     pub fn damaged(&self) -> Vec<(PathBuf, anyhow::Error, bool)> {
         let entries = fs::read_dir(self.layout.networks()).into_iter().flatten().flatten();
@@ -134,13 +144,18 @@ fn is_document(content: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(content).is_ok()
 }
 
-/// Checks the version before the shape, so that a newer record says so.
-fn parse(content: &[u8]) -> Result<Network> {
+fn version(content: &[u8]) -> Result<u32> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
     }
     let Version { version } = serde_json::from_slice(content).context("not a network's record")?;
+    Ok(version)
+}
+
+/// Checks the version before the shape, so that a newer record says so.
+fn parse(content: &[u8]) -> Result<Network> {
+    let version = version(content)?;
     if version > VERSION {
         bail!("version {version} is newer than this coracle understands ({VERSION})");
     }

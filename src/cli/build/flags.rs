@@ -70,7 +70,7 @@ pub struct Flags {
     #[arg(long, value_name = "option")]
     dns_option: Vec<String>,
     /// Look names up in this domain in the steps
-    #[arg(long, value_name = "domain")]
+    #[arg(long, value_name = "domain", value_parser = network::search_domain)]
     dns_search: Vec<String>,
     /// The Dockerfile (default PATH/Dockerfile, else PATH/Containerfile); "-" is standard input
     #[arg(long, short, value_name = "path")]

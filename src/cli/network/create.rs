@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
 
 use crate::base::driver_options;
-use crate::base::network::{HOST_BINDING, HOST_LOOPBACK, INTERFACE_PREFIX, KEEP_SOURCE};
+use crate::base::network::{BETWEEN_CONTAINERS, HOST_BINDING, HOST_LOOPBACK, INTERFACE_PREFIX, KEEP_SOURCE};
 use crate::cli::options::{network, variables};
 use crate::cli::out;
 use crate::cli::verb::{Action, Operands, Session};
@@ -82,7 +82,6 @@ fn option(text: &str) -> Result<(String, String), String> {
 
 /// Options of docker's and podman's bridges that say what is so here anyway.
 const USUAL: &[(&str, &[&str])] = &[
-    ("com.docker.network.bridge.enable_icc", &["true"]),
     ("com.docker.network.bridge.enable_ip_masquerade", &["true"]),
     ("com.docker.network.bridge.gateway_mode_ipv4", &["nat"]),
     ("com.docker.network.bridge.gateway_mode_ipv6", &["nat"]),
@@ -93,7 +92,7 @@ const USUAL: &[(&str, &[&str])] = &[
 fn is_known(key: &str, value: &str) -> bool {
     match key {
         "mtu" | "com.docker.network.driver.mtu" => true,
-        KEEP_SOURCE | HOST_LOOPBACK => matches!(value, "true" | "false"),
+        BETWEEN_CONTAINERS | KEEP_SOURCE | HOST_LOOPBACK => matches!(value, "true" | "false"),
         HOST_BINDING => value.parse::<Ipv4Addr>().is_ok(),
         // With the number of any interface that a container may come to have.
         INTERFACE_PREFIX => driver_options::named(&format!("{value}999")).is_ok(),

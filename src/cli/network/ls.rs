@@ -22,6 +22,9 @@ pub struct Args {
     no_trunc: bool,
 }
 
+/// Go's time that never was.
+const NEVER: &str = "0001-01-01 00:00:00 +0000 UTC";
+
 /// A network, and how its id is shown.
 struct Row {
     listed: Listed,
@@ -66,7 +69,8 @@ const VIEW: View<Row> = View {
             name: "CreatedAt",
             header: "CREATED AT",
             show: |row| {
-                Some(row.listed.network().map_or_else(String::new, |network| time::local(network.created)))
+                let network = row.listed.network();
+                Some(network.map_or_else(|| NEVER.to_owned(), |network| time::local_exact(network.created)))
             },
         },
         Field { name: "Driver", header: "DRIVER", show: |row| Some(row.listed.driver().to_owned()) },

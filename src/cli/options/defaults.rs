@@ -30,7 +30,12 @@ impl CreateFlags {
         // Who shares a network has its resolver too.
         if !self.shares_network() {
             fill_list(&mut self.dns, "dns_servers", &containers.dns_servers, network::address)?;
-            fill_list(&mut self.dns_search, "dns_searches", &containers.dns_searches, as_it_is)?;
+            fill_list(
+                &mut self.dns_search,
+                "dns_searches",
+                &containers.dns_searches,
+                network::search_domain,
+            )?;
             fill_list(&mut self.dns_option, "dns_options", &containers.dns_options, as_it_is)?;
         }
         // Options are of one driver.

@@ -72,7 +72,7 @@ pub struct CreateFlags {
     #[arg(long, value_name = "option", visible_alias = "dns-opt")]
     dns_option: Vec<String>,
     /// Search a domain for short host names
-    #[arg(long, value_name = "domain")]
+    #[arg(long, value_name = "domain", value_parser = network::search_domain)]
     dns_search: Vec<String>,
     /// The container's NIS domain name
     #[arg(long, value_name = "name")]

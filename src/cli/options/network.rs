@@ -188,6 +188,25 @@ pub fn address(text: &str) -> Result<IpAddr, String> {
     text.trim().parse().map_err(|_| format!("IP address is not correctly formatted: {text}"))
 }
 
+/// Checks a domain of `--dns-search`: docker's names, and `.` for none. Gives it without the dot at its end.
+pub fn search_domain(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_inner = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    let is_label = |label: &str| {
+        let is_end = |character: Option<char>| character.is_some_and(|end| is_inner(end) && end != '-');
+        label.chars().all(is_inner) && is_end(label.chars().next()) && is_end(label.chars().last())
+    };
+    let domain = text.strip_suffix('.').unwrap_or(text);
+    let is_domain = domain.len() < 255
+        && domain.chars().any(|character| character.is_ascii_alphabetic())
+        && domain.split('.').all(is_label);
+    match text {
+        "." => Ok(text.to_owned()),
+        _ if is_domain => Ok(domain.to_owned()),
+        _ => Err(format!("{text} is not a valid domain")),
+    }
+}
+
 /// Checks six bytes in hexadecimal, divided by colons or dashes, that an interface may have: no group's, and not
 /// nobody's. Gives them with colons, in lower case.
 pub fn mac_address(text: &str) -> Result<String, String> {
@@ -365,6 +384,18 @@ mod tests {
                 }
                 Err(()) => assert_eq!(read.unwrap_err(), format!("bad format for links: {text}")),
             }
+        }
+    }
+
+    #[test]
+    fn search_domains() {
+        for (text, want) in
+            [(".", "."), ("lan", "lan"), (" a-1.Example.com. ", "a-1.Example.com"), ("_x.lan", "_x.lan")]
+        {
+            assert_eq!(search_domain(text).unwrap(), want);
+        }
+        for text in ["", "a b", "1.2", "a..b", "-a", "a-.b", "a\nnameserver 1.1.1.1", &"a".repeat(255)] {
+            assert_eq!(search_domain(text).unwrap_err(), format!("{} is not a valid domain", text.trim()));
         }
     }
 

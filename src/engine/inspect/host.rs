@@ -1,5 +1,7 @@
 //! What `inspect` shows of what a container was asked to be: docker's `HostConfig`.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value, json};
 
 use super::{append, leave_out_empty, list_or_null, mounts};
@@ -157,16 +159,24 @@ pub fn links(record: &Record) -> Vec<String> {
     record.options.links.iter().map(shown).collect()
 }
 
-/// Ports by what the container calls them.
+/// Ports by what the container calls them, as they were asked for.
 pub fn port_bindings(ports: &[PortMapping]) -> Map<String, Value> {
+    bindings(ports, |port| vec![port.host_ip.map(|ip| ip.to_string()).unwrap_or_default()])
+}
+
+/// The same with every address of the host that they are open at.
+pub fn open_ports(ports: &[PortMapping]) -> Map<String, Value> {
+    bindings(ports, |port| port.host_ips().iter().map(IpAddr::to_string).collect())
+}
+
+fn bindings(ports: &[PortMapping], host_ips: impl Fn(&PortMapping) -> Vec<String>) -> Map<String, Value> {
     let mut bindings = Map::new();
     for port in ports {
         let key = format!("{}/{}", port.container_port, port.protocol.as_str());
-        let host_ip = port.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
-        let binding = json!({"HostIp": host_ip, "HostPort": port.host_ports()});
-        match bindings.entry(key).or_insert_with(|| json!([])) {
-            Value::Array(all) => all.push(binding),
-            other => *other = json!([binding]),
+        let own = host_ips(port).into_iter();
+        let own = own.map(|host_ip| json!({"HostIp": host_ip, "HostPort": port.host_ports()}));
+        if let Value::Array(all) = bindings.entry(key).or_insert_with(|| json!([])) {
+            all.extend(own);
         }
     }
     bindings.sort_keys();

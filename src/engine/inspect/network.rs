@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use super::host::port_bindings;
+use super::host::open_ports;
 use super::list_or_null;
 use crate::base::network::{Attachment, Endpoint};
 use crate::base::time;
@@ -43,7 +43,7 @@ pub fn network(listed: &Listed, users: &[User]) -> Value {
     json!({
         "Name": listed.name(),
         "Id": listed.id(),
-        "Created": network.map_or_else(|| NEVER.to_owned(), |network| time::rfc3339_local(network.created)),
+        "Created": network.map_or_else(|| NEVER.to_owned(), |network| time::rfc3339_local_exact(network.created)),
         "Scope": "local",
         "Driver": listed.driver(),
         "EnableIPv4": true,
@@ -97,7 +97,7 @@ fn container(user: &User) -> Value {
 pub fn network_settings(record: &Record, layout: &Layout) -> Value {
     let options = &record.options;
     let running = matches!(record.state.status, Status::Initialized | Status::Running);
-    let mut ports = if running { port_bindings(&record.ports) } else { Map::new() };
+    let mut ports = if running { open_ports(&record.ports) } else { Map::new() };
     if running {
         for port in &options.expose {
             ports.entry(port.clone()).or_insert(Value::Null);
