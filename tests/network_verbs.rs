@@ -130,3 +130,20 @@ fn a_port_that_is_open_everywhere_is_shown_with_both_addresses() {
     sandbox.run("rm -f web").success();
     sandbox.assert_no_traces();
 }
+
+#[test]
+fn the_host_has_a_name_on_a_private_stack_too() {
+    if let Some(reason) = no_stack() {
+        skip!("{reason}");
+    }
+    let sandbox = Sandbox::with_busybox();
+    let hosts = |network: &str| {
+        sandbox.run(&format!("run --rm --network {network} busybox cat /etc/hosts")).success().out()
+    };
+    let closed = hosts("slirp4netns");
+    let line =
+        |text: &str| text.lines().find(|line| line.contains("host.docker.internal")).map(str::to_owned);
+    assert!(line(&closed).is_some(), "{closed}");
+    let open = hosts("slirp4netns:allow_host_loopback=true");
+    assert_eq!(line(&open).as_deref(), Some("10.0.2.2\thost.containers.internal host.docker.internal"));
+}

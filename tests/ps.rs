@@ -177,6 +177,9 @@ fn what_exists_is_said_by_the_exit_code() {
         ("container exists nothing".to_owned(), 1),
         ("image exists busybox".to_owned(), 0),
         ("image exists nothing".to_owned(), 1),
+        ("network exists bridge".to_owned(), 0),
+        ("network exists host".to_owned(), 0),
+        ("network exists nothing".to_owned(), 1),
         ("volume exists data".to_owned(), 0),
         ("volume exists nothing".to_owned(), 1),
     ] {

@@ -1,4 +1,4 @@
-//! `container exists`, `image exists`, `secret exists`, `volume exists`: says by the exit code whether something is there, as podman's do.
+//! `container exists`, `image exists`, `network exists`, `secret exists`, `volume exists`: says by the exit code whether something is there, as podman's do.
 
 use std::process::ExitCode;
 
@@ -6,8 +6,10 @@ use anyhow::Result;
 
 use super::report::{self, UsageError};
 use super::verb::{Action, Operands, Session};
+use crate::engine::networks;
 use crate::store::containers::{Containers, LookupError};
 use crate::store::images::{ImageLookup, Images};
+use crate::store::networks::NoSuchNetwork;
 use crate::store::secrets::{NoSuchSecret, Secrets};
 use crate::store::volumes::{NoSuchVolume, Volumes};
 
@@ -21,6 +23,9 @@ pub struct ContainerArgs {}
 
 #[derive(clap::Args)]
 pub struct ImageArgs {}
+
+#[derive(clap::Args)]
+pub struct NetworkArgs {}
 
 #[derive(clap::Args)]
 pub struct SecretArgs {}
@@ -53,6 +58,20 @@ impl Action for ImageArgs {
         let layout = session.layout()?;
         let found = operands.iter().try_for_each(|name| Images::new(&layout).lookup(name).map(drop));
         answer(found, session, |error| matches!(error.downcast_ref(), Some(ImageLookup::NotFound(_))))
+    }
+}
+
+impl Action for NetworkArgs {
+    const SUMMARY: &'static str = "Say by the exit code whether a network exists: 0 or 1";
+    const USAGE: &'static str = "NETWORK";
+    const OPERANDS: Operands = Operands::Exactly(1);
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("Create what is missing", "coracle network exists lab || coracle network create lab")];
+
+    fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        let engine = session.engine()?;
+        let found = operands.iter().try_for_each(|name| networks::find(&engine, name).map(drop));
+        answer(found, session, |error| error.is::<NoSuchNetwork>())
     }
 }
 

@@ -35,6 +35,7 @@ pub static VERBS: &[Verb] = &[
     Verb::of::<exec::Args>(&["exec", "container exec"]),
     Verb::of::<exists::ContainerArgs>(&["container exists"]),
     Verb::of::<exists::ImageArgs>(&["image exists"]),
+    Verb::of::<exists::NetworkArgs>(&["network exists"]),
     Verb::of::<exists::VolumeArgs>(&["volume exists"]),
     Verb::of::<export::Args>(&["export", "container export"]),
     Verb::hidden::<generate::Args>(&["generate"]),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::base::file::read_bounded;
 use crate::base::network::Endpoint;
 use crate::network::pasta::PastaOptions;
-use crate::network::slirp::Addresses;
+use crate::network::slirp::SlirpOptions;
 use crate::network::uplink;
 use crate::store::options::{ContainerOptions, HostsFile, NetworkMode};
 
@@ -123,10 +123,13 @@ impl Surroundings {
     fn of(options: &ContainerOptions, endpoints: &[Endpoint]) -> Result<Self> {
         Ok(match &options.network {
             NetworkMode::Slirp4netns { options } => {
-                let addresses = Addresses::of_options(options)?;
+                let options = SlirpOptions::parse(options)?;
+                let addresses = options.addresses();
+                // The gateway leads nowhere else.
+                let outside = if options.allow_host_loopback { None } else { uplink::own_address() };
                 Self {
                     own: vec![addresses.container.into()],
-                    host: Some(addresses.gateway.into()),
+                    host: outside.or(Some(addresses.gateway.into())),
                     servers: vec![addresses.dns.into()],
                     know_names: false,
                 }
@@ -192,7 +195,11 @@ fn hosts(
         };
         text.push_str(&format!("{address}\t{name}\n"));
     }
-    if let (NetworkMode::Bridge { .. }, Some(host)) = (&options.network, around.host) {
+    let has_stack = matches!(
+        options.network,
+        NetworkMode::Bridge { .. } | NetworkMode::Slirp4netns { .. } | NetworkMode::Pasta { .. }
+    );
+    if let Some(host) = around.host.filter(|_| has_stack) {
         text.push_str(&format!("{host}\thost.containers.internal host.docker.internal\n"));
     }
     let names = match &options.domainname {
@@ -261,7 +268,7 @@ mod tests {
     const HOST: &str = "# comment\nnameserver 192.0.2.1\nsearch corp.example lan\noptions edns0 trust-ad\n";
 
     fn slirp() -> (ContainerOptions, Surroundings) {
-        let network = NetworkMode::Slirp4netns { options: vec![] };
+        let network = NetworkMode::Slirp4netns { options: vec!["allow_host_loopback=true".to_owned()] };
         let options = ContainerOptions { network, ..Default::default() };
         let around = Surroundings::of(&options, &[]).unwrap();
         (options, around)

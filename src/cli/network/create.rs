@@ -58,7 +58,8 @@ pub struct Args {
     #[arg(long, value_name = "key=value", value_parser = variables::label)]
     label: Vec<String>,
     /// Set an option of the driver: mtu=BYTES, keep_source=false to show clients of published ports as the gateway,
-    /// allow_host_loopback=true to have 10.0.2.2 lead to the host's 127.0.0.1
+    /// allow_host_loopback=true to have 10.0.2.2 lead to the host's 127.0.0.1,
+    /// com.docker.network.bridge.enable_icc=false to keep its containers from each other
     #[arg(long = "opt", short, value_name = "key=value", value_parser = option)]
     options: Vec<(String, String)>,
     /// The network's addresses, such as 10.5.0.0/24
@@ -114,10 +115,12 @@ impl Action for Args {
     ];
 
     fn run(self, operands: Vec<String>, session: &Session) -> Result<ExitCode> {
+        // Podman's name of it.
+        let ipam_driver = if self.ipam_driver == "host-local" { "default" } else { &self.ipam_driver };
         for (flag, given, there) in [
-            ("--driver", &self.driver, "bridge"),
-            ("--ipam-driver", &self.ipam_driver, "default"),
-            ("--scope", &self.scope, "local"),
+            ("--driver", self.driver.as_str(), "bridge"),
+            ("--ipam-driver", ipam_driver, "default"),
+            ("--scope", self.scope.as_str(), "local"),
         ] {
             if given != there {
                 bail!("{flag} {given} is not supported yet: there is {there}");
