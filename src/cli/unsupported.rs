@@ -237,7 +237,7 @@ const COMMANDS: &[&str] = &[
     "image trust",
     "kube",
     "machine",
-    "network reload",
+    "network update",
     "node",
     "plugin",
     "pod",
@@ -319,6 +319,13 @@ fn refuse_limit(long: &str) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_there_is_not_called_missing() {
+        for verb in crate::cli::verbs::VERBS {
+            assert_eq!(verb.paths.iter().find(|path| is_command(path)), None);
+        }
+    }
 
     #[test]
     fn flags_are_found_by_both_names() {
