@@ -231,7 +231,6 @@ const COMMANDS: &[&str] = &[
     "container runlabel",
     "context",
     "farm",
-    "generate",
     "image sign",
     "image tree",
     "image trust",
