@@ -813,7 +813,7 @@ row_pull() {
 	alternate pull 1 "$@"
 	rounds=$kept
 	megabytes=$(du -sm "$cache/large" | cut -f1)
-	compare "pull, $megabytes MB in 4 gzip layers" pull "<= 1.0 x, <= 0.33 x" pipeline podman
+	compare "pull, $megabytes MB in 4 gzip layers" pull "<= 0.7 x, <= 0.25 x" pipeline podman
 	stop_registry
 }
 
