@@ -35,11 +35,10 @@ use crate::store::images::Images;
 use crate::store::layout::Layout;
 use crate::store::partial;
 
-/// Layers in transfer at the same time: a fourth keeps the processors busy to the end where docker's three
-/// (`max-concurrent-downloads`) leave the last layer alone. Each takes about 6 MB, and its window of zstd up to 8.
-const AT_ONCE: usize = 4;
+/// Layers in transfer at the same time, as docker's `max-concurrent-downloads`.
+const AT_ONCE: usize = 3;
 /// Chunks of up to about 400 kB that may wait for one layer's thread.
-const CHUNKS_AHEAD: usize = 2;
+const CHUNKS_AHEAD: usize = 8;
 /// An index may point at another index; nobody needs more of them in a row.
 const MAX_INDEXES: usize = 3;
 const MAX_DOCUMENT: u64 = 8 << 20;

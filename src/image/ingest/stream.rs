@@ -10,7 +10,7 @@ use crate::base::digest::Digest;
 
 /// One buffer of the decoded stream, and how many there are. Large, so that most files are one `write`.
 pub const BUFFER: usize = 256 << 10;
-pub const BUFFERS: usize = 5;
+pub const BUFFERS: usize = 8;
 
 /// What goes from one thread to the other.
 pub enum Piece {
