@@ -248,6 +248,33 @@ fn stages_are_made_at_the_same_time() {
     sandbox.run("run --rm --network none met ls /a /b /c").success();
 }
 
+/// Who finds no cache makes it, and none of those who make it at the same time takes one that is not what it is to be,
+/// or holds it against the others.
+#[test]
+fn those_who_make_a_cache_at_the_same_time_share_it_as_they_ask() {
+    let sandbox = Sandbox::with_busybox();
+    let shared = (0..12).map(|number| format!("--mount=type=cache,target=/kept{number},uid=7,mode=0710 "));
+    let shared: String = shared.collect();
+    let own = "--mount=type=cache,target=/own,sharing=private";
+    let step = format!(
+        "RUN {shared} {own} --mount=type=cache,target=/one,id=both --mount=type=cache,target=/two,id=both \
+         touch /own/$NAME /one/$NAME /done && [ -e /two/$NAME ] && for k in /kept*; do \
+         [ $(stat -c %a%u $k) = 7107 ] && touch $k/$NAME || exit 1; done && for i in $(seq 300); do \
+         [ $(ls -d /kept*/* | wc -l) = 36 ] && [ $(ls /own) = $NAME ] && exit 0; sleep 0.1; done; exit 1"
+    );
+    let stage = |name: &str| format!("FROM busybox AS {name}\nARG NAME={name}\n{step}\n");
+    let copies = "FROM busybox\nCOPY --from=a /done /a\nCOPY --from=b /done /b\nCOPY --from=c /done /c\n";
+    let text = ["a", "b", "c"].map(stage).concat() + copies;
+    sandbox.command("build --network none -").input(text).finish().success();
+    // A step that wants the same twice does not wait for itself.
+    let twice =
+        "--mount=type=cache,id=c,sharing=locked,target=/a --mount=type=cache,id=c,sharing=locked,target=/b";
+    let text = format!("FROM busybox\nRUN {twice} touch /a/file && [ -e /b/file ]\n");
+    sandbox.command("build --network none -").input(text).finish().success();
+    sandbox.run("builder prune -af").success();
+    sandbox.assert_no_traces();
+}
+
 #[test]
 fn a_stage_begins_with_a_context() {
     let sandbox = Sandbox::with_busybox();

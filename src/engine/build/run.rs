@@ -6,7 +6,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use rustix::fs::{CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::Surroundings;
@@ -78,7 +79,7 @@ pub fn run(
     let root = place.tree.mount_writable(&place.upper, &place.scratch)?;
     let mut plan = Plan::new(&spec, Rootfs::Directory { path: root })?;
     let mut mounts =
-        Mounts { around, place: &place, secrets: Secrets::default(), locks: Vec::new(), relays: Vec::new() };
+        Mounts { around, place: &place, secrets: Secrets::default(), caches: Vec::new(), relays: Vec::new() };
     for (index, mount) in run.mounts.iter().enumerate() {
         let plan_of = mounts.plan(index, mount, open_origin);
         plan.mounts.extend(plan_of.with_context(|| format!("RUN --mount on {}", shown(mount)))?);
@@ -88,7 +89,7 @@ pub fn run(
     plan.mounts.extend(volumes.map(|volume| bind(volume.source.clone(), &volume.target, volume.read_only)));
     plan.process.env.extend(ssh_variable(&run.mounts));
     plan.emulators = emulation::emulators(&around.foreign);
-    let Mounts { secrets, locks: _locks, relays: _relays, .. } = mounts;
+    let Mounts { secrets, caches: _caches, relays: _relays, .. } = mounts;
     let joined = Joined { network: place.network, ..Joined::default() };
     if joined.network.is_some() {
         plan.namespaces = plan.namespaces.without(Namespaces::NET);
@@ -225,9 +226,15 @@ struct Mounts<'a> {
     around: &'a Surroundings<'a>,
     place: &'a Place<'a>,
     secrets: Secrets,
-    /// Of directories that are shared with other steps.
-    locks: Vec<OwnedFd>,
+    caches: Vec<Cache>,
     relays: Vec<Relay>,
+}
+
+/// A directory that is shared with other steps, for as long as this one needs it.
+struct Cache {
+    id: String,
+    path: PathBuf,
+    _lock: OwnedFd,
 }
 
 impl Mounts<'_> {
@@ -313,56 +320,43 @@ impl Mounts<'_> {
         Ok(MountPlan { kind, recursive: false, ..bind(PathBuf::new(), target, false) })
     }
 
-    /// The directory of a cache, locked as its sharing asks.
+    /// The directory of a cache, locked as its sharing asks. A step that wants the same twice has it once, as with
+    /// docker: it would wait for itself.
     fn cache(
         &mut self,
         id: &str,
         sharing: Sharing,
-        (mode, uid, gid): (u32, u32, u32),
+        access: (u32, u32, u32),
         begin: Option<Dir>,
     ) -> Result<PathBuf> {
         let caches = self.around.engine.layout().cache_mounts();
         private_directory(caches.parent().context("the caches have a directory")?)?;
         private_directory(&caches)?;
         let apart = self.around.wishes.cache_namespace.as_ref().map(|namespace| format!("{namespace}/{id}"));
-        let name = Digest::from_hasher(Sha256::new_with_prefix(apart.as_deref().unwrap_or(id)));
+        let id = apart.as_deref().unwrap_or(id);
+        if let Some(taken) = self.caches.iter().find(|taken| taken.id == id) {
+            return Ok(taken.path.clone());
+        }
+        let hex = Digest::from_hasher(Sha256::new_with_prefix(id)).hex();
         for turn in 0.. {
-            let path = match turn {
-                0 => caches.join(name.hex()),
-                turn => caches.join(format!("{}-{turn}", name.hex())),
-            };
-            let is_new = match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
-                made => made.map(|()| true).with_context(|| format!("create {}", path.display()))?,
-            };
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let directory = rustix::fs::open(&path, flags, Mode::empty())
-                .with_context(|| format!("open {}", path.display()))?;
+            let name = if turn == 0 { hex.clone() } else { format!("{hex}-{turn}") };
+            let path = caches.join(&name);
+            if !path.exists() {
+                let draft = self.place.scratch.join(format!("cache-{name}"));
+                make_cache(&draft, &path, access, begin.as_ref())
+                    .with_context(|| format!("create {}", path.display()))?;
+            }
+            let directory = open_directory(&path)?;
             let operation = match sharing {
-                _ if is_new => FlockOperation::LockExclusive,
                 Sharing::Shared => FlockOperation::LockShared,
                 Sharing::Private => FlockOperation::NonBlockingLockExclusive,
                 Sharing::Locked => FlockOperation::LockExclusive,
             };
             match rustix::fs::flock(&directory, operation) {
-                Err(rustix::io::Errno::WOULDBLOCK) => continue,
+                Err(Errno::WOULDBLOCK) => continue,
                 locked => locked.with_context(|| format!("lock {}", path.display()))?,
             }
-            if is_new {
-                let prepare = || -> Result<()> {
-                    if let Some(begin) = &begin {
-                        super::copy::copy_all(begin, &directory)?;
-                    }
-                    rustix::fs::fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-                    rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
-                    if sharing == Sharing::Shared {
-                        rustix::fs::flock(&directory, FlockOperation::LockShared)?;
-                    }
-                    Ok(())
-                };
-                prepare().with_context(|| format!("prepare {}", path.display()))?;
-            }
-            self.locks.push(directory);
+            self.caches.push(Cache { id: id.to_owned(), path: path.clone(), _lock: directory });
             return Ok(path);
         }
         unreachable!("there is always another number")
@@ -421,6 +415,32 @@ impl SecretSource {
             }
         }
     }
+}
+
+/// Makes the directory of a cache. It has its name once it is as it is to be: others may want it at the same time, and
+/// would take, and lock, one that is not. Where another was faster, that one's stays.
+fn make_cache(
+    draft: &Path,
+    path: &Path,
+    (mode, uid, gid): (u32, u32, u32),
+    begin: Option<&Dir>,
+) -> Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(draft)?;
+    let directory = open_directory(draft)?;
+    if let Some(begin) = begin {
+        super::copy::copy_all(begin, &directory)?;
+    }
+    rustix::fs::fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
+    match rustix::fs::renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) => Ok(()),
+        renamed => Ok(renamed?),
+    }
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).with_context(|| format!("open {}", path.display()))
 }
 
 /// The path of what is at a path beneath a root, as this process sees it.
