@@ -35,8 +35,11 @@ use crate::store::images::Images;
 use crate::store::layout::Layout;
 use crate::store::partial;
 
-/// Layers in transfer at the same time, as docker's `max-concurrent-downloads`.
-const AT_ONCE: usize = 3;
+/// Layers in transfer at the same time: one more than docker's `max-concurrent-downloads`, which leave the last of four
+/// layers to a single processor for a seventh of a pull.
+const AT_ONCE: usize = 4;
+/// The same where any is zstd, whose windows of up to 8 MB would not leave room for a fourth in 64 MB.
+const AT_ONCE_ZSTD: usize = 3;
 /// Chunks of up to about 400 kB that may wait for one layer's thread.
 const CHUNKS_AHEAD: usize = 8;
 /// An index may point at another index; nobody needs more of them in a row.
@@ -304,7 +307,9 @@ impl Pull<'_> {
         let batch = Batch::new(self.layout, IngestOptions::new(self.request.fold_ids), self.progress)?;
         let fetched: Result<()> = std::thread::scope(|scope| {
             let fetches = missing.iter().map(|missing| self.fetch_layer(scope, missing, &batch));
-            runtime.block_on(stream::iter(fetches).buffer_unordered(AT_ONCE).try_collect::<()>())
+            runtime.block_on(
+                stream::iter(fetches).buffer_unordered(at_once(&documents.parsed)).try_collect::<()>(),
+            )
         });
         let stored = batch.store();
         fetched.and(stored).inspect_err(|error| self.make_room(error, &missing)).map(|()| true)
@@ -346,7 +351,7 @@ impl Pull<'_> {
                 missing.push(Missing { want, stored });
             }
         }
-        for waiting in missing.iter().skip(AT_ONCE) {
+        for waiting in missing.iter().skip(at_once(&documents.parsed)) {
             self.progress.layer(&waiting.want.digest.short(), LayerState::Waiting);
         }
         missing
@@ -422,6 +427,12 @@ impl Pull<'_> {
         self.progress.line(&format!("Status: {status} for {}", self.reference.familiar()));
         Ok(Pulled { reference: self.reference.clone(), digest, manifest })
     }
+}
+
+/// How many layers of an image are brought at the same time.
+fn at_once(manifest: &ImageManifest) -> usize {
+    let is_zstd = |layer: &Descriptor| layer.media_type().as_ref().ends_with("zstd");
+    if manifest.layers().iter().any(is_zstd) { AT_ONCE_ZSTD } else { AT_ONCE }
 }
 
 /// Runs something that blocks in a thread of its own; awaits its result.

@@ -174,26 +174,38 @@ fn serve(image: &Image) -> Server {
     Server::start(move |request| image.reply(request))
 }
 
+/// Their windows take the room of one layer more.
+#[test]
+fn layers_of_zstd_are_fewer_at_a_time() {
+    let mut image = image(&["a", "bb", "ccc", "dddd", "eeeee"]);
+    image.manifest = image.manifest.replacen("tar+gzip", "tar+zstd", 1);
+    let (server, scratch) = (serve(&image), Scratch::new());
+    let (result, lines) = pull_lines(&scratch, &request(&format!("{}/team/app:v1", server.host())));
+    result.unwrap();
+    let waiting = [3, 4].map(|n: usize| format!("{}: Waiting", image.layers[n].short()));
+    assert_eq!(lines[6..8], waiting);
+}
+
 #[test]
 fn docker_s_words_for_a_first_and_a_second_pull() {
-    let image = image(&["a", "bb", "ccc", "dddd"]);
+    let image = image(&["a", "bb", "ccc", "dddd", "eeeee"]);
     let (server, scratch) = (serve(&image), Scratch::new());
     let name = format!("{}/team/app:v1", server.host());
     let (result, lines) = pull_lines(&scratch, &request(&name));
     let pulled = result.unwrap();
     assert_eq!((pulled.reference.to_string(), &pulled.digest), (name.clone(), &image.digest()));
     let id = |n: usize| image.layers[n].short();
-    let pulling = (0..4).map(|n| format!("{}: Pulling fs layer", id(n)));
+    let pulling = (0..5).map(|n| format!("{}: Pulling fs layer", id(n)));
     let header: Vec<String> = ["v1: Pulling from team/app".to_owned()].into_iter().chain(pulling).collect();
-    assert_eq!(lines[..5], header);
-    assert_eq!(lines[5], format!("{}: Waiting", id(3)));
-    let mut complete = lines[6..10].to_vec();
+    assert_eq!(lines[..6], header);
+    assert_eq!(lines[6], format!("{}: Waiting", id(4)));
+    let mut complete = lines[7..12].to_vec();
     complete.sort();
-    let mut expected: Vec<String> = (0..4).map(|n| format!("{}: Pull complete", id(n))).collect();
+    let mut expected: Vec<String> = (0..5).map(|n| format!("{}: Pull complete", id(n))).collect();
     expected.sort();
     assert_eq!(complete, expected);
     let digest = format!("Digest: {}", image.digest());
-    assert_eq!(lines[10..], [digest.clone(), format!("Status: Downloaded newer image for {name}")]);
+    assert_eq!(lines[12..], [digest.clone(), format!("Status: Downloaded newer image for {name}")]);
     assert_eq!(entries(&scratch.layout.tmp()), 0);
 
     let requests = server.requests().len();
