@@ -271,6 +271,17 @@ fn those_who_make_a_cache_at_the_same_time_share_it_as_they_ask() {
         "--mount=type=cache,id=c,sharing=locked,target=/a --mount=type=cache,id=c,sharing=locked,target=/b";
     let text = format!("FROM busybox\nRUN {twice} touch /a/file && [ -e /b/file ]\n");
     sandbox.command("build --network none -").input(text).finish().success();
+    // Nor do two that want the same in other orders wait for each other: one has its first when both are asked for.
+    let locked = |names: &str| -> String {
+        names.chars().map(|name| format!("--mount=type=cache,sharing=locked,target=/{name} ")).collect()
+    };
+    let (forth, back, held) = (locked("pxq"), locked("qp"), locked("x"));
+    let text = format!(
+        "FROM busybox AS a\nRUN sleep 0.5\nRUN {forth} touch /a\nFROM busybox AS b\nRUN sleep 0.5\n\
+         RUN {back} touch /b\nFROM busybox AS c\nRUN {held} touch /c && sleep 2\n\
+         FROM busybox\nCOPY --from=a /a /\nCOPY --from=b /b /\nCOPY --from=c /c /\n"
+    );
+    sandbox.command("build --network none -").input(text).finish().success();
     sandbox.run("builder prune -af").success();
     sandbox.assert_no_traces();
 }

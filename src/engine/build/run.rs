@@ -80,10 +80,14 @@ pub fn run(
     let mut plan = Plan::new(&spec, Rootfs::Directory { path: root })?;
     let mut mounts =
         Mounts { around, place: &place, secrets: Secrets::default(), caches: Vec::new(), relays: Vec::new() };
-    for (index, mount) in run.mounts.iter().enumerate() {
+    let mut planned = Vec::new();
+    for (index, mount) in in_order_of_locks(&run.mounts) {
         let plan_of = mounts.plan(index, mount, open_origin);
-        plan.mounts.extend(plan_of.with_context(|| format!("RUN --mount on {}", shown(mount)))?);
+        let plan_of = plan_of.with_context(|| format!("RUN --mount on {}", shown(mount)))?;
+        planned.extend(plan_of.map(|plan| (index, plan)));
     }
+    planned.sort_by_key(|(index, _)| *index);
+    plan.mounts.extend(planned.into_iter().map(|(_, plan)| plan));
     plan.mounts.extend(script(run, &place.scratch)?);
     let volumes = around.wishes.volumes.iter();
     plan.mounts.extend(volumes.map(|volume| bind(volume.source.clone(), &volume.target, volume.read_only)));
@@ -415,6 +419,17 @@ impl SecretSource {
             }
         }
     }
+}
+
+/// A step's mounts, each with its place in the step. Those that are locked come in one order in every step, so that no
+/// two steps wait for each other.
+fn in_order_of_locks(mounts: &[RunMount]) -> Vec<(usize, &RunMount)> {
+    let mut mounts: Vec<(usize, &RunMount)> = mounts.iter().enumerate().collect();
+    mounts.sort_by_key(|(_, mount)| match &mount.kind {
+        RunMountKind::Cache { id, .. } => Some(id),
+        _ => None,
+    });
+    mounts
 }
 
 /// Makes the directory of a cache. It has its name once it is as it is to be: others may want it at the same time, and
