@@ -22,6 +22,7 @@ pub mod network;
 pub mod owner;
 pub mod pattern;
 pub mod port;
+pub mod shares;
 pub mod signal;
 pub mod size;
 pub mod time;

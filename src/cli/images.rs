@@ -103,7 +103,7 @@ impl Action for Args {
         filters.extend(operands.into_iter().map(Condition::Reference));
         let digests = self.digests || format.source().is_some_and(|text| text.contains(".Digest"));
         let selection = Selection { digests, filters };
-        let (found, broken) = images.list()?;
+        let (found, broken) = images.list_by_threads()?;
         for error in broken {
             out::error_line(&format!("WARNING: {error:#}"));
         }

@@ -13,7 +13,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::thread;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -25,6 +24,7 @@ use super::limits;
 use crate::base::digest::Digest;
 use crate::base::id;
 use crate::base::network::BRIDGE;
+use crate::base::shares;
 use crate::base::time;
 use crate::store::containers::{State, Status, VERSION};
 use crate::store::health::HealthStatus;
@@ -103,18 +103,11 @@ fn list_with(layout: &Layout, details: bool, readers: usize) -> Result<Listing> 
     };
     let boot = process::boot_id().unwrap_or_default();
     let ids = ids(directory.as_fd()).with_context(|| format!("list {}", path.display()))?;
-    let share = ids.len().div_ceil(ids.len().div_ceil(SHARE).clamp(1, readers)).max(1);
     let mut listing = Listing::default();
-    thread::scope(|scope| {
-        let (first, rest) = ids.split_at(share.min(ids.len()));
-        let read = |ids| read_share(directory.as_fd(), ids, details, &boot);
-        let others: Vec<_> = rest.chunks(share).map(|ids| scope.spawn(move || read(ids))).collect();
-        listing.append(read(first));
-        for other in others {
-            // A thread that panicked has said so; what the others read is still right.
-            listing.append(other.join().unwrap_or_default());
-        }
-    });
+    for share in shares::work(&ids, SHARE, readers, |ids| read_share(directory.as_fd(), ids, details, &boot))
+    {
+        listing.append(share);
+    }
     listing.containers.sort_by_key(|container| Reverse(container.created));
     Ok(listing)
 }

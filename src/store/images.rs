@@ -17,6 +17,7 @@ use super::layout::Layout;
 use super::platforms::{Choice, platform_of_config};
 use crate::base::digest::Digest;
 use crate::base::hint::{self, HintExt};
+use crate::base::shares;
 use crate::oci::image::ImageConfig;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
@@ -48,6 +49,14 @@ pub struct Image {
     /// The repositories it was pulled from, and what their names pointed at.
     pub repo_digests: Vec<(Reference, Digest)>,
 }
+
+/// The images of a store, and what is wrong with those that could not be read.
+pub type Listing = (Vec<Image>, Vec<anyhow::Error>);
+
+/// Images that one thread reads before another is worth starting.
+const SHARE: usize = 100;
+/// Threads that read images; the kernel's work is most of it, and more find no free core.
+const READERS: usize = 4;
 
 /// Why an image was not found.
 #[derive(Debug, thiserror::Error)]
@@ -118,10 +127,34 @@ impl<'a> Images<'a> {
 
     /// Reads every image that can be read, newest first, each once with all its names; what is wrong with the
     /// others comes beside.
-    pub fn list(&self) -> Result<(Vec<Image>, Vec<anyhow::Error>)> {
+    pub fn list(&self) -> Result<Listing> {
+        self.list_with(1)
+    }
+
+    /// The same, where of many images threads read a share each: for commands that start nothing afterwards.
+    pub fn list_by_threads(&self) -> Result<Listing> {
+        self.list_with(READERS)
+    }
+
+    fn list_with(&self, readers: usize) -> Result<Listing> {
         let index = index::read(self.layout)?;
-        let (mut images, mut broken) = (Vec::new(), Vec::new());
-        for entries in by_target(&index).values() {
+        let targets: Vec<Vec<&Entry>> = by_target(&index).into_values().collect();
+        let (mut images, mut broken) = (Vec::with_capacity(targets.len()), Vec::new());
+        for (read, failed) in shares::work(&targets, SHARE, readers, |targets| self.read_share(targets)) {
+            images.extend(read);
+            broken.extend(failed);
+        }
+        // Text of RFC 3339 in UTC, as builders write it, sorts as time does. In place: a copy of all takes longer.
+        images.sort_unstable_by(|a, b| {
+            (&b.config.created, &a.names, &a.id).cmp(&(&a.config.created, &b.names, &b.id))
+        });
+        Ok((images, broken))
+    }
+
+    /// Reads the images of `targets`, each with all entries of one manifest or index.
+    fn read_share(&self, targets: &[Vec<&Entry>]) -> Listing {
+        let (mut images, mut broken) = (Vec::with_capacity(targets.len()), Vec::new());
+        for entries in targets {
             match self.load_of(entries, entries[0], &Choice::default()) {
                 Ok(image) => images.push(image),
                 // A list of manifests that are elsewhere.
@@ -129,10 +162,7 @@ impl<'a> Images<'a> {
                 Err(error) => broken.push(error),
             }
         }
-        // Text of RFC 3339 in UTC, as builders write it, sorts as time does.
-        images
-            .sort_by(|a, b| (&b.config.created, &a.names, &a.id).cmp(&(&a.config.created, &b.names, &b.id)));
-        Ok((images, broken))
+        (images, broken)
     }
 
     /// Gives a manifest a name, or keeps it without one. Manifest, configuration and layers must be in the store;

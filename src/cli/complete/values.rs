@@ -312,7 +312,7 @@ fn containers(engine: &Engine, which: Which) -> Vec<Candidate> {
 }
 
 fn images(engine: &Engine) -> Vec<Candidate> {
-    let all = engine.images().list().map(|(all, _)| all).unwrap_or_default();
+    let all = engine.images().list_by_threads().map(|(all, _)| all).unwrap_or_default();
     let names = all.iter().flat_map(|image| &image.names).map(|name| name.familiar());
     names.map(|name| Candidate::new(name, "")).collect()
 }
